@@ -1,0 +1,31 @@
+# What every target of ours is compiled with.
+add_library(jaild_settings INTERFACE)
+target_include_directories(jaild_settings INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(jaild_settings INTERFACE JAILD_VERSION="${PROJECT_VERSION}")
+target_compile_options(jaild_settings INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 reports false dangling and uninitialized uses inside std::expected, std::variant and fmt at -O2.
+  target_compile_options(jaild_settings INTERFACE -Wno-maybe-uninitialized -Wno-restrict)
+endif()
+if(JAILD_SANITIZE)
+  target_compile_options(jaild_settings INTERFACE -fsanitize=${JAILD_SANITIZE} -fno-omit-frame-pointer -O1 -g)
+  target_link_options(jaild_settings INTERFACE -fsanitize=${JAILD_SANITIZE})
+  if(JAILD_SANITIZE MATCHES "undefined")
+    target_compile_options(jaild_settings INTERFACE -fno-sanitize-recover=undefined)
+  endif()
+  if(JAILD_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(jaild_settings INTERFACE -Wno-error=tsan)  # Asio's fences
+  endif()
+endif()
+
+# jaild_library(NAME DIR LINKS…): a static library of all sources directly in a folder.
+function(jaild_library name directory)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${directory}/*.cpp)
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_link_libraries(${name} PUBLIC jaild_settings ${ARGN})
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE jaild_settings ${ARGN})
+  endif()
+endfunction()

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <chrono>
+
+#include "core/base/units.h"
+
+namespace jaild {
+
+/// The time, as a value that tests can control. Any thread.
+class Clock {
+public:
+    using Monotonic = std::chrono::steady_clock::time_point;
+    virtual ~Clock() = default;
+    virtual Monotonic monotonic() = 0;
+    virtual UtcTime utc() = 0;
+    /// The machine's own clocks.
+    static Clock& system();
+};
+
+}  // namespace jaild

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/unique_fd.h"
+
+/// Files beneath a held directory: no name leads out of it, no symbolic link is followed. Blocking.
+/// Linux: openat2(2) RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS. FreeBSD: component by component with O_NOFOLLOW
+/// (openat(2) O_RESOLVE_BENEATH exists from 13.0 but follows links).
+namespace jaild::files {
+
+/// Opens a directory itself (O_DIRECTORY|O_CLOEXEC); symbolic links in `path` are followed: use it for our own state only.
+Result<UniqueFd> open_directory(const std::filesystem::path& path);
+/// Opens `relative` beneath `directory`. `flags` as open(2); O_NOFOLLOW and O_CLOEXEC are added.
+Result<UniqueFd> open_beneath(int directory, const std::filesystem::path& relative, int flags, unsigned mode = 0);
+/// Makes all missing directories of `relative` beneath `directory` and opens the last one.
+Result<UniqueFd> make_directories(int directory, const std::filesystem::path& relative, unsigned mode);
+
+/// Reads a whole file, at most `limit` bytes (Errc::exhausted beyond).
+Result<std::string> read(int directory, const std::filesystem::path& relative, std::size_t limit);
+Result<std::string> read(const std::filesystem::path& path, std::size_t limit);
+/// Writes by a temporary name, fsync(2), rename(2), fsync of the directory: a reader sees the old or the new content.
+Result<void> write_atomic(int directory, const std::filesystem::path& relative, std::string_view content, unsigned mode);
+Result<void> write_atomic(const std::filesystem::path& path, std::string_view content, unsigned mode);
+
+/// Removes the tree `name` directly beneath `directory`: openat/unlinkat, never across a mount point or a device
+/// (Errc::busy names it, nothing beneath it is touched), file flags cleared first where the kernel has them.
+/// A missing tree is success.
+Result<void> remove_tree(int directory, const std::string& name);
+
+}  // namespace jaild::files

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/unique_fd.h"
+#include "core/base/units.h"
+
+/// The one way to start a program of the host: posix_spawn(3) of an argv vector; no shell, and jaild itself never forks.
+namespace jaild {
+
+using Argv = std::vector<std::string>;
+
+struct RunOptions {
+    std::string input{};                          ///< written to the program's standard input
+    std::vector<std::string> environment{};       ///< "NAME=value"; empty: only PATH of the host's system directories
+    Milliseconds timeout{30'000};                 ///< then SIGKILL and Errc::busy
+    std::size_t output_limit = 1 << 20;           ///< of each stream, bytes; the rest is read and dropped
+};
+
+struct Completed {
+    int exit_code = 0;           ///< 128 + signal when a signal ended it
+    std::string output;
+    std::string error_output;
+};
+
+/// Runs to the end. Blocking. An exit code other than 0 is not an Error: the caller knows what it means.
+Result<Completed> run(const Argv& argv, const RunOptions& options = {});
+
+struct Detached {
+    pid_t pid = 0;
+};
+
+struct SpawnOptions {
+    std::vector<std::string> environment{};
+    /// Descriptors for 0, 1 and 2 of the new program; -1 is /dev/null. All others are closed there.
+    int standard_input = -1;
+    int standard_output = -1;
+    int standard_error = -1;
+    std::optional<int> pass{};   ///< one more descriptor, seen as 3 by the program
+    bool new_session = false;    ///< setsid(2)
+};
+
+/// Starts a program and returns at once; the caller waits for it or leaves it to its reaper.
+Result<Detached> spawn(const Argv& argv, const SpawnOptions& options);
+
+}  // namespace jaild

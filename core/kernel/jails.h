@@ -1,0 +1,65 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/ids.h"
+#include "core/kernel/scope.h"
+#include "core/model/jail_spec.h"
+
+namespace jaild::kernel {
+
+/// What the kernel is given when a jail is made.
+struct JailParameters {
+    JailId id;
+    model::Name name;
+    std::string hostname;
+    model::NetworkMode mode = model::NetworkMode::vnet;
+};
+
+/// What the kernel reports, never what we asked for.
+struct ObservedJail {
+    JailId id;
+    std::string name;
+    std::int64_t jid = 0;  ///< FreeBSD
+    std::int64_t pid = 0;  ///< Linux: the pause process
+    bool alive = false;    ///< false: remains of one (a dead container, a namespace without one)
+    bool dying = false;    ///< FreeBSD: removed, but something still refers to it
+    std::string hostname;  ///< read from inside, empty when not alive
+    bool operator==(const ObservedJail&) const = default;
+};
+
+/// What we last did to a jail, kept in its directory by rename: a hint that observed parameters outrank.
+struct Applied {
+    Generation generation = 0;
+    Incarnation incarnation = 0;
+    bool complete = false;  ///< false: written before the jail was made; true: after the last step
+    std::string spec;       ///< JSON of the spec (secrets kept; the file is 0600) that this incarnation was made with
+    bool operator==(const Applied&) const = default;
+};
+
+/// Jails of this installation. Blocking and idempotent: call on a jail's worker, never on the I/O thread.
+class Jails {
+public:
+    virtual ~Jails() = default;
+    /// Also the dying ones (jail_get(2) with JAIL_DYING) and remains.
+    virtual Result<std::vector<ObservedJail>> list(Scope scope) = 0;
+    /// Errc::conflict "name_in_use" when somebody else's jail has the name (FreeBSD; Linux has no such registry).
+    virtual Result<void> check_name(const model::Name& name, JailId id) = 0;
+    /// Makes an empty, persistent jail with its own network stack (vnet: no interface but lo0, which is up).
+    /// Its root is mounted and its shim holds it already. Nothing of the user's runs in it yet.
+    virtual Result<void> create(const JailParameters& parameters) = 0;
+    /// Live parameters: the hostname.
+    virtual Result<void> update(const JailParameters& parameters) = 0;
+    /// Kills everything in the jail and removes it with its network stack, remains too. Returns when it is gone or
+    /// dying. Errc::busy when processes will not end (uninterruptible).
+    virtual Result<void> remove(JailId id) = 0;
+
+    /// The hint of one jail; a missing or unreadable one is a default Applied.
+    virtual Result<Applied> applied(JailId id) = 0;
+    virtual Result<void> record(JailId id, const Applied& applied) = 0;
+};
+
+}  // namespace jaild::kernel

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/ids.h"
+#include "core/base/ip.h"
+#include "core/kernel/scope.h"
+#include "core/model/network.h"
+
+namespace jaild::kernel {
+
+/// The pair of one jail: its host end on the network's bridge, the other end inside as `vnet0`.
+struct LinkParameters {
+    JailId jail;
+    NetworkId network;
+    std::vector<Prefix> addresses;    ///< inside
+    std::vector<IpAddress> gateways;  ///< default routes, at most one of each family
+    unsigned mtu = 1500;
+    bool operator==(const LinkParameters&) const = default;
+};
+
+struct ObservedLink {
+    JailId jail;
+    bool host_end = false;            ///< present on the host, named and marked
+    bool jail_end = false;            ///< vnet0 present inside
+    bool up = false;                  ///< both ends
+    NetworkId bridge;                 ///< 0: not a member of a bridge of ours
+    std::vector<Prefix> addresses;    ///< inside, without link-local
+    std::vector<IpAddress> gateways;
+    unsigned mtu = 0;
+    bool operator==(const ObservedLink&) const = default;
+};
+
+struct ObservedBridge {
+    NetworkId network;
+    bool up = false;
+    std::vector<Prefix> addresses;    ///< without link-local
+    unsigned mtu = 0;
+    std::size_t members = 0;
+    bool operator==(const ObservedBridge&) const = default;
+};
+
+/// Interfaces. Blocking, idempotent; any jail's worker (implementations lock where the kernel needs it).
+class Links {
+public:
+    virtual ~Links() = default;
+    virtual Result<std::vector<ObservedLink>> list(Scope scope) = 0;
+    /// Makes what is missing of the jail's pair and mends what differs: pair created inside the jail's vnet, both ends
+    /// renamed and marked there, the host end taken out and put on the bridge, addresses and routes set inside.
+    /// The jail exists already.
+    virtual Result<void> ensure(const LinkParameters& parameters) = 0;
+    /// Destroys both ends. Missing: success.
+    virtual Result<void> destroy(JailId jail) = 0;
+
+    virtual Result<std::vector<ObservedBridge>> bridges() = 0;
+    virtual Result<void> ensure_bridge(const model::Network& network) = 0;
+    /// Errc::busy while it has members. Missing: success.
+    virtual Result<void> remove_bridge(NetworkId network) = 0;
+
+    /// Every prefix that the host has on an interface or in a routing table, for choosing a free subnet.
+    virtual Result<std::vector<Prefix>> used_prefixes() = 0;
+    virtual Result<bool> forwarding(Family family) = 0;
+    /// Raised, never lowered.
+    virtual Result<void> enable_forwarding(Family family) = 0;
+};
+
+}  // namespace jaild::kernel

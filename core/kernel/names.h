@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/base/ids.h"
+
+/// Every name that we give to a kernel object, in one place. Pure.
+/// The instance id is 5 characters, so an interface name leaves 8 base-36 digits for the id: "j" + 5 + 8 + 1 = 15.
+namespace jaild::kernel {
+
+inline constexpr std::size_t kMaxInterfaceName = 15;  ///< IFNAMSIZ less the NUL, both systems
+
+enum class PairEnd : char { host = 'a', jail = 'b' };
+
+/// "jk3f9a12a"
+std::string pair_name(const InstanceId& instance, JailId jail, PairEnd end);
+/// The jail whose host end that is; nothing for a name that is not ours.
+std::optional<JailId> parse_pair_name(const InstanceId& instance, std::string_view name);
+/// "jk3f9a1n"
+std::string bridge_name(const InstanceId& instance, NetworkId network);
+std::optional<NetworkId> parse_bridge_name(const InstanceId& instance, std::string_view name);
+/// The description (FreeBSD) or alias (Linux) that makes an interface ours: "jaild:k3f9a:jail:12", "jaild:k3f9a:network:1".
+std::string jail_mark(const InstanceId& instance, JailId jail);
+std::string network_mark(const InstanceId& instance, NetworkId network);
+std::optional<JailId> parse_jail_mark(const InstanceId& instance, std::string_view mark);
+std::optional<NetworkId> parse_network_mark(const InstanceId& instance, std::string_view mark);
+/// OCI container and network namespace: "jaild-k3f9a-12".
+std::string container_name(const InstanceId& instance, JailId jail);
+std::optional<JailId> parse_container_name(const InstanceId& instance, std::string_view name);
+/// "jaild/k3f9a/12"
+std::string cgroup_path(const InstanceId& instance, JailId jail);
+/// "jaild-k3f9a"
+std::string nft_table(const InstanceId& instance);
+/// "jaild/k3f9a-j12" and "jaild/k3f9a-n1"
+std::string jail_anchor(const InstanceId& instance, JailId jail);
+std::string network_anchor(const InstanceId& instance, NetworkId network);
+/// Locally administered, unicast, stable: "02:…", a hash of instance, jail and end.
+std::string mac_address(const InstanceId& instance, JailId jail, PairEnd end);
+/// The interface inside a jail.
+inline constexpr const char* kJailInterface = "vnet0";
+
+}  // namespace jaild::kernel

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/ids.h"
+#include "core/base/ip.h"
+#include "core/kernel/mounts.h"
+#include "core/kernel/scope.h"
+#include "core/model/jail_spec.h"
+
+namespace jaild::kernel {
+
+struct RootParameters {
+    JailId id;
+    model::Name name;
+    model::RootSpec root;
+    std::string template_name;
+    std::string hostname;
+    std::vector<Prefix> addresses;
+    std::vector<IpAddress> nameservers;
+    std::vector<std::string> search;
+};
+
+/// A jail's root directory and what is generated in it (DESIGN "Template host"). Blocking, idempotent.
+class Roots {
+public:
+    virtual ~Roots() = default;
+    /// Ids of all jails that have a directory `<state>/jails/<id>`.
+    virtual Result<std::vector<JailId>> list() = 0;
+    /// True when prepare() was finished once for this jail.
+    virtual Result<bool> prepared(JailId id) = 0;
+    /// Can this root be made on this host? Errc::invalid with field (/root/path is no directory, is "/", holds the
+    /// state directory), Errc::unsupported with remedy.
+    virtual Result<void> check(const model::RootSpec& root, const std::string& template_name) = 0;
+    /// Makes the private directories and the template's /etc. A `path` root is only checked, never written to.
+    virtual Result<void> prepare(const RootParameters& parameters) = 0;
+    /// Rewrites what follows the spec at each start: hosts, hostname, resolv.conf. Not for `path` roots.
+    virtual Result<void> refresh(const RootParameters& parameters) = 0;
+    /// What must be mounted for this root, in order; the same answer as long as host and parameters are the same.
+    virtual Result<std::vector<Mount>> mounts(const RootParameters& parameters) = 0;
+    /// Deletes `<state>/jails/<id>` whole, never across a mount (Errc::busy), never a `path` root.
+    virtual Result<void> remove(JailId id) = 0;
+};
+
+}  // namespace jaild::kernel

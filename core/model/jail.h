@@ -1,0 +1,33 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/units.h"
+#include "core/model/jail_spec.h"
+#include "core/model/status.h"
+
+namespace jaild::model {
+
+/// One jail with everything that GET shows.
+struct Jail {
+    JailId id;
+    Name name;
+    JailSpec spec;
+    Generation generation = 1;
+    Incarnation incarnation = 1;
+    UtcTime created_at;
+    bool removing = false;              ///< DELETE was accepted; the name stays reserved until nothing is left
+    std::vector<Prefix> addresses;      ///< assigned, static ones included; kept across restarts
+    JailStatus status;
+};
+
+/// {"name", "spec", "status", "generation", "created_at", "labels"}; secrets hidden.
+nlohmann::json to_json(const Jail& jail);
+
+/// The strong entity tag (RFC 9110 §8.8.3), quotes included: "\"7.3\"", database id and generation.
+std::string etag(const Jail& jail);
+
+}  // namespace jaild::model

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/ip.h"
+#include "core/base/units.h"
+#include "core/model/name.h"
+
+/// What a user asks for. Plain values; equality is what "changed" means.
+namespace jaild::model {
+
+enum class RootKind { thin, path };
+
+struct RootSpec {
+    RootKind kind = RootKind::thin;
+    std::string path;  ///< only for RootKind::path: absolute, normalized, not "/"
+    bool operator==(const RootSpec&) const = default;
+};
+
+enum class NetworkMode { vnet, none };
+
+struct InterfaceSpec {
+    std::string network = "default";
+    /// Static ones, at most one of each family, within the network. A family without one is assigned from the network.
+    std::vector<Prefix> addresses;
+    bool operator==(const InterfaceSpec&) const = default;
+};
+
+struct NetworkSpec {
+    NetworkMode mode = NetworkMode::vnet;
+    std::vector<InterfaceSpec> interfaces{InterfaceSpec{}};  ///< exactly one with vnet, none with none
+    std::vector<IpAddress> nameservers;                      ///< empty: the host's own that a jail can reach
+    std::vector<std::string> search;
+    bool operator==(const NetworkSpec&) const = default;
+};
+
+/// A value of the environment. A secret one is write-only: it is never in a GET, plan, event, audit row or log.
+struct EnvValue {
+    std::string value;
+    bool secret = false;
+    bool operator==(const EnvValue&) const = default;
+};
+using Environment = std::map<std::string, EnvValue>;
+
+struct ExecSpec {
+    std::vector<std::string> start;    ///< run in the jail once it is made, before `command`; must exit 0
+    std::vector<std::string> stop;     ///< run in the jail before it is removed
+    Milliseconds timeout{60'000};      ///< of each of the two, and of the command's SIGTERM at a stop (JSON: seconds)
+    std::string user = "root";         ///< a name or number of the jail's own passwd
+    std::string directory = "/";
+    Environment env;
+    bool operator==(const ExecSpec&) const = default;
+};
+
+enum class RestartPolicy { no };
+
+struct JailSpec {
+    bool running = true;
+    std::string template_name = "host";  ///< JSON: "template"; empty with RootKind::path
+    RootSpec root;
+    std::string hostname;                ///< empty: the jail's name
+    NetworkSpec network;
+    ExecSpec exec;
+    std::vector<std::string> command;    ///< the supervised main process; empty: none
+    RestartPolicy restart = RestartPolicy::no;
+    std::map<std::string, std::string> labels;
+    bool operator==(const JailSpec&) const = default;
+};
+
+/// How many of each a spec may hold; each is tested.
+struct SpecLimits {
+    static constexpr std::size_t argv_elements = 256;
+    static constexpr std::size_t argv_bytes = 64 * 1024;
+    static constexpr std::size_t env_entries = 256;
+    static constexpr std::size_t env_value_bytes = 32 * 1024;
+    static constexpr std::size_t labels = 64;
+    static constexpr std::size_t label_bytes = 253;      ///< of a key or of a value
+    static constexpr std::size_t path_bytes = 1023;      ///< MAXPATHLEN of FreeBSD less one
+    static constexpr std::size_t hostname_bytes = 63;
+    static constexpr std::size_t nameservers = 3;        ///< resolv.conf(5) MAXNS
+    static constexpr std::size_t search_domains = 6;
+    static constexpr std::int64_t timeout_seconds = 86'400;
+};
+
+/// What a new jail is asked for: its name beside the spec's fields in one flat object.
+struct NamedSpec {
+    Name name;
+    JailSpec spec;
+};
+
+/// Reads a spec. Unknown fields, wrong types and values out of bounds are Errc::invalid with their JSON pointer; all
+/// other fields get their defaults. Checks what can be known without the host or other jails.
+Result<JailSpec> parse_spec(const nlohmann::json& object);
+Result<NamedSpec> parse_named_spec(const nlohmann::json& object);
+
+enum class Secrets { hide, keep };
+/// All fields, defaults too. With Secrets::hide a secret value reads {"secret": true}; Secrets::keep is for the store.
+nlohmann::json to_json(const JailSpec& spec, Secrets secrets);
+
+/// RFC 7396 on the JSON of `current`, then parse_spec. A secret that comes back as {"secret": true} keeps its value.
+Result<JailSpec> merge_patch(const JailSpec& current, const nlohmann::json& patch);
+/// For PUT: `replacement` as given, but a secret without value keeps the one of `current`.
+Result<JailSpec> replace(const JailSpec& current, const nlohmann::json& replacement);
+
+/// JSON pointers of the fields in which two specs differ and which a running jail takes only at its next start.
+std::vector<std::string> restart_fields_changed(const JailSpec& from, const JailSpec& to);
+/// Errc::invalid "immutable_field" when a field differs that is fixed at creation: template, root.
+Result<void> check_immutable(const JailSpec& from, const JailSpec& to);
+
+}  // namespace jaild::model

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/units.h"
+
+namespace jaild::model {
+
+enum class OperationState { running, succeeded, failed, cancelled };
+std::string_view to_string(OperationState state);
+
+/// A problem kept with an operation: the fields of an Error that a client may see.
+struct Problem {
+    std::string code;
+    std::string detail;
+    std::string field;
+    std::string remedy;
+    int sys = 0;
+    bool operator==(const Problem&) const = default;
+};
+Problem to_problem(const Error& error);
+
+/// Long work that somebody asked for. It ends when its jail converges at `generation`, or when that fails for good.
+struct Operation {
+    std::string id;            ///< 16 hexadecimal digits, from getrandom(2)
+    std::string kind;          ///< "create", "update", "restart", "remove"
+    JailId jail;
+    std::string jail_name;
+    Generation generation = 0;
+    Incarnation incarnation = 0;
+    OperationState state = OperationState::running;
+    std::vector<std::string> steps;  ///< done so far, for people: "mount /usr", at most 64 kept
+    std::optional<Problem> problem;
+    UtcTime created_at;
+    std::optional<UtcTime> finished_at;
+};
+nlohmann::json to_json(const Operation& operation);
+
+/// Something that happened, in the order of its commit. `data` never holds secrets.
+struct Event {
+    EventSeq seq;
+    UtcTime at;
+    std::string type;       ///< "jail.created", "jail.state", "drift.repaired", "step.failed", "operation.finished", …
+    std::string jail;       ///< name, or empty
+    std::string operation;  ///< id, or empty
+    std::string data;       ///< a JSON object as text
+};
+nlohmann::json to_json(const Event& event);
+
+}  // namespace jaild::model

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/ip.h"
+#include "core/base/units.h"
+
+/// What a jail is now, as its clients see it.
+namespace jaild::model {
+
+enum class JailState { stopped, starting, running, stopping, failed, dying };
+std::string_view to_string(JailState state);
+
+/// One statement about a jail. `type` is CamelCase and stable: "Ready", "RestartRequired", "NameTaken", "NatMissing".
+struct Condition {
+    std::string type;
+    bool status = false;
+    std::string reason;   ///< CamelCase or an Error's name
+    std::string message;  ///< what failed, on which object, with which errno, and what the user can do
+    UtcTime since;
+    bool operator==(const Condition&) const = default;
+};
+
+/// How the supervised command, or the last run of it, ended.
+struct LastExit {
+    int exit_code = 0;        ///< 128 + signal when a signal ended it
+    int signal = 0;           ///< 0: it exited by itself
+    std::string reason;       ///< "exited", "signaled", "lost" (its shim was killed), "failed_to_start"
+    UtcTime at;
+    bool operator==(const LastExit&) const = default;
+};
+
+struct JailStatus {
+    JailState state = JailState::stopped;
+    std::int64_t jid = 0;     ///< FreeBSD; 0 elsewhere
+    std::int64_t pid = 0;     ///< Linux: the pause process; 0: none
+    std::int64_t command_pid = 0;
+    std::vector<Prefix> addresses;
+    std::optional<LastExit> last_exit;
+    Generation observed_generation = 0;
+    std::vector<Condition> conditions;
+    bool operator==(const JailStatus&) const = default;
+};
+
+nlohmann::json to_json(const JailStatus& status);
+nlohmann::json to_json(const LastExit& exit);
+
+/// Adds or replaces the condition of that type; `since` is kept when status and reason stay the same.
+void set_condition(std::vector<Condition>& conditions, Condition condition);
+
+}  // namespace jaild::model

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/kernel/firewall.h"
+#include "core/kernel/jails.h"
+#include "core/kernel/links.h"
+#include "core/kernel/mounts.h"
+#include "core/kernel/processes.h"
+#include "core/model/jail.h"
+#include "core/model/network.h"
+
+/// From what is wanted and what is there to the steps between: pure functions, no I/O, no clock, no randomness.
+namespace jaild::reconcile {
+
+struct Desired {
+    model::Jail jail;                        ///< status unused
+    std::vector<kernel::Mount> mounts;       ///< what Roots::mounts answered
+    std::optional<model::Network> network;   ///< of its interface, with mode vnet
+};
+
+struct Observed {
+    bool directory = false;                  ///< `<state>/jails/<id>` exists
+    bool prepared = false;                   ///< its root is made
+    std::optional<kernel::ObservedJail> jail;
+    std::optional<kernel::ObservedShim> shim;
+    std::vector<kernel::ObservedMount> mounts;
+    std::optional<kernel::ObservedLink> link;
+    kernel::Applied applied;
+};
+
+enum class StepKind {
+    prepare_root, refresh_root, mount, unmount, hold, reset, record_begun, create_jail, update_jail, ensure_link,
+    exec_start, start_command, record_done,
+    exec_stop, stop_command, destroy_link, remove_jail, release, remove_root, forget,
+    ensure_bridge, enable_forwarding, apply_rules, remove_rules, remove_bridge,
+};
+std::string_view to_string(StepKind kind);
+
+/// One idempotent step. `object` names what it works on: "root/usr", "vnet0", "default".
+struct Step {
+    StepKind kind;
+    std::string object{};
+    std::optional<kernel::Mount> mount{};
+    bool operator==(const Step&) const = default;
+    /// "mount root/usr": for plans, progress and events.
+    [[nodiscard]] std::string to_string() const;
+};
+
+using Plan = std::vector<Step>;
+
+/// Empty when the jail is as wanted. Otherwise steps in the order in which they must be done; after a teardown the rest
+/// may be left to the next round.
+Plan plan(const Desired& desired, const Observed& observed);
+
+/// True for a plan on a jail that was complete under this generation and incarnation: somebody disturbed it.
+bool is_drift(const Desired& desired, const Observed& observed);
+
+struct DesiredNetwork {
+    model::Network network;
+    bool in_use = false;            ///< by a jail that runs, should run, or has a link left
+    bool manage_forwarding = true;
+};
+
+struct ObservedNetwork {
+    std::optional<kernel::ObservedBridge> bridge;
+    bool forwarding4 = false;
+    bool forwarding6 = false;
+    bool firewall = false;          ///< available
+    std::optional<kernel::ObservedRules> rules;
+};
+
+Plan plan_network(const DesiredNetwork& desired, const ObservedNetwork& observed);
+
+}  // namespace jaild::reconcile

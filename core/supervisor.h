@@ -1,0 +1,132 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/unique_fd.h"
+#include "core/kernel/kernel.h"
+#include "core/model/host.h"
+#include "core/model/jail.h"
+#include "core/model/network.h"
+#include "core/model/operation.h"
+#include "core/reconcile/reconciler.h"
+#include "core/store/store.h"
+
+namespace jaild {
+
+enum class Role { viewer, operator_, admin };
+
+/// Who asks. Made by api/ from peer credentials or a token; checked again behind the seam.
+struct Caller {
+    std::string principal;  ///< "uid:0", "token:ci"
+    Role role = Role::viewer;
+};
+
+/// The condition under which a change is made.
+struct Precondition {
+    std::optional<std::string> if_match{};       ///< an entity tag, or "*"
+    std::optional<std::string> if_none_match{};  ///< only "*": create, never replace
+};
+
+/// A change that was written: the jail as it is now, and the operation that carries it out.
+struct Accepted {
+    model::Jail jail;
+    std::string operation;      ///< id; empty for a dry run or when nothing had to change
+    bool replayed = false;      ///< the same Idempotency-Key answered again
+    std::vector<std::string> plan{};  ///< for a dry run: the steps
+};
+
+enum class DryRun { no, yes };
+
+struct Retry {
+    std::string key{};          ///< Idempotency-Key, or empty
+    std::string fingerprint{};  ///< of the request
+};
+
+struct ExecRequest {
+    kernel::Program program;
+    kernel::Stdio stdio;
+};
+
+struct JailPage {
+    std::vector<model::Jail> items;
+    JailId next{};              ///< 0: no more
+};
+
+struct JailQuery {
+    std::optional<model::JailState> state{};
+    std::optional<std::string> template_name{};
+    std::vector<std::pair<std::string, std::string>> labels{};
+    JailId after{};
+    std::size_t limit = 100;    ///< 1 … 1000
+};
+
+/// The seam: the only way from api/ into core. Plain values in, Result out, streams as descriptors, the caller with
+/// every call. All methods block (but those that say otherwise): any thread but the I/O one. Thread-safe.
+class Supervisor {
+public:
+    Supervisor(store::Store& store, kernel::Kernel& kernel, reconcile::Reconciler& reconciler, Clock& clock);
+    ~Supervisor();
+
+    /// Makes the network `default` at the first start. Before anything else.
+    Result<void> prepare();
+
+    // Jails. Errors beyond those named: denied; exhausted (disk full).
+    /// invalid, conflict ("name_in_use", "path_in_use", "address_in_use"), unsupported; conflict "idempotency_key_reused".
+    Result<Accepted> create(const Caller&, model::NamedSpec spec, DryRun, Retry);
+    /// PUT. A jail that does not exist is created. stale ("etag_mismatch"); invalid "precondition_required" (428) when it
+    /// exists and no If-Match came. `restart`: restart it in the same operation when a restart field changed.
+    Result<Accepted> replace(const Caller&, model::Name name, nlohmann::json spec, Precondition, bool restart, DryRun);
+    /// PATCH, RFC 7396. not_found, stale, invalid.
+    Result<Accepted> patch(const Caller&, model::Name name, nlohmann::json patch, Precondition, bool restart, DryRun);
+    /// conflict "jail_stopped" when it should not run.
+    Result<Accepted> restart(const Caller&, model::Name name, Retry);
+    /// conflict "jail_running" unless `force`.
+    Result<Accepted> remove(const Caller&, model::Name name, Precondition, bool force, DryRun);
+
+    /// From memory: never blocks, any thread. Errc::not_found "jail_not_found".
+    Result<model::Jail> get(const Caller&, const model::Name& name) const;
+    /// The JSON that GET answers and its entity tag, kept until the jail changes: never blocks, any thread.
+    struct Document {
+        std::shared_ptr<const std::string> json;
+        std::string etag;
+    };
+    Result<Document> document(const Caller&, const model::Name& name) const;
+    Result<JailPage> list(const Caller&, const JailQuery& query) const;
+
+    /// The steps that a round would do now.
+    Result<std::vector<std::string>> plan(const Caller&, const model::Name& name);
+
+    /// conflict "jail_not_running".
+    Result<std::unique_ptr<kernel::RunningProgram>> exec(const Caller&, const model::Name& name, ExecRequest request);
+    Result<UniqueFd> open_log(const Caller&, const model::Name& name);
+
+    Result<std::vector<model::Template>> templates(const Caller&);
+    Result<model::Template> get_template(const Caller&, const std::string& name);
+    Result<std::vector<model::Network>> networks(const Caller&);
+    Result<model::Network> network(const Caller&, const std::string& name);
+
+    Result<model::Operation> operation(const Caller&, const std::string& id);
+    /// The jail goes on as its spec says; only the operation ends. conflict "operation_finished".
+    Result<model::Operation> cancel(const Caller&, const std::string& id);
+    Result<std::vector<model::Event>> events(const Caller&, EventSeq after, std::size_t limit);
+    Result<std::vector<model::Event>> events_of(const Caller&, const std::string& jail, std::size_t last);
+    Result<EventSeq> last_event(const Caller&);
+    Result<model::HostInfo> host(const Caller&);
+    [[nodiscard]] reconcile::Readiness readiness() const;
+
+    /// Called after each commit of events, on a thread of core's; must not block. Set once, before the first request.
+    void on_events(std::function<void(EventSeq)> listener);
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace jaild
