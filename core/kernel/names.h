@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/base/ids.h"
 
@@ -37,6 +38,8 @@ std::string jail_anchor(const InstanceId& instance, JailId jail);
 std::string network_anchor(const InstanceId& instance, NetworkId network);
 /// Locally administered, unicast, stable: "02:…", a hash of instance, jail and end.
 std::string mac_address(const InstanceId& instance, JailId jail, PairEnd end);
+/// The same for a bridge, so that its address does not follow its members'.
+std::string bridge_mac_address(const InstanceId& instance, NetworkId network);
 /// The interface inside a jail.
 inline constexpr const char* kJailInterface = "vnet0";
 
