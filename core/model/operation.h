@@ -33,10 +33,10 @@ struct Operation {
     Generation generation = 0;
     Incarnation incarnation = 0;
     OperationState state = OperationState::running;
-    std::vector<std::string> steps;  ///< done so far, for people: "mount /usr", at most 64 kept
-    std::optional<Problem> problem;
-    UtcTime created_at;
-    std::optional<UtcTime> finished_at;
+    std::vector<std::string> steps{};  ///< done so far, for people: "mount /usr", at most 64 kept
+    std::optional<Problem> problem{};
+    UtcTime created_at{};
+    std::optional<UtcTime> finished_at{};
 };
 nlohmann::json to_json(const Operation& operation);
 

@@ -1,0 +1,334 @@
+#include "core/supervisor.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/subnet.h"
+#include "core/supervisor_impl.h"
+
+namespace jaild {
+namespace {
+
+constexpr std::size_t kCatchUpBatch = 256;
+
+Error jail_not_found(const model::Name& name) {
+    return Error{.code = Errc::not_found,
+                 .op = "get",
+                 .detail = fmt::format("there is no jail \"{}\"", name.text()),
+                 .reason = "jail_not_found",
+                 .remedy = "`jaildctl ls` lists all jails"};
+}
+
+model::Template host_template() {
+    auto name = model::Name::parse("host");
+    return {.name = *name,
+            .builtin = true,
+            .description = "the running host's own userland, read-only; live, not versioned"};
+}
+
+bool matches(const model::Jail& jail, const JailQuery& query) {
+    if (query.state && jail.status.state != *query.state) return false;
+    if (query.template_name && jail.spec.template_name != *query.template_name) return false;
+    return std::all_of(query.labels.begin(), query.labels.end(), [&](const auto& wanted) {
+        const auto label = jail.spec.labels.find(wanted.first);
+        return label != jail.spec.labels.end() && label->second == wanted.second;
+    });
+}
+
+}  // namespace
+
+Result<void> authorize(const Caller& caller, Role needed, std::string_view action) {
+    if (caller.role >= needed) return {};
+    return std::unexpected(Error{.code = Errc::denied,
+                                 .op = "authorize",
+                                 .detail = fmt::format("{} may not do {}", caller.principal, action),
+                                 .reason = "role_too_low",
+                                 .remedy = needed == Role::admin ? "ask as root, or with an admin's token"
+                                                                 : "ask as root, or with an operator's token"});
+}
+
+Supervisor::Impl::Impl(store::Store& store_, kernel::Kernel& kernel_, reconcile::Reconciler& reconciler_, Clock& clock_)
+    : store(store_), kernel(kernel_), reconciler(reconciler_), clock(clock_) {
+    store.on_events([this](EventSeq newest) {
+        const std::lock_guard lock(events_mutex_);
+        newest_ = newest;
+        events_changed_.notify_one();
+    });
+}
+
+Supervisor::Impl::~Impl() {
+    store.on_events({});
+    {
+        const std::lock_guard lock(events_mutex_);
+        stopping_ = true;
+        events_changed_.notify_one();
+    }
+    if (follower_.joinable()) follower_.join();
+}
+
+void Supervisor::Impl::forward_events(std::function<void(EventSeq)> listener) {
+    const std::lock_guard lock(events_mutex_);
+    listener_ = std::move(listener);
+}
+
+void Supervisor::Impl::follow_events() {
+    EventSeq told{};
+    std::unique_lock lock(events_mutex_);
+    while (true) {
+        events_changed_.wait(lock, [&] { return stopping_ || newest_ > told; });
+        if (stopping_) return;
+        told = newest_;
+        const auto listener = listener_;
+        lock.unlock();
+        catch_up();
+        if (listener) listener(told);
+        lock.lock();
+    }
+}
+
+Result<void> Supervisor::Impl::prepare() {
+    auto host = kernel.host().facts();
+    if (!host) return std::unexpected(host.error());
+    facts = *std::move(host);
+    facts.instance = store.instance().text();
+    facts.version = JAILD_VERSION;
+
+    auto last = store::read<EventSeq>(store, [](store::Reader& reader) { return reader.last_event(); });
+    if (!last) return std::unexpected(last.error());
+    seen_ = *last;
+    auto rows = store::read<std::vector<model::Jail>>(store, [](store::Reader& reader) { return reader.all_jails(); });
+    if (!rows) return std::unexpected(rows.error());
+    for (const auto& row : *rows) cache.put(row);
+    follower_ = std::thread([this] { follow_events(); });
+    return prepare_network();
+}
+
+Result<void> Supervisor::Impl::prepare_network() {
+    auto known =
+        store::read<std::vector<model::Network>>(store, [](store::Reader& reader) { return reader.networks(); });
+    if (!known) return std::unexpected(known.error());
+    if (!known->empty()) return {};
+
+    auto used = kernel.links().used_prefixes();
+    if (!used) return std::unexpected(used.error());
+    auto ipv4 = choose_ipv4_subnet(*used);
+    if (!ipv4) return std::unexpected(ipv4.error());
+    auto ipv6 = choose_ipv6_subnet(*used);
+    if (!ipv6) return std::unexpected(ipv6.error());
+    const model::Network network{.id = {}, .name = *model::Name::parse("default"), .ipv4 = *ipv4, .ipv6 = *ipv6};
+    return store.write([&](store::Writer& writer) -> Result<void> {
+        auto made = writer.insert_network(network);
+        if (!made) return std::unexpected(made.error());
+        const nlohmann::json data{{"network", "default"}, {"ipv4", ipv4->to_string()}, {"ipv6", ipv6->to_string()}};
+        auto event = writer.append_event("network.created", "", "", data.dump());
+        if (!event) return std::unexpected(event.error());
+        return {};
+    });
+}
+
+void Supervisor::Impl::catch_up() {
+    const std::lock_guard lock(catch_up_mutex_);
+    while (true) {
+        const auto after = seen_;
+        auto events = store::read<std::vector<model::Event>>(
+            store, [after](store::Reader& reader) { return reader.events(after, kCatchUpBatch); });
+        if (!events) {
+            spdlog::error("cannot read events: {}", events.error().to_string());
+            return;
+        }
+        for (const auto& event : *events) {
+            seen_ = event.seq;
+            if (event.type != "jail.removed") continue;
+            auto name = model::Name::parse(event.jail);
+            auto row = name ? cache.find(*name) : std::nullopt;
+            if (!row) continue;
+            auto stored =
+                store::read<model::Jail>(store, [id = row->id](store::Reader& reader) { return reader.jail(id); });
+            if (!stored && stored.error().code == Errc::not_found) cache.drop(row->id);
+        }
+        if (events->size() < kCatchUpBatch) return;
+    }
+}
+
+model::Jail Supervisor::Impl::with_status(model::Jail row) const {
+    row.status = reconciler.status(row.id);
+    return row;
+}
+
+Supervisor::Supervisor(store::Store& store, kernel::Kernel& kernel, reconcile::Reconciler& reconciler, Clock& clock)
+    : impl_(std::make_unique<Impl>(store, kernel, reconciler, clock)) {
+    reconciler.on_status([impl = impl_.get()](JailId id) { impl->cache.touch(id); });
+}
+
+Supervisor::~Supervisor() = default;
+
+Result<void> Supervisor::prepare() {
+    return impl_->prepare();
+}
+
+Result<model::Jail> Supervisor::get(const Caller& caller, const model::Name& name) const {
+    if (auto allowed = authorize(caller, Role::viewer, "jail.get"); !allowed) return std::unexpected(allowed.error());
+    auto row = impl_->cache.find(name);
+    if (!row) return std::unexpected(jail_not_found(name));
+    return impl_->with_status(*std::move(row));
+}
+
+Result<Supervisor::Document> Supervisor::document(const Caller& caller, const model::Name& name) const {
+    if (auto kept = impl_->cache.document(name); kept && caller.role >= Role::viewer)
+        return Document{.json = kept->json, .etag = kept->etag};
+    const auto version = impl_->cache.version(name);
+    auto jail = get(caller, name);
+    if (!jail) return std::unexpected(jail.error());
+    const JailCache::Document made{.json = std::make_shared<const std::string>(model::to_json(*jail).dump()),
+                                   .etag = model::etag(*jail)};
+    impl_->cache.keep(*jail, version, made);
+    return Document{.json = made.json, .etag = made.etag};
+}
+
+Result<JailPage> Supervisor::list(const Caller& caller, const JailQuery& query) const {
+    if (auto allowed = authorize(caller, Role::viewer, "jail.list"); !allowed) return std::unexpected(allowed.error());
+    JailPage page;
+    for (auto& row : impl_->cache.all()) {
+        if (row.id <= query.after) continue;
+        auto jail = impl_->with_status(std::move(row));
+        if (!matches(jail, query)) continue;
+        if (page.items.size() == query.limit) {
+            page.next = page.items.back().id;
+            break;
+        }
+        page.items.push_back(std::move(jail));
+    }
+    return page;
+}
+
+Result<std::vector<std::string>> Supervisor::plan(const Caller& caller, const model::Name& name) {
+    auto jail = get(caller, name);
+    if (!jail) return std::unexpected(jail.error());
+    return impl_->steps(*jail);
+}
+
+Result<std::vector<std::string>> Supervisor::Impl::steps(const model::Jail& jail) {
+    auto plan = reconciler.plan_now(jail);
+    if (!plan) return std::unexpected(plan.error());
+    std::vector<std::string> lines;
+    lines.reserve(plan->size());
+    for (const auto& step : *plan) lines.push_back(step.to_string());
+    return lines;
+}
+
+Result<std::unique_ptr<kernel::RunningProgram>> Supervisor::exec(const Caller& caller, const model::Name& name,
+                                                                 ExecRequest request) {
+    if (auto allowed = authorize(caller, Role::operator_, "jail.exec"); !allowed)
+        return std::unexpected(allowed.error());
+    auto jail = get(caller, name);
+    if (!jail) return std::unexpected(jail.error());
+    if (jail->status.state != model::JailState::running)
+        return std::unexpected(
+            Error{.code = Errc::conflict,
+                  .op = "exec",
+                  .detail = fmt::format("jail \"{}\" is {}", name.text(), model::to_string(jail->status.state)),
+                  .reason = "jail_not_running",
+                  .remedy = fmt::format("start it: jaildctl start {}", name.text())});
+    auto& program = request.program;
+    if (program.user.empty()) program.user = jail->spec.exec.user;
+    if (program.directory.empty()) program.directory = jail->spec.exec.directory;
+    for (const auto& [key, value] : jail->spec.exec.env) program.environment.try_emplace(key, value.value);
+
+    auto audited = impl_->store.write([&](store::Writer& writer) {
+        return writer.append_audit(
+            {.principal = caller.principal, .action = "jail.exec", .object = jail->name.text(), .outcome = "accepted"});
+    });
+    if (!audited) return std::unexpected(audited.error());
+    return impl_->kernel.processes().exec(jail->id, program, std::move(request.stdio));
+}
+
+Result<UniqueFd> Supervisor::open_log(const Caller& caller, const model::Name& name) {
+    auto jail = get(caller, name);
+    if (!jail) return std::unexpected(jail.error());
+    return impl_->kernel.processes().open_log(jail->id);
+}
+
+Result<std::vector<model::Template>> Supervisor::templates(const Caller& caller) {
+    if (auto allowed = authorize(caller, Role::viewer, "template.list"); !allowed)
+        return std::unexpected(allowed.error());
+    return std::vector{host_template()};
+}
+
+Result<model::Template> Supervisor::get_template(const Caller& caller, const std::string& name) {
+    if (auto allowed = authorize(caller, Role::viewer, "template.get"); !allowed)
+        return std::unexpected(allowed.error());
+    auto only = host_template();
+    if (only.name.text() == name) return only;
+    return std::unexpected(Error{.code = Errc::not_found,
+                                 .op = "get_template",
+                                 .detail = fmt::format("there is no template \"{}\"", name),
+                                 .reason = "template_not_found",
+                                 .remedy = "the built-in template is \"host\""});
+}
+
+Result<std::vector<model::Network>> Supervisor::networks(const Caller& caller) {
+    if (auto allowed = authorize(caller, Role::viewer, "network.list"); !allowed)
+        return std::unexpected(allowed.error());
+    return store::read<std::vector<model::Network>>(impl_->store,
+                                                    [](store::Reader& reader) { return reader.networks(); });
+}
+
+Result<model::Network> Supervisor::network(const Caller& caller, const std::string& name) {
+    if (auto allowed = authorize(caller, Role::viewer, "network.get"); !allowed)
+        return std::unexpected(allowed.error());
+    return store::read<model::Network>(impl_->store, [&](store::Reader& reader) { return reader.network(name); });
+}
+
+Result<model::Operation> Supervisor::operation(const Caller& caller, const std::string& id) {
+    if (auto allowed = authorize(caller, Role::viewer, "operation.get"); !allowed)
+        return std::unexpected(allowed.error());
+    auto operation =
+        store::read<model::Operation>(impl_->store, [&](store::Reader& reader) { return reader.operation(id); });
+    // Whoever learns that a removal ended must not find the jail any more.
+    if (operation && operation->state != model::OperationState::running) impl_->catch_up();
+    return operation;
+}
+
+Result<std::vector<model::Event>> Supervisor::events(const Caller& caller, EventSeq after, std::size_t limit) {
+    if (auto allowed = authorize(caller, Role::viewer, "event.list"); !allowed) return std::unexpected(allowed.error());
+    return store::read<std::vector<model::Event>>(impl_->store,
+                                                  [&](store::Reader& reader) { return reader.events(after, limit); });
+}
+
+Result<std::vector<model::Event>> Supervisor::events_of(const Caller& caller, const std::string& jail,
+                                                        std::size_t last) {
+    if (auto allowed = authorize(caller, Role::viewer, "event.list"); !allowed) return std::unexpected(allowed.error());
+    return store::read<std::vector<model::Event>>(impl_->store,
+                                                  [&](store::Reader& reader) { return reader.events_of(jail, last); });
+}
+
+Result<EventSeq> Supervisor::last_event(const Caller& caller) {
+    if (auto allowed = authorize(caller, Role::viewer, "event.list"); !allowed) return std::unexpected(allowed.error());
+    return store::read<EventSeq>(impl_->store, [](store::Reader& reader) { return reader.last_event(); });
+}
+
+Result<model::HostInfo> Supervisor::host(const Caller& caller) {
+    if (auto allowed = authorize(caller, Role::viewer, "host.get"); !allowed) return std::unexpected(allowed.error());
+    auto host = impl_->facts;
+    auto checks = impl_->kernel.host().checks();
+    if (!checks) return std::unexpected(checks.error());
+    host.checks = *std::move(checks);
+    for (const auto& row : impl_->cache.all()) {
+        host.jails++;
+        if (impl_->reconciler.status(row.id).state == model::JailState::running) host.running++;
+    }
+    return host;
+}
+
+reconcile::Readiness Supervisor::readiness() const {
+    return impl_->reconciler.readiness();
+}
+
+void Supervisor::on_events(std::function<void(EventSeq)> listener) {
+    impl_->forward_events(std::move(listener));
+}
+
+}  // namespace jaild

@@ -1,0 +1,338 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/supervisor.h"
+#include "core/supervisor_impl.h"
+
+namespace jaild {
+namespace {
+
+/// Carries a dry run's result out of a transaction that must be undone.
+constexpr std::string_view kDryRun = "dry_run";
+
+Result<void> undo_dry_run() {
+    return std::unexpected(Error{.code = Errc::conflict, .op = kDryRun});
+}
+
+Result<void> check_preconditions(const model::Jail& jail, const Precondition& precondition) {
+    if (precondition.if_none_match)
+        return std::unexpected(Error{.code = Errc::stale,
+                                     .op = "precondition",
+                                     .detail = fmt::format("jail \"{}\" exists already", jail.name.text()),
+                                     .reason = "etag_mismatch"});
+    if (!precondition.if_match || *precondition.if_match == "*" || *precondition.if_match == model::etag(jail))
+        return {};
+    return std::unexpected(Error{
+        .code = Errc::stale,
+        .op = "precondition",
+        .detail = fmt::format("jail \"{}\" has changed: its entity tag is {} now", jail.name.text(), model::etag(jail)),
+        .reason = "etag_mismatch",
+        .remedy = "GET it again, and repeat the change on what you find"});
+}
+
+Result<void> check_not_removing(const model::Jail& jail) {
+    if (!jail.removing) return {};
+    return std::unexpected(Error{.code = Errc::conflict,
+                                 .op = "change",
+                                 .detail = fmt::format("jail \"{}\" is being removed", jail.name.text()),
+                                 .reason = "jail_removing"});
+}
+
+bool wants_restart(bool restart, const model::Jail& before, const model::JailSpec& after) {
+    return restart && before.spec.running && after.running &&
+           !model::restart_fields_changed(before.spec, after).empty();
+}
+
+/// A running operation of that kind on the jail, if there is one.
+Result<std::string> running_operation(store::Reader& reader, JailId jail, std::string_view kind) {
+    auto running = reader.running_operations(jail);
+    if (!running) return std::unexpected(running.error());
+    for (const auto& operation : *running)
+        if (operation.kind == kind) return operation.id;
+    return std::string{};
+}
+
+/// What the same Idempotency-Key answered before. Errc::conflict "idempotency_key_reused" for another request.
+Result<std::optional<Accepted>> replayed(store::Reader& reader, const Caller& caller, const Retry& retry) {
+    if (retry.key.empty()) return std::nullopt;
+    auto known = reader.idempotent(caller.principal, retry.key);
+    if (!known) return std::unexpected(known.error());
+    if (!*known) return std::nullopt;
+    if ((*known)->fingerprint != retry.fingerprint)
+        return std::unexpected(Error{.code = Errc::conflict,
+                                     .op = "retry",
+                                     .detail = "this Idempotency-Key came with another request before",
+                                     .reason = "idempotency_key_reused",
+                                     .remedy = "use a new key for a new request"});
+    auto operation = reader.operation((*known)->operation);
+    if (!operation) return std::unexpected(operation.error());
+    auto jail = reader.jail(operation->jail);
+    if (!jail) return std::unexpected(jail.error());
+    return Accepted{.jail = *std::move(jail), .operation = operation->id, .replayed = true};
+}
+
+}  // namespace
+
+Result<std::string> Supervisor::Impl::write_change(store::Writer& writer, const Caller& caller, const Change& change,
+                                                   const model::Jail& jail) {
+    auto operation = writer.insert_operation({.id = {},
+                                              .kind = std::string(change.kind),
+                                              .jail = jail.id,
+                                              .jail_name = jail.name.text(),
+                                              .generation = jail.generation,
+                                              .incarnation = jail.incarnation});
+    if (!operation) return std::unexpected(operation.error());
+    const nlohmann::json data{{"generation", jail.generation}, {"by", caller.principal}};
+    if (auto event = writer.append_event(change.event, jail.name.text(), operation->id, data.dump()); !event)
+        return std::unexpected(event.error());
+    auto audited = writer.append_audit({.principal = caller.principal,
+                                        .action = std::string(change.action),
+                                        .object = jail.name.text(),
+                                        .outcome = "accepted"});
+    if (!audited) return std::unexpected(audited.error());
+    return operation->id;
+}
+
+void Supervisor::Impl::committed(const Accepted& accepted) {
+    cache.put(accepted.jail);
+    reconciler.poke(accepted.jail.id);
+}
+
+Result<void> Supervisor::Impl::check_host(const model::JailSpec& spec, const std::string& name) {
+    if (auto possible = kernel.roots().check(spec.root, spec.template_name); !possible) return possible;
+    if (spec.root.kind != model::RootKind::path) return {};
+    // The store compares texts; two spellings of one directory are found here.
+    std::error_code ignored;
+    const auto mine = std::filesystem::canonical(spec.root.path, ignored);
+    for (const auto& other : cache.all()) {
+        if (other.spec.root.kind != model::RootKind::path || other.name.text() == name) continue;
+        if (std::filesystem::canonical(other.spec.root.path, ignored) != mine) continue;
+        return std::unexpected(
+            Error{.code = Errc::conflict,
+                  .op = "validate",
+                  .detail = fmt::format("jail \"{}\" already has {} as its root", other.name.text(), mine.string()),
+                  .reason = "path_in_use",
+                  .field = "/root/path",
+                  .remedy = "give each jail a directory of its own"});
+    }
+    return {};
+}
+
+Result<Accepted> Supervisor::create(const Caller& caller, model::NamedSpec spec, DryRun dry_run, Retry retry) {
+    if (auto allowed = authorize(caller, Role::operator_, "jail.create"); !allowed)
+        return std::unexpected(allowed.error());
+    if (spec.spec.root.kind == model::RootKind::path)
+        if (auto allowed = authorize(caller, Role::admin, "jail.create with a path root"); !allowed)
+            return std::unexpected(allowed.error());
+    // A replay is answered before the checks: the jail that it made must not stand in its own way.
+    const auto again = [&](store::Reader& reader) { return replayed(reader, caller, retry); };
+    auto before = store::read<std::optional<Accepted>>(impl_->store, again);
+    if (!before) return std::unexpected(before.error());
+    if (*before) {
+        (*before)->jail = impl_->with_status(std::move((*before)->jail));
+        return **std::move(before);
+    }
+    if (auto possible = impl_->check_host(spec.spec, spec.name.text()); !possible)
+        return std::unexpected(possible.error());
+
+    std::optional<Accepted> accepted;
+    auto written = impl_->store.write([&](store::Writer& writer) -> Result<void> {
+        auto known = again(writer);
+        if (!known) return std::unexpected(known.error());
+        if (*known) {
+            accepted = **std::move(known);
+            return {};
+        }
+        auto jail = writer.insert_jail(spec);
+        if (!jail) return std::unexpected(jail.error());
+        accepted = Accepted{.jail = *std::move(jail), .operation = {}};
+        if (dry_run == DryRun::yes) return undo_dry_run();
+        const Impl::Change change{.kind = "create", .event = "jail.created", .action = "jail.create"};
+        auto operation = impl_->write_change(writer, caller, change, accepted->jail);
+        if (!operation) return std::unexpected(operation.error());
+        accepted->operation = *std::move(operation);
+        if (retry.key.empty()) return {};
+        return writer.remember(caller.principal, retry.key,
+                               {.fingerprint = retry.fingerprint, .operation = accepted->operation});
+    });
+    return impl_->finish(std::move(written), std::move(accepted), dry_run);
+}
+
+Result<Accepted> Supervisor::Impl::finish(Result<void> written, std::optional<Accepted> accepted, DryRun dry_run) {
+    const bool undone = !written && written.error().op == kDryRun;
+    if (!written && !undone) return std::unexpected(written.error());
+    if (dry_run == DryRun::yes) {
+        auto planned = steps(accepted->jail);
+        if (!planned) return std::unexpected(planned.error());
+        accepted->plan = *std::move(planned);
+    } else if (!accepted->operation.empty() && !accepted->replayed) {
+        committed(*accepted);
+    }
+    accepted->jail = with_status(std::move(accepted->jail));
+    return *std::move(accepted);
+}
+
+Result<Accepted> Supervisor::Impl::change_spec(const Caller& caller, const model::Name& name, const MakeSpec& make_spec,
+                                               const Precondition& precondition, bool restart, DryRun dry_run) {
+    std::optional<Accepted> accepted;
+    auto written = store.write([&](store::Writer& writer) -> Result<void> {
+        auto jail = writer.jail(name);
+        if (!jail) return std::unexpected(jail.error());
+        if (auto there = check_not_removing(*jail); !there) return there;
+        if (auto current = check_preconditions(*jail, precondition); !current) return current;
+        auto spec = make_spec(jail->spec);
+        if (!spec) return std::unexpected(spec.error());
+        if (auto mutable_only = model::check_immutable(jail->spec, *spec); !mutable_only) return mutable_only;
+
+        accepted = Accepted{.jail = *jail, .operation = {}};
+        if (*spec == jail->spec) return dry_run == DryRun::yes ? undo_dry_run() : Result<void>{};
+        const bool again = wants_restart(restart, *jail, *spec);
+        auto updated = writer.update_jail(jail->id, *spec);
+        if (updated && again) updated = writer.request_restart(jail->id);
+        if (!updated) return std::unexpected(updated.error());
+        accepted->jail = *std::move(updated);
+        if (dry_run == DryRun::yes) return undo_dry_run();
+        auto operation = write_change(
+            writer, caller, {.kind = "update", .event = "jail.changed", .action = "jail.change"}, accepted->jail);
+        if (!operation) return std::unexpected(operation.error());
+        accepted->operation = *std::move(operation);
+        return {};
+    });
+    return finish(std::move(written), std::move(accepted), dry_run);
+}
+
+Result<Accepted> Supervisor::patch(const Caller& caller, model::Name name, nlohmann::json patch,
+                                   Precondition precondition, bool restart, DryRun dry_run) {
+    if (auto allowed = authorize(caller, Role::operator_, "jail.change"); !allowed)
+        return std::unexpected(allowed.error());
+    const auto merged = [&](const model::JailSpec& current) { return model::merge_patch(current, patch); };
+    return impl_->change_spec(caller, name, merged, precondition, restart, dry_run);
+}
+
+Result<Accepted> Supervisor::replace(const Caller& caller, model::Name name, nlohmann::json spec,
+                                     Precondition precondition, bool restart, DryRun dry_run) {
+    if (auto allowed = authorize(caller, Role::operator_, "jail.change"); !allowed)
+        return std::unexpected(allowed.error());
+    if (auto named = spec.find("name"); spec.is_object() && named != spec.end()) {
+        if (*named != name.text())
+            return std::unexpected(
+                Error::invalid("name_mismatch", "/name", "the name differs from the one in the path"));
+        spec.erase(named);
+    }
+    if (impl_->cache.find(name)) {
+        if (!precondition.if_match && !precondition.if_none_match)
+            return std::unexpected(Error{.code = Errc::invalid,
+                                         .op = "replace",
+                                         .detail = fmt::format("jail \"{}\" exists; PUT needs If-Match", name.text()),
+                                         .reason = "precondition_required",
+                                         .remedy = "send the ETag that GET answered, or use PATCH"});
+        const auto replaced = [&](const model::JailSpec& current) { return model::replace(current, spec); };
+        return impl_->change_spec(caller, name, replaced, precondition, restart, dry_run);
+    }
+    if (precondition.if_match)
+        return std::unexpected(Error{.code = Errc::stale,
+                                     .op = "replace",
+                                     .detail = fmt::format("there is no jail \"{}\" to match", name.text()),
+                                     .reason = "etag_mismatch"});
+    auto parsed = model::parse_spec(spec);
+    if (!parsed) return std::unexpected(parsed.error());
+    return create(caller, {.name = std::move(name), .spec = *std::move(parsed)}, dry_run, {});
+}
+
+Result<Accepted> Supervisor::restart(const Caller& caller, model::Name name, Retry retry) {
+    if (auto allowed = authorize(caller, Role::operator_, "jail.restart"); !allowed)
+        return std::unexpected(allowed.error());
+    std::optional<Accepted> accepted;
+    auto written = impl_->store.write([&](store::Writer& writer) -> Result<void> {
+        auto known = replayed(writer, caller, retry);
+        if (!known) return std::unexpected(known.error());
+        if (*known) {
+            accepted = **std::move(known);
+            return {};
+        }
+        auto jail = writer.jail(name);
+        if (!jail) return std::unexpected(jail.error());
+        if (auto there = check_not_removing(*jail); !there) return there;
+        if (!jail->spec.running)
+            return std::unexpected(Error{.code = Errc::conflict,
+                                         .op = "restart",
+                                         .detail = fmt::format("jail \"{}\" is stopped", name.text()),
+                                         .reason = "jail_stopped",
+                                         .remedy = fmt::format("start it: jaildctl start {}", name.text())});
+        auto again = writer.request_restart(jail->id);
+        if (!again) return std::unexpected(again.error());
+        accepted = Accepted{.jail = *std::move(again), .operation = {}};
+        auto operation = impl_->write_change(
+            writer, caller, {.kind = "restart", .event = "jail.restarted", .action = "jail.restart"}, accepted->jail);
+        if (!operation) return std::unexpected(operation.error());
+        accepted->operation = *std::move(operation);
+        if (retry.key.empty()) return {};
+        return writer.remember(caller.principal, retry.key,
+                               {.fingerprint = retry.fingerprint, .operation = accepted->operation});
+    });
+    return impl_->finish(std::move(written), std::move(accepted), DryRun::no);
+}
+
+Result<Accepted> Supervisor::remove(const Caller& caller, model::Name name, Precondition precondition, bool force,
+                                    DryRun dry_run) {
+    if (auto allowed = authorize(caller, Role::operator_, "jail.remove"); !allowed)
+        return std::unexpected(allowed.error());
+    std::optional<Accepted> accepted;
+    auto written = impl_->store.write([&](store::Writer& writer) -> Result<void> {
+        auto jail = writer.jail(name);
+        if (!jail) return std::unexpected(jail.error());
+        if (auto current = check_preconditions(*jail, precondition); !current) return current;
+        if (jail->removing) {
+            auto running = running_operation(writer, jail->id, "remove");
+            if (!running) return std::unexpected(running.error());
+            accepted = Accepted{.jail = *jail, .operation = *std::move(running), .replayed = true};
+            return {};
+        }
+        const auto state = impl_->reconciler.status(jail->id).state;
+        if (!force && (jail->spec.running || state == model::JailState::running || state == model::JailState::stopping))
+            return std::unexpected(Error{
+                .code = Errc::conflict,
+                .op = "remove",
+                .detail = fmt::format("jail \"{}\" is {}", name.text(), model::to_string(state)),
+                .reason = "jail_running",
+                .remedy = fmt::format("stop it first (jaildctl stop {0}), or force: jaildctl rm -f {0}", name.text())});
+        auto going = writer.mark_removing(jail->id);
+        if (!going) return std::unexpected(going.error());
+        accepted = Accepted{.jail = *std::move(going), .operation = {}};
+        if (dry_run == DryRun::yes) return undo_dry_run();
+        auto operation = impl_->write_change(
+            writer, caller, {.kind = "remove", .event = "jail.removing", .action = "jail.remove"}, accepted->jail);
+        if (!operation) return std::unexpected(operation.error());
+        accepted->operation = *std::move(operation);
+        return {};
+    });
+    return impl_->finish(std::move(written), std::move(accepted), dry_run);
+}
+
+Result<model::Operation> Supervisor::cancel(const Caller& caller, const std::string& id) {
+    if (auto allowed = authorize(caller, Role::operator_, "operation.cancel"); !allowed)
+        return std::unexpected(allowed.error());
+    return store::write<model::Operation>(impl_->store, [&](store::Writer& writer) -> Result<model::Operation> {
+        auto operation = writer.operation(id);
+        if (!operation) return operation;
+        if (operation->state != model::OperationState::running)
+            return std::unexpected(
+                Error{.code = Errc::conflict,
+                      .op = "cancel",
+                      .detail = fmt::format("operation {} has {} already", id, model::to_string(operation->state)),
+                      .reason = "operation_finished"});
+        operation->state = model::OperationState::cancelled;
+        operation->finished_at = impl_->clock.utc();
+        if (auto updated = writer.update_operation(*operation); !updated) return std::unexpected(updated.error());
+        auto event = writer.append_event("operation.cancelled", operation->jail_name, id, "{}");
+        if (!event) return std::unexpected(event.error());
+        auto audited = writer.append_audit(
+            {.principal = caller.principal, .action = "operation.cancel", .object = id, .outcome = "accepted"});
+        if (!audited) return std::unexpected(audited.error());
+        return operation;
+    });
+}
+
+}  // namespace jaild

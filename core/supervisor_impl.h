@@ -1,0 +1,78 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "core/jail_cache.h"
+#include "core/supervisor.h"
+
+namespace jaild {
+
+/// What the parts of the supervisor share: supervisor.cpp (reads), supervisor_changes.cpp (writes).
+class Supervisor::Impl {
+public:
+    Impl(store::Store& store, kernel::Kernel& kernel, reconcile::Reconciler& reconciler, Clock& clock);
+    ~Impl();
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    /// Who is told of new events, once the cache knows what they say.
+    void forward_events(std::function<void(EventSeq)> listener);
+    /// Drops the rows that the reconciler deleted since the last call. Blocking.
+    void catch_up();
+    /// Loads the rows, and makes the default network at the first start.
+    Result<void> prepare();
+
+    /// One transaction's part that every change has: the operation, its event and its audit row.
+    struct Change {
+        std::string_view kind;    ///< "create"
+        std::string_view event;   ///< "jail.created"
+        std::string_view action;  ///< "jail.create"
+    };
+    Result<std::string> write_change(store::Writer& writer, const Caller& caller, const Change& change,
+                                     const model::Jail& jail);
+    using MakeSpec = std::function<Result<model::JailSpec>(const model::JailSpec& current)>;
+    /// What PUT and PATCH have in common once it is known how the new spec follows from the old.
+    Result<Accepted> change_spec(const Caller& caller, const model::Name& name, const MakeSpec& make_spec,
+                                 const Precondition& precondition, bool restart, DryRun dry_run);
+    /// The end of every change: a dry run gets its plan, anything else is told to cache and reconciler.
+    Result<Accepted> finish(Result<void> written, std::optional<Accepted> accepted, DryRun dry_run);
+    /// After COMMIT: the cache and the reconciler hear of it.
+    void committed(const Accepted& accepted);
+    Result<std::vector<std::string>> steps(const model::Jail& jail);
+    /// A check of what a spec asks of this host: network mode, root kind, the directory of a `path` root.
+    Result<void> check_host(const model::JailSpec& spec, const std::string& name);
+
+    /// The row with its status filled in.
+    [[nodiscard]] model::Jail with_status(model::Jail row) const;
+
+    store::Store& store;
+    kernel::Kernel& kernel;
+    reconcile::Reconciler& reconciler;
+    Clock& clock;
+    JailCache cache;
+    model::HostInfo facts;
+
+private:
+    Result<void> prepare_network();
+
+    void follow_events();
+
+    std::mutex catch_up_mutex_;
+    EventSeq seen_{};
+
+    std::mutex events_mutex_;  ///< of the four below
+    std::condition_variable events_changed_;
+    EventSeq newest_{};
+    bool stopping_ = false;
+    std::function<void(EventSeq)> listener_;
+    std::thread follower_;  ///< keeps the cache current: deleted rows are known only from events
+};
+
+/// Errc::denied unless the caller's role reaches `needed`.
+Result<void> authorize(const Caller& caller, Role needed, std::string_view action);
+
+}  // namespace jaild
