@@ -1,0 +1,15 @@
+#include "core/base/unique_fd.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+
+namespace jaild {
+
+Result<Pipe> Pipe::create() {
+    int ends[2] = {-1, -1};
+    if (::pipe2(ends, O_CLOEXEC) != 0) return std::unexpected(Error::from_errno("pipe2", errno));
+    return Pipe{.read = UniqueFd(ends[0]), .write = UniqueFd(ends[1])};
+}
+
+}  // namespace jaild
