@@ -3,9 +3,15 @@ add_library(jaild_settings INTERFACE)
 target_include_directories(jaild_settings INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(jaild_settings INTERFACE JAILD_VERSION="${PROJECT_VERSION}")
 target_compile_options(jaild_settings INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror)
+# A designated initializer names what differs from the defaults.
+target_compile_options(jaild_settings INTERFACE -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports false dangling and uninitialized uses inside std::expected, std::variant and fmt at -O2.
   target_compile_options(jaild_settings INTERFACE -Wno-maybe-uninitialized -Wno-restrict)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND JAILD_DEPENDENCIES)
+  # The cross toolchain hands libc++'s own headers over as ours.
+  target_compile_options(jaild_settings INTERFACE -Wno-nullability-completeness)
 endif()
 if(JAILD_SANITIZE)
   target_compile_options(jaild_settings INTERFACE -fsanitize=${JAILD_SANITIZE} -fno-omit-frame-pointer -O1 -g)

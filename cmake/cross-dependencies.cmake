@@ -1,0 +1,23 @@
+# Header-only copies of our libraries and SQLite's amalgamation, in the prefix that tools/cross-freebsd laid out.
+set(JAILD_CROSS_INCLUDE ${JAILD_DEPENDENCIES}/include)
+add_library(jaild_cross_headers INTERFACE)
+target_include_directories(jaild_cross_headers SYSTEM INTERFACE ${JAILD_CROSS_INCLUDE})
+
+target_link_libraries(jaild_json INTERFACE jaild_cross_headers)
+target_link_libraries(jaild_log INTERFACE jaild_cross_headers)
+target_compile_definitions(jaild_log INTERFACE SPDLOG_HEADER_ONLY SPDLOG_FMT_EXTERNAL FMT_HEADER_ONLY)
+target_link_libraries(jaild_asio INTERFACE jaild_cross_headers Threads::Threads)
+target_link_libraries(jaild_cli11 INTERFACE jaild_cross_headers)
+target_link_libraries(jaild_toml INTERFACE jaild_cross_headers)
+
+add_library(jaild_sqlite_amalgamation STATIC ${JAILD_DEPENDENCIES}/sqlite/sqlite3.c)
+target_include_directories(jaild_sqlite_amalgamation SYSTEM PUBLIC ${JAILD_DEPENDENCIES}/sqlite)
+target_compile_definitions(jaild_sqlite_amalgamation PRIVATE SQLITE_THREADSAFE=2 SQLITE_OMIT_LOAD_EXTENSION)
+target_compile_options(jaild_sqlite_amalgamation PRIVATE -O2 -w)
+target_link_libraries(jaild_sqlite_amalgamation PUBLIC Threads::Threads)
+target_link_libraries(jaild_sqlite INTERFACE jaild_sqlite_amalgamation)
+
+# The toolchain has no OpenSSL: such a build serves no TLS, /v1/host says so, and TCP beyond loopback is refused.
+add_library(Catch2::Catch2 INTERFACE IMPORTED GLOBAL)
+target_link_libraries(Catch2::Catch2 INTERFACE jaild_cross_headers)
+set(Catch2_FOUND ON)
