@@ -30,7 +30,7 @@ struct Prefix {
     auto operator<=>(const Prefix&) const = default;
     static Result<Prefix> parse(std::string_view text);  ///< host bits allowed
     [[nodiscard]] std::string to_string() const;
-    [[nodiscard]] Prefix network() const;                ///< with its host bits cleared
+    [[nodiscard]] Prefix network() const;  ///< with its host bits cleared
     [[nodiscard]] bool contains(const IpAddress& other) const;
     [[nodiscard]] bool overlaps(const Prefix& other) const;
     /// The n-th address of this network, counted from its first (all zero host bits): nth(1) is the usual gateway.

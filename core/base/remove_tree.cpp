@@ -1,0 +1,254 @@
+#include <dirent.h>
+#include <fcntl.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "core/base/files.h"
+#include "core/base/tree_entry.h"
+
+namespace jaild::files {
+namespace {
+
+/// A directory can hold more names than we want in memory: so many subdirectories are taken at a time.
+constexpr std::size_t kBatch = 4096;
+/// How often a directory is emptied again when somebody goes on filling it.
+constexpr int kAttempts = 16;
+
+enum class Pass { look, remove };
+
+struct CloseDirectory {
+    void operator()(DIR* stream) const { ::closedir(stream); }
+};
+using DirectoryStream = std::unique_ptr<DIR, CloseDirectory>;
+
+/// One level of the descent. No descriptor: the way back up is "..", checked against `identity`.
+struct Level {
+    std::string name;
+    EntryIdentity identity;
+    std::vector<std::string> pending{};  ///< subdirectories still to be entered
+    std::size_t passed = 0;              ///< entries that earlier batches of Pass::look dealt with
+    bool more = false;                   ///< entries are left beyond this batch
+    int attempts = 0;
+};
+
+/// A walk over a tree that holds one directory open at a time, whatever its depth. Whoever controls the tree may rename
+/// and replace everything while we walk: each directory is entered by name without following links, and must be on
+/// the mount where the walk began.
+class TreeWalk {
+public:
+    TreeWalk(Pass pass, std::uint64_t mount) : pass_(pass), mount_(mount) {}
+    /// Enters `name` of `directory`; the caller removes `name` itself.
+    Result<void> run(int directory, const std::string& name);
+
+private:
+    Result<void> enter(int directory, const std::string& name);
+    Result<void> scan();
+    Result<void> scan_entry(const dirent& entry);
+    Result<void> leave();
+    [[nodiscard]] std::string where(const std::string& name) const;
+    [[nodiscard]] Error mounted(const std::string& name) const;
+    [[nodiscard]] Error moved() const;
+
+    Pass pass_;
+    std::uint64_t mount_;
+    UniqueFd current_;
+    std::vector<Level> levels_;
+};
+
+/// unlinkat(2), once more without file flags when the first try was refused. ENOENT is success.
+Result<void> unlink(int directory, const std::string& name, int flags) {
+    if (::unlinkat(directory, name.c_str(), flags) == 0 || errno == ENOENT) return {};
+    const int saved = errno;
+    if (saved == EPERM || saved == EACCES) {
+        const auto cleared = clear_flags(directory, name);
+        if (cleared && *cleared && (::unlinkat(directory, name.c_str(), flags) == 0 || errno == ENOENT)) return {};
+    }
+    return std::unexpected(Error::from_errno("unlinkat", saved, name));
+}
+
+std::string TreeWalk::where(const std::string& name) const {
+    // Only the ends of a deep path: an Error is for a person.
+    constexpr std::size_t kShown = 8;
+    std::string path;
+    for (std::size_t i = 0; i < levels_.size(); ++i) {
+        if (i == kShown && levels_.size() > 2 * kShown) {
+            path += "…/";
+            i = levels_.size() - kShown;
+        }
+        path += levels_[i].name + "/";
+    }
+    return path + name;
+}
+
+Error TreeWalk::mounted(const std::string& name) const {
+    return Error{.code = Errc::busy,
+                 .op = "remove_tree",
+                 .sys = EBUSY,
+                 .detail = "something is mounted on " + where(name) + ", so nothing beneath it is removed",
+                 .reason = "mount_beneath",
+                 .remedy = "unmount it"};
+}
+
+Error TreeWalk::moved() const {
+    return Error{.code = Errc::busy,
+                 .op = "remove_tree",
+                 .detail = "somebody moves directories at " + where("") + " while they are removed",
+                 .reason = "tree_changing"};
+}
+
+Result<void> TreeWalk::enter(int directory, const std::string& name) {
+    if (pass_ == Pass::remove) {
+        // An immutable directory keeps its entries; a failure shows when they are removed.
+        static_cast<void>(clear_flags(directory, name));
+    }
+    UniqueFd fd(::openat(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd) {
+        if (errno == ENOENT) return {};
+        // It was a directory a moment ago: the scan of Pass::remove will meet what it is now.
+        if (errno == ENOTDIR || errno == ELOOP || errno == EMLINK) return std::unexpected(moved());
+        return std::unexpected(Error::from_errno("openat", errno, where(name)));
+    }
+    const auto identity = identify(fd.get(), "");
+    if (!identity) return std::unexpected(identity.error());
+    if (identity->mount != mount_) return std::unexpected(mounted(name));
+    current_ = std::move(fd);
+    levels_.push_back(Level{.name = name, .identity = *identity});
+    return scan();
+}
+
+Result<void> TreeWalk::scan_entry(const dirent& entry) {
+    const std::string name = entry.d_name;
+    auto& level = levels_.back();
+    const auto identity = identify(current_.get(), name);
+    if (!identity) {
+        if (identity.error().sys == ENOENT) return {};
+        return std::unexpected(identity.error());
+    }
+    if (identity->mount != mount_) return std::unexpected(mounted(name));
+    if (identity->directory) {
+        level.pending.push_back(name);
+        return {};
+    }
+    if (pass_ == Pass::look) return {};
+    auto removed = unlink(current_.get(), name, 0);
+    // Somebody put a directory in its place: the next scan finds it.
+    if (!removed && (removed.error().sys == EISDIR || removed.error().sys == EPERM)) {
+        const auto now = identify(current_.get(), name);
+        if (now && now->directory) {
+            level.more = true;
+            return {};
+        }
+    }
+    if (!removed && removed.error().sys == EBUSY) return std::unexpected(mounted(name));
+    return removed;
+}
+
+Result<void> TreeWalk::scan() {
+    auto& level = levels_.back();
+    level.more = false;
+    const int fd = ::openat(current_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return std::unexpected(Error::from_errno("openat", errno, where("")));
+    const DirectoryStream stream(::fdopendir(fd));
+    if (!stream) {
+        const int saved = errno;
+        ::close(fd);
+        return std::unexpected(Error::from_errno("fdopendir", saved, where("")));
+    }
+    for (std::size_t seen = 0;; ++seen) {
+        errno = 0;
+        const dirent* entry = ::readdir(stream.get());
+        if (entry == nullptr) {
+            if (errno != 0) return std::unexpected(Error::from_errno("readdir", errno, where("")));
+            return {};
+        }
+        const std::string_view name = entry->d_name;
+        // What Pass::look has seen is still there; what Pass::remove has seen is gone.
+        if (name == "." || name == ".." || (pass_ == Pass::look && seen < level.passed)) continue;
+        if (level.pending.size() == kBatch) {
+            level.passed = seen;
+            level.more = true;
+            return {};
+        }
+        if (auto done = scan_entry(*entry); !done) return done;
+    }
+}
+
+/// Back to the parent of a directory that is done, and with Pass::remove away with it.
+Result<void> TreeWalk::leave() {
+    const auto done = std::move(levels_.back());
+    levels_.pop_back();
+    UniqueFd parent(::openat(current_.get(), "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!parent) return std::unexpected(Error::from_errno("openat", errno, where("")));
+    const auto identity = identify(parent.get(), "");
+    if (!identity) return std::unexpected(identity.error());
+    if (*identity != levels_.back().identity) return std::unexpected(moved());
+    current_ = std::move(parent);
+    if (pass_ == Pass::look) return {};
+    auto removed = unlink(current_.get(), done.name, AT_REMOVEDIR);
+    if (!removed &&
+        (removed.error().sys == ENOTEMPTY || removed.error().sys == EEXIST || removed.error().sys == ENOTDIR)) {
+        // Filled or replaced meanwhile: look through the parent again.
+        if (++levels_.back().attempts > kAttempts) return std::unexpected(moved());
+        levels_.back().more = true;
+        return {};
+    }
+    if (!removed && removed.error().sys == EBUSY) return std::unexpected(mounted(done.name));
+    return removed;
+}
+
+Result<void> TreeWalk::run(int directory, const std::string& name) {
+    if (auto entered = enter(directory, name); !entered) return entered;
+    while (!levels_.empty()) {
+        auto& level = levels_.back();
+        Result<void> step;
+        if (!level.pending.empty()) {
+            const auto next = std::move(level.pending.back());
+            level.pending.pop_back();
+            step = enter(current_.get(), next);
+        } else if (level.more) {
+            step = scan();
+        } else if (levels_.size() == 1) {
+            return {};
+        } else {
+            step = leave();
+        }
+        if (!step) return step;
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> remove_tree(int directory, const std::string& name) {
+    if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos ||
+        name.find('\0') != std::string::npos)
+        return std::unexpected(
+            Error::invalid("invalid_path", "", "\"" + name + "\" is not a name within its directory"));
+    const auto home = identify(directory, "");
+    if (!home) return std::unexpected(home.error());
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        const auto root = identify(directory, name);
+        if (!root && root.error().sys == ENOENT) return {};
+        if (!root) return std::unexpected(root.error());
+        if (root->mount != home->mount)
+            return std::unexpected(Error{.code = Errc::busy,
+                                         .op = "remove_tree",
+                                         .sys = EBUSY,
+                                         .detail = "something is mounted on " + name,
+                                         .reason = "mount_beneath",
+                                         .remedy = "unmount it"});
+        if (!root->directory) return unlink(directory, name, 0);
+        for (const auto pass : {Pass::look, Pass::remove}) {
+            if (auto walked = TreeWalk(pass, home->mount).run(directory, name); !walked) return walked;
+        }
+        auto removed = unlink(directory, name, AT_REMOVEDIR);
+        if (removed || (removed.error().sys != ENOTEMPTY && removed.error().sys != EEXIST)) return removed;
+    }
+    return std::unexpected(Error{.code = Errc::busy,
+                                 .op = "remove_tree",
+                                 .detail = "somebody goes on filling " + name + " while it is removed",
+                                 .reason = "tree_changing"});
+}
+
+}  // namespace jaild::files
