@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "api/server.h"
+#include "core/kernel/identity.h"
 #include "core/kernel/kernel.h"
 #include "core/reconcile/reconciler.h"
 #include "core/store/store.h"
