@@ -1,0 +1,150 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/kernel/memory/ports.h"
+#include "core/kernel/names.h"
+
+/// The part of the links that belongs to networks.
+namespace jaild::kernel::memory {
+
+/// Marked, or still under the unit that we wrote down before we made it.
+Bridge* MemoryLinks::bridge_of(NetworkId network) {
+    const auto mark = network_mark(world_.driver.instance, network);
+    const auto recorded = world_.state.recorded_units.find(network);
+    auto found = std::ranges::find_if(world_.state.bridges, [&](const Bridge& one) {
+        return one.mark == mark ||
+               (recorded != world_.state.recorded_units.end() && one.mark.empty() &&
+                (one.name == recorded->second || one.name == bridge_name(world_.driver.instance, network)));
+    });
+    return found == world_.state.bridges.end() ? nullptr : &*found;
+}
+
+std::size_t MemoryLinks::members(NetworkId network) const {
+    const auto count =
+        std::ranges::count_if(world_.state.pairs, [&](const Pair& pair) { return pair.bridge == network; });
+    return static_cast<std::size_t>(count);
+}
+
+Result<std::vector<ObservedBridge>> MemoryLinks::bridges() {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("links.bridges"); !met) return std::unexpected(met.error());
+    std::vector<ObservedBridge> listed;
+    for (const auto& [network, unit] : world_.state.recorded_units) {
+        const auto* bridge = bridge_of(network);
+        if (!bridge) continue;
+        listed.push_back({.network = network,
+                          .up = bridge->up,
+                          .addresses = bridge->addresses,
+                          .mtu = bridge->mtu,
+                          .members = members(network)});
+    }
+    return listed;
+}
+
+/// The unit is written down before the interface exists, so that no crash leaves one that nobody knows.
+Result<void> MemoryLinks::make_bridge(const model::Network& network) {
+    auto& faults = world_.faults;
+    auto& state = world_.state;
+    auto recorded = faults.step("links.ensure_bridge.record", [&]() -> Result<void> {
+        state.recorded_units[network.id] = fmt::format("bridge{}", ++state.last_unit);
+        return {};
+    });
+    if (!recorded) return recorded;
+    return faults.step("links.ensure_bridge.create", [&]() -> Result<void> {
+        const auto& unit = state.recorded_units[network.id];
+        if (world_.host_has_interface(unit)) return std::unexpected(Error::from_errno("SIOCIFCREATE2", EEXIST, unit));
+        state.bridges.push_back({.name = unit});
+        return {};
+    });
+}
+
+Result<void> MemoryLinks::ensure_bridge(const model::Network& network) {
+    std::lock_guard lock(world_.mutex);
+    auto& faults = world_.faults;
+    if (auto met = faults.at("links.ensure_bridge"); !met) return met;
+    if (!bridge_of(network.id)) {
+        if (auto made = make_bridge(network); !made) return made;
+    }
+    auto& bridge = *bridge_of(network.id);
+    const auto name = bridge_name(world_.driver.instance, network.id);
+    if (bridge.name != name) {
+        auto renamed = faults.step("links.ensure_bridge.rename", [&]() -> Result<void> {
+            if (name.size() > kMaxInterfaceName)
+                return std::unexpected(Error::from_errno("SIOCSIFNAME", ENAMETOOLONG, name));
+            if (world_.host_has_interface(name)) return std::unexpected(Error::from_errno("SIOCSIFNAME", EEXIST, name));
+            bridge.name = name;
+            return {};
+        });
+        if (!renamed) return renamed;
+    }
+    if (bridge.mark.empty()) {
+        auto marked = faults.step("links.ensure_bridge.mark", [&]() -> Result<void> {
+            bridge.mark = network_mark(world_.driver.instance, network.id);
+            return {};
+        });
+        if (!marked) return marked;
+    }
+    const std::vector<Prefix> addresses{network.gateway4(), network.gateway6()};
+    if (bridge.addresses != addresses || bridge.mtu != network.mtu) {
+        auto configured = faults.step("links.ensure_bridge.address", [&]() -> Result<void> {
+            bridge.addresses = addresses;
+            bridge.mtu = network.mtu;
+            return {};
+        });
+        if (!configured) return configured;
+    }
+    if (bridge.up) return {};
+    return faults.step("links.ensure_bridge.up", [&]() -> Result<void> {
+        bridge.up = true;
+        return {};
+    });
+}
+
+Result<void> MemoryLinks::remove_bridge(NetworkId network) {
+    std::lock_guard lock(world_.mutex);
+    auto& state = world_.state;
+    if (auto met = world_.faults.at("links.remove_bridge"); !met) return met;
+    const auto* bridge = bridge_of(network);
+    if (bridge && members(network) > 0) {
+        return std::unexpected(Error::from_errno("SIOCIFDESTROY", EBUSY, bridge->name + " has members"));
+    }
+    if (bridge) {
+        auto destroyed = world_.faults.step("links.remove_bridge.destroy", [&, name = bridge->name]() -> Result<void> {
+            std::erase_if(state.bridges, [&](const Bridge& one) { return one.name == name; });
+            return {};
+        });
+        if (!destroyed) return destroyed;
+    }
+    return world_.faults.step("links.remove_bridge.forget", [&]() -> Result<void> {
+        state.recorded_units.erase(network);
+        return {};
+    });
+}
+
+Result<std::vector<Prefix>> MemoryLinks::used_prefixes() {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("links.used_prefixes"); !met) return std::unexpected(met.error());
+    std::vector<Prefix> used{*Prefix::parse("192.0.2.0/24")};
+    for (const auto& bridge : world_.state.bridges) {
+        for (const auto& address : bridge.addresses) used.push_back(address.network());
+    }
+    return used;
+}
+
+Result<bool> MemoryLinks::forwarding(Family family) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("links.forwarding"); !met) return std::unexpected(met.error());
+    return family == Family::ipv4 ? world_.state.forwarding4 : world_.state.forwarding6;
+}
+
+Result<void> MemoryLinks::enable_forwarding(Family family) {
+    std::lock_guard lock(world_.mutex);
+    return world_.faults.step("links.enable_forwarding", [&]() -> Result<void> {
+        (family == Family::ipv4 ? world_.state.forwarding4 : world_.state.forwarding6) = true;
+        return {};
+    });
+}
+
+}  // namespace jaild::kernel::memory

@@ -1,0 +1,90 @@
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/kernel/memory/state.h"
+
+namespace jaild::kernel::memory {
+namespace {
+
+template <class Values>
+std::string join(const Values& values) {
+    std::vector<std::string> texts;
+    for (const auto& value : values) texts.push_back(value.to_string());
+    std::ranges::sort(texts);
+    return fmt::format("{}", fmt::join(texts, ","));
+}
+
+std::string_view life_name(JailLife life) {
+    switch (life) {
+        case JailLife::half:
+            return "half";
+        case JailLife::alive:
+            return "alive";
+        case JailLife::dead:
+            return "dead";
+        case JailLife::dying:
+            return "dying";
+    }
+    return "?";
+}
+
+std::string describe_shim(const Shim& shim) {
+    if (!shim.known) return "never held";
+    const auto command = shim.command == CommandState::none      ? "no command"
+                         : shim.command == CommandState::running ? "command runs"
+                                                                 : "command ended";
+    const auto last =
+        shim.last_exit ? fmt::format("{} {}", shim.last_exit->reason, shim.last_exit->exit_code) : std::string("none");
+    return fmt::format("{}, {}, start_done {}, last exit {}", shim.alive ? "held" : "released", command,
+                       shim.start_done, last);
+}
+
+std::string describe_directory(JailId id, const Directory& held) {
+    const auto applied = held.applied ? fmt::format("{}.{} {} {}", held.applied->generation, held.applied->incarnation,
+                                                    held.applied->complete ? "complete" : "begun", held.applied->spec)
+                                      : std::string("none");
+    return fmt::format("directory {}: {}{}{}, generated [{}], {}\n  applied {}\n", id.value, held.tree ? "tree " : "",
+                       held.etc ? "etc " : "", held.prepared ? "prepared" : "unprepared", held.generated,
+                       describe_shim(held.shim), applied);
+}
+
+}  // namespace
+
+std::string describe(const State& state) {
+    std::vector<std::string> lines;
+    for (const auto& one : state.prisons) {
+        lines.push_back(fmt::format("jail {}: {} {} hostname {} {}\n", one.id.value, one.name, life_name(one.life),
+                                    one.hostname, one.mode == model::NetworkMode::vnet ? "vnet" : "none"));
+    }
+    for (const auto& pair : state.pairs) {
+        // Unfinished ones keep their unit in their name: no two of them are alike, and none may be left.
+        lines.push_back(fmt::format("link {}: {} [{}] {} -> {}, {}, bridge {}, mtu {}, addresses {}, gateways {}\n",
+                                    pair.owner.value, pair.host_name, pair.host_mark, pair.taken_out ? "out" : "inside",
+                                    pair.jail_name, pair.host_up && pair.jail_up ? "up" : "down", pair.bridge.value,
+                                    pair.mtu, join(pair.addresses), join(pair.gateways)));
+    }
+    for (const auto& bridge : state.bridges) {
+        lines.push_back(fmt::format("bridge {}: [{}] {}, mtu {}, addresses {}\n", bridge.name, bridge.mark,
+                                    bridge.up ? "up" : "down", bridge.mtu, join(bridge.addresses)));
+    }
+    for (const auto& [id, held] : state.directories) lines.push_back(describe_directory(id, held));
+    for (const auto& [id, loaded] : state.rules) {
+        lines.push_back(fmt::format("rules {}: {} {}{}{}\n", id.value, loaded.network.ipv4.to_string(),
+                                    loaded.network.ipv6.to_string(), loaded.network.nat ? " nat" : "",
+                                    loaded.spoiled ? " spoiled" : ""));
+    }
+    std::ranges::sort(lines);
+    // The order of mounts on one jail matters, that between jails does not.
+    auto mounts = state.mounts;
+    std::ranges::stable_sort(mounts, {}, &MountPoint::id);
+    for (const auto& one : mounts) {
+        lines.push_back(fmt::format("mount {}: {} {}{}\n", one.id.value, one.mount.target,
+                                    one.mount.read_only ? "ro" : "rw", one.mount.no_suid ? " nosuid" : ""));
+    }
+    lines.push_back(fmt::format("forwarding {} {}\n", state.forwarding4, state.forwarding6));
+    return fmt::format("{}", fmt::join(lines, ""));
+}
+
+}  // namespace jaild::kernel::memory

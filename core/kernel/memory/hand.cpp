@@ -1,0 +1,179 @@
+#include "core/kernel/memory/hand.h"
+
+#include <algorithm>
+
+#include "core/kernel/names.h"
+
+namespace jaild::kernel::memory {
+
+Pair* Hand::pair(JailId id) {
+    auto* prison = world_.prison(id);
+    return prison ? world_.pair_in(prison->jid) : nullptr;
+}
+
+bool Hand::kill_jail(JailId id, Remains remains) {
+    std::lock_guard lock(world_.mutex);
+    auto* prison = world_.prison(id);
+    if (!prison) return false;
+    if (remains == Remains::corpse) {
+        world_.kill_processes(id);
+        prison->life = JailLife::dead;
+    } else {
+        world_.bury(*prison, remains == Remains::dying ? world_.options.nature.linger_rounds : 0);
+    }
+    return true;
+}
+
+bool Hand::delete_link(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    auto* there = pair(id);
+    if (!there) return false;
+    std::erase_if(world_.state.pairs, [jid = there->jid](const Pair& one) { return one.jid == jid; });
+    world_.notifier.changed(id);
+    return true;
+}
+
+bool Hand::set_link_down(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    auto* there = pair(id);
+    if (!there) return false;
+    there->jail_up = false;
+    there->gateways.clear();
+    return true;
+}
+
+bool Hand::delete_address(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    auto* there = pair(id);
+    if (!there || there->addresses.empty()) return false;
+    const auto family = there->addresses.back().address.family;
+    there->addresses.pop_back();
+    std::erase_if(there->gateways, [&](const IpAddress& gateway) { return gateway.family == family; });
+    return true;
+}
+
+bool Hand::delete_route(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    auto* there = pair(id);
+    if (!there || there->gateways.empty()) return false;
+    there->gateways.pop_back();
+    return true;
+}
+
+bool Hand::leave_bridge(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    auto* there = pair(id);
+    if (!there || there->bridge == NetworkId{}) return false;
+    there->bridge = {};
+    return true;
+}
+
+bool Hand::unmount(JailId id, const std::string& target) {
+    std::lock_guard lock(world_.mutex);
+    if (world_.mounted_beneath(id, target)) return false;
+    auto& mounts = world_.state.mounts;
+    auto last = std::find_if(mounts.rbegin(), mounts.rend(),
+                             [&](const MountPoint& one) { return one.id == id && one.mount.target == target; });
+    if (last == mounts.rend()) return false;
+    mounts.erase(std::next(last).base());
+    return true;
+}
+
+bool Hand::mount_extra(JailId id, const std::string& target) {
+    std::lock_guard lock(world_.mutex);
+    auto* held = world_.directory(id);
+    if (!held || !held->prepared) return false;
+    if (held->root.kind == model::RootKind::path && !world_.mounted(id, "root")) return false;
+    world_.state.mounts.push_back({id, {.kind = MountKind::bind, .source = "/home", .target = target}, false});
+    return true;
+}
+
+bool Hand::flush_rules(NetworkId network) {
+    std::lock_guard lock(world_.mutex);
+    return world_.state.rules.erase(network) > 0;
+}
+
+bool Hand::spoil_rules(NetworkId network) {
+    std::lock_guard lock(world_.mutex);
+    auto loaded = world_.state.rules.find(network);
+    if (loaded == world_.state.rules.end()) return false;
+    loaded->second.spoiled = true;
+    return true;
+}
+
+bool Hand::delete_bridge(NetworkId network) {
+    std::lock_guard lock(world_.mutex);
+    const auto mark = network_mark(world_.driver.instance, network);
+    if (std::erase_if(world_.state.bridges, [&](const Bridge& one) { return one.mark == mark; }) == 0) return false;
+    for (auto& one : world_.state.pairs) {
+        if (one.bridge == network) one.bridge = {};
+    }
+    return true;
+}
+
+bool Hand::set_bridge_down(NetworkId network) {
+    std::lock_guard lock(world_.mutex);
+    const auto mark = network_mark(world_.driver.instance, network);
+    for (auto& one : world_.state.bridges) {
+        if (one.mark != mark || !one.up) continue;
+        one.up = false;
+        return true;
+    }
+    return false;
+}
+
+bool Hand::delete_applied(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    auto* held = world_.directory(id);
+    if (!held || !held->applied) return false;
+    held->applied.reset();
+    return true;
+}
+
+bool Hand::kill_shim(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    auto* held = world_.directory(id);
+    if (!held || !held->shim.alive) return false;
+    held->shim.alive = false;
+    world_.notifier.changed(id);
+    return true;
+}
+
+bool Hand::end_command(JailId id, int exit_code) {
+    std::lock_guard lock(world_.mutex);
+    auto* held = world_.directory(id);
+    if (!held || !held->shim.alive || held->shim.command != CommandState::running) return false;
+    world_.end_command(id, *held, exit_code, 0, "exited");
+    return true;
+}
+
+bool Hand::set_hostname(JailId id, const std::string& hostname) {
+    std::lock_guard lock(world_.mutex);
+    auto* prison = world_.prison(id);
+    if (!prison || prison->life != JailLife::alive) return false;
+    prison->hostname = hostname;
+    return true;
+}
+
+bool Hand::lower_forwarding() {
+    std::lock_guard lock(world_.mutex);
+    const bool was = world_.state.forwarding4 || world_.state.forwarding6;
+    world_.state.forwarding4 = world_.state.forwarding6 = false;
+    return was;
+}
+
+bool Hand::take_name(const std::string& name) {
+    std::lock_guard lock(world_.mutex);
+    for (const auto& one : world_.state.prisons) {
+        if (one.name == name) return false;
+    }
+    world_.state.foreign.jails.push_back(name);
+    return true;
+}
+
+bool Hand::give_name_back(const std::string& name) {
+    std::lock_guard lock(world_.mutex);
+    return std::erase(world_.state.foreign.jails, name) > 0;
+}
+
+}  // namespace jaild::kernel::memory

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+
+#include "core/base/ids.h"
+#include "core/kernel/memory/world.h"
+
+namespace jaild::kernel::memory {
+
+enum class Remains {
+    nothing,  ///< jail -r: all of it is gone
+    corpse,   ///< its processes are gone, the object stays
+    dying,    ///< removed, but referred to for a few observations
+};
+
+/// What an administrator does by hand, or an accident: behind our back and at once. Each returns false when there was
+/// nothing to do it to. Never part of a port.
+class Hand {
+public:
+    explicit Hand(World& world) : world_(world) {}
+
+    bool kill_jail(JailId id, Remains remains);
+    bool delete_link(JailId id);
+    bool set_link_down(JailId id);
+    bool delete_address(JailId id);
+    bool delete_route(JailId id);
+    bool leave_bridge(JailId id);
+    /// umount -f of the topmost mount there, unless something is mounted on it.
+    bool unmount(JailId id, const std::string& target);
+    /// Something of his own, beneath a jail's directory.
+    bool mount_extra(JailId id, const std::string& target);
+    bool flush_rules(NetworkId network);
+    bool spoil_rules(NetworkId network);
+    bool delete_bridge(NetworkId network);
+    bool set_bridge_down(NetworkId network);
+    bool delete_applied(JailId id);
+    bool kill_shim(JailId id);
+    /// The command ends by itself.
+    bool end_command(JailId id, int exit_code);
+    bool set_hostname(JailId id, const std::string& hostname);
+    bool lower_forwarding();
+    /// A jail that is not ours takes a name, or gives it back.
+    bool take_name(const std::string& name);
+    bool give_name_back(const std::string& name);
+
+private:
+    Pair* pair(JailId id);
+    World& world_;
+};
+
+}  // namespace jaild::kernel::memory

@@ -1,0 +1,145 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/kernel/memory/ports.h"
+
+namespace jaild::kernel::memory {
+
+Result<std::vector<ObservedJail>> MemoryJails::list(Scope scope) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("jails.list"); !met) return std::unexpected(met.error());
+    world_.observe(scope);
+    std::vector<ObservedJail> listed;
+    for (const auto& one : world_.state.prisons) {
+        if (!world_.owns(one.id, scope)) continue;
+        const bool alive = one.life == JailLife::alive;
+        listed.push_back({.id = one.id,
+                          .name = one.name,
+                          .jid = one.jid,
+                          .pid = 0,
+                          .alive = alive,
+                          .dying = one.life == JailLife::dying,
+                          .hostname = alive ? one.hostname : std::string()});
+    }
+    return listed;
+}
+
+Result<void> MemoryJails::check_name(const model::Name& name, JailId) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("jails.check_name"); !met) return met;
+    if (world_.foreign_jail(name.text())) {
+        return std::unexpected(Error{.code = Errc::conflict,
+                                     .op = "jail_get",
+                                     .detail = fmt::format("a jail that is not ours has the name {}", name.text()),
+                                     .reason = "name_in_use"});
+    }
+    return {};
+}
+
+Result<void> MemoryJails::check_prerequisites(const JailParameters& parameters) {
+    const auto id = parameters.id;
+    auto* held = world_.directory(id);
+    if (!held || !held->prepared || !held->shim.alive) {
+        world_.violate(fmt::format("jail {} is created without a prepared root and a live shim", id.value));
+        return std::unexpected(Error::from_errno("jail_set", ENOENT, "the root is not prepared or not held"));
+    }
+    for (const auto& mount : mounts_for(held->root)) {
+        if (world_.mounted(id, mount.target)) continue;
+        world_.violate(fmt::format("jail {} is created before {} is mounted", id.value, mount.target));
+        return std::unexpected(Error::from_errno("jail_set", ENOENT, mount.target + " is not mounted"));
+    }
+    return {};
+}
+
+Result<void> MemoryJails::create(const JailParameters& parameters) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("jails.create"); !met) return met;
+    if (auto* there = world_.prison(parameters.id)) {
+        if (there->life == JailLife::alive) return {};
+        return std::unexpected(Error::from_errno("jail_set", EEXIST, "remains of this jail are in the way"));
+    }
+    const auto& name = parameters.name.text();
+    if (world_.foreign_jail(name)) {
+        return std::unexpected(Error{.code = Errc::conflict,
+                                     .op = "jail_set",
+                                     .sys = EEXIST,
+                                     .detail = fmt::format("a jail that is not ours has the name {}", name),
+                                     .reason = "name_in_use"});
+    }
+    for (const auto& one : world_.state.prisons) {
+        if (one.name == name && one.id != parameters.id && one.life != JailLife::dying) {
+            world_.violate(fmt::format("two jails of ours are named {}", name));
+        }
+    }
+    if (auto ready = check_prerequisites(parameters); !ready) return ready;
+    std::int64_t jid = 0;
+    auto made = world_.faults.step("jails.create.set", [&]() -> Result<void> {
+        jid = ++world_.state.last_jid;
+        world_.state.prisons.push_back(
+            {.id = parameters.id, .name = name, .jid = jid, .life = JailLife::half, .mode = parameters.mode});
+        return {};
+    });
+    if (!made) return made;
+    // lo0 up, hostname: until then it counts as remains, because nobody could tell that something is missing.
+    return world_.faults.step("jails.create.configure", [&]() -> Result<void> {
+        auto* made_jail = world_.prison_of(jid);
+        made_jail->hostname = parameters.hostname;
+        made_jail->life = JailLife::alive;
+        for (auto& one : world_.state.mounts) {
+            if (one.id == parameters.id) one.in_use = true;
+        }
+        return {};
+    });
+}
+
+Result<void> MemoryJails::update(const JailParameters& parameters) {
+    std::lock_guard lock(world_.mutex);
+    return world_.faults.step("jails.update", [&]() -> Result<void> {
+        auto* there = world_.prison(parameters.id);
+        if (!there || there->life != JailLife::alive) {
+            return std::unexpected(Error::from_errno("jail_set", ENOENT, "no such jail"));
+        }
+        there->hostname = parameters.hostname;
+        return {};
+    });
+}
+
+Result<void> MemoryJails::remove(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("jails.remove"); !met) return met;
+    auto* there = world_.prison(id);
+    if (!there) return {};
+    auto killed = world_.faults.step("jails.remove.kill", [&]() -> Result<void> {
+        world_.kill_processes(id);
+        there->life = JailLife::dead;
+        return {};
+    });
+    if (!killed) return killed;
+    return world_.faults.step("jails.remove.remove", [&]() -> Result<void> {
+        const auto& nature = world_.options.nature;
+        const bool lingers = world_.nature.chance(nature.linger);
+        world_.bury(*there, lingers ? static_cast<int>(world_.nature.between(1, nature.linger_rounds)) : 0);
+        return {};
+    });
+}
+
+Result<Applied> MemoryJails::applied(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("jails.applied"); !met) return std::unexpected(met.error());
+    auto* held = world_.directory(id);
+    return held && held->applied ? *held->applied : Applied{};
+}
+
+Result<void> MemoryJails::record(JailId id, const Applied& applied) {
+    std::lock_guard lock(world_.mutex);
+    return world_.faults.step("jails.record", [&]() -> Result<void> {
+        auto* held = world_.directory(id);
+        if (!held) return std::unexpected(Error::from_errno("rename", ENOENT, "the jail has no directory"));
+        held->applied = applied;
+        return {};
+    });
+}
+
+}  // namespace jaild::kernel::memory

@@ -1,0 +1,215 @@
+#include "core/kernel/links.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/kernel/memory/ports.h"
+#include "core/kernel/names.h"
+
+namespace jaild::kernel::memory {
+namespace {
+
+Error system_error(std::string_view op, int sys, std::string detail) {
+    return Error::from_errno(op, sys, std::move(detail));
+}
+
+/// A default route needs a connected prefix; the kernel drops it when that goes.
+bool reachable(const Pair& pair, const IpAddress& gateway) {
+    return pair.jail_up && std::ranges::any_of(pair.addresses, [&](const Prefix& own) {
+               return own.address.family == gateway.family && own.network().contains(gateway);
+           });
+}
+
+}  // namespace
+
+Result<std::vector<ObservedLink>> MemoryLinks::list(Scope scope) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("links.list"); !met) return std::unexpected(met.error());
+    std::vector<ObservedLink> listed;
+    for (const auto& pair : world_.state.pairs) {
+        if (!world_.owns(pair.owner, scope)) continue;
+        const auto* prison = world_.prison_of(pair.jid);
+        const bool inside = prison && prison->life == JailLife::alive;  // nobody can look into another
+        ObservedLink link;
+        link.jail = pair.owner;
+        link.host_end = pair.taken_out;
+        link.bridge = pair.bridge;
+        link.mtu = pair.mtu;
+        if (inside && pair.jail_name == kJailInterface) {
+            link.jail_end = true;
+            link.up = pair.host_up && pair.jail_up;
+            link.addresses = pair.addresses;
+            link.gateways = pair.gateways;
+        }
+        if (link.host_end || link.jail_end) listed.push_back(link);
+    }
+    return listed;
+}
+
+/// Pair, names and marks inside the vnet, in which nothing of the user's runs yet.
+Result<void> MemoryLinks::make_pair(JailId jail, std::int64_t jid) {
+    auto& faults = world_.faults;
+    const auto& instance = world_.driver.instance;
+    auto created = faults.step("links.ensure.create", [&]() -> Result<void> {
+        const auto unit = ++world_.state.last_unit;
+        world_.state.pairs.push_back({.owner = jail,
+                                      .jid = jid,
+                                      .host_name = fmt::format("epair{}a", unit),
+                                      .jail_name = fmt::format("epair{}b", unit)});
+        return {};
+    });
+    if (!created) return created;
+    const auto host_name = pair_name(instance, jail, PairEnd::host);
+    auto renamed = faults.step("links.ensure.rename", [&]() -> Result<void> {
+        if (host_name.size() > kMaxInterfaceName) {
+            return std::unexpected(system_error("SIOCSIFNAME", ENAMETOOLONG, host_name));
+        }
+        auto* pair = world_.pair_in(jid);
+        pair->host_name = host_name;
+        pair->jail_name = kJailInterface;
+        return {};
+    });
+    if (!renamed) return renamed;
+    return faults.step("links.ensure.mark", [&]() -> Result<void> {
+        auto* pair = world_.pair_in(jid);
+        pair->host_mark = jail_mark(instance, jail);
+        pair->jail_mark = pair->host_mark;
+        return {};
+    });
+}
+
+Result<void> MemoryLinks::take_out(Pair& pair) {
+    return world_.faults.step("links.ensure.take_out", [&]() -> Result<void> {
+        if (world_.host_has_interface(pair.host_name)) {
+            return std::unexpected(system_error("SIOCSIFRVNET", EEXIST, pair.host_name));
+        }
+        if (pair.host_mark.empty())
+            world_.violate("an interface without our mark comes to the host: " + pair.host_name);
+        pair.taken_out = true;
+        return {};
+    });
+}
+
+Result<void> MemoryLinks::join_bridge(Pair& pair, const LinkParameters& parameters) {
+    if (pair.mtu != parameters.mtu) {
+        auto set = world_.faults.step("links.ensure.mtu", [&]() -> Result<void> {
+            pair.mtu = parameters.mtu;
+            return {};
+        });
+        if (!set) return set;
+    }
+    if (pair.bridge == parameters.network) return {};
+    return world_.faults.step("links.ensure.bridge", [&]() -> Result<void> {
+        const auto* bridge = bridge_of(parameters.network);
+        if (!bridge || bridge->mark.empty()) {
+            return std::unexpected(system_error("BRDGADD", ENXIO, "the network has no bridge"));
+        }
+        if (bridge->mtu != pair.mtu) return std::unexpected(system_error("BRDGADD", EINVAL, "another MTU"));
+        pair.bridge = parameters.network;
+        return {};
+    });
+}
+
+Result<void> MemoryLinks::set_addresses(Pair& pair, const LinkParameters& parameters) {
+    auto& faults = world_.faults;
+    const auto wanted = [&](const Prefix& one) {
+        return std::ranges::find(parameters.addresses, one) != parameters.addresses.end();
+    };
+    if (!std::ranges::all_of(pair.addresses, wanted)) {
+        auto removed = faults.step("links.ensure.address_remove", [&]() -> Result<void> {
+            std::erase_if(pair.addresses, [&](const Prefix& one) { return !wanted(one); });
+            std::erase_if(pair.gateways, [&](const IpAddress& one) { return !reachable(pair, one); });
+            return {};
+        });
+        if (!removed) return removed;
+    }
+    for (const auto& address : parameters.addresses) {
+        if (std::ranges::find(pair.addresses, address) != pair.addresses.end()) continue;
+        auto added = faults.step("links.ensure.address", [&]() -> Result<void> {
+            for (const auto& other : world_.state.pairs) {
+                if (other.owner == pair.owner) continue;
+                for (const auto& taken : other.addresses) {
+                    if (taken.address != address.address) continue;
+                    world_.violate(fmt::format("jails {} and {} both have {}", other.owner.value, pair.owner.value,
+                                               address.address.to_string()));
+                }
+            }
+            pair.addresses.push_back(address);
+            return {};
+        });
+        if (!added) return added;
+    }
+    return {};
+}
+
+Result<void> MemoryLinks::configure(Pair& pair, const LinkParameters& parameters) {
+    auto& faults = world_.faults;
+    if (!pair.host_up || !pair.jail_up) {
+        auto raised = faults.step("links.ensure.up", [&]() -> Result<void> {
+            pair.host_up = pair.jail_up = true;
+            return {};
+        });
+        if (!raised) return raised;
+    }
+    if (auto set = set_addresses(pair, parameters); !set) return set;
+    if (pair.gateways == parameters.gateways) return {};
+    return faults.step("links.ensure.route", [&]() -> Result<void> {
+        for (const auto& gateway : parameters.gateways) {
+            if (!reachable(pair, gateway)) {
+                return std::unexpected(system_error("RTM_ADD", ENETUNREACH, gateway.to_string()));
+            }
+        }
+        pair.gateways = parameters.gateways;
+        return {};
+    });
+}
+
+Result<void> MemoryLinks::ensure(const LinkParameters& parameters) {
+    std::lock_guard lock(world_.mutex);
+    auto& faults = world_.faults;
+    if (auto met = faults.at("links.ensure"); !met) return met;
+    auto* prison = world_.prison(parameters.jail);
+    if (!prison || prison->life != JailLife::alive) {
+        return std::unexpected(system_error("jail_attach", ENOENT, "the jail is not there"));
+    }
+    if (prison->mode != model::NetworkMode::vnet) {
+        world_.violate(fmt::format("jail {} has no network and gets a link", parameters.jail.value));
+    }
+    const auto jid = prison->jid;
+    if (auto* half = world_.pair_in(jid); half && !half->taken_out) {
+        // Made by somebody who died before its end was out: nothing outside knows of it.
+        auto discarded = faults.step("links.ensure.discard", [&]() -> Result<void> {
+            std::erase_if(world_.state.pairs, [&](const Pair& pair) { return pair.jid == jid; });
+            return {};
+        });
+        if (!discarded) return discarded;
+    }
+    if (!world_.pair_in(jid)) {
+        if (auto made = make_pair(parameters.jail, jid); !made) return made;
+        if (auto out = take_out(*world_.pair_in(jid)); !out) return out;
+    }
+    auto& pair = *world_.pair_in(jid);
+    if (auto joined = join_bridge(pair, parameters); !joined) return joined;
+    return configure(pair, parameters);
+}
+
+Result<void> MemoryLinks::destroy(JailId jail) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("links.destroy"); !met) return met;
+    for (const auto& pair : world_.state.pairs) {
+        const auto* prison = world_.prison_of(pair.jid);
+        if (pair.owner == jail && prison && prison->life == JailLife::dying) {
+            // Destroying a pair while its vnet is being returned panics a real kernel: wait.
+            return std::unexpected(
+                system_error("SIOCIFDESTROY", EBUSY, "the jail is dying, its interfaces return later"));
+        }
+    }
+    return world_.faults.step("links.destroy.pair", [&]() -> Result<void> {
+        std::erase_if(world_.state.pairs, [&](const Pair& pair) { return pair.owner == jail; });
+        return {};
+    });
+}
+
+}  // namespace jaild::kernel::memory

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/kernel/kernel.h"
+#include "core/kernel/memory/faults.h"
+#include "core/kernel/memory/hand.h"
+#include "core/kernel/memory/options.h"
+#include "core/kernel/memory/ports.h"
+#include "core/kernel/memory/state.h"
+#include "core/kernel/memory/world.h"
+
+namespace jaild::kernel {
+
+/// An executable model of a kernel with FreeBSD's awkward rules: nothing is isolated, nothing runs, everything is
+/// remembered. It outlives the reconcilers that use it, as a kernel outlives the daemon. Thread-safe.
+///
+/// Not modelled: time that a call takes, calls that hang, limits, and the file system beneath a jail's root.
+class MemoryKernel : public Kernel {
+public:
+    explicit MemoryKernel(const DriverOptions& driver, const memory::MemoryOptions& options = {});
+
+    Jails& jails() override { return jails_; }
+    Processes& processes() override { return processes_; }
+    Roots& roots() override { return roots_; }
+    Mounts& mounts() override { return mounts_; }
+    Links& links() override { return links_; }
+    Firewall& firewall() override { return firewall_; }
+    Host& host() override { return host_; }
+    void watch(std::function<void(JailId)> on_change) override;
+
+    memory::Faults& faults() { return world_.faults; }
+    memory::Hand& hand() { return hand_; }
+    /// From now on nature behaves so; `{}` makes it calm.
+    void set_nature(const memory::Nature& nature);
+
+    /// All that there is, copied.
+    [[nodiscard]] memory::State state() const;
+    /// Canonical text of all that is ours; see state.h.
+    [[nodiscard]] std::string describe() const;
+    /// Rules that our own code must never break and did, in the order of breaking.
+    [[nodiscard]] std::vector<std::string> violations() const;
+
+private:
+    mutable memory::World world_;
+    memory::MemoryJails jails_;
+    memory::MemoryProcesses processes_;
+    memory::MemoryRoots roots_;
+    memory::MemoryMounts mounts_;
+    memory::MemoryLinks links_;
+    memory::MemoryFirewall firewall_;
+    memory::MemoryHost host_;
+    memory::Hand hand_;
+};
+
+/// For `jaild --kernel memory`: calm, no faults.
+Result<std::unique_ptr<Kernel>> make_memory_kernel(const DriverOptions& options);
+
+}  // namespace jaild::kernel

@@ -1,0 +1,58 @@
+#include "core/kernel/mounts.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/kernel/memory/ports.h"
+
+namespace jaild::kernel::memory {
+
+Result<std::vector<ObservedMount>> MemoryMounts::list(Scope scope) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("mounts.list"); !met) return std::unexpected(met.error());
+    std::vector<ObservedMount> listed;
+    for (const auto& one : world_.state.mounts) {
+        if (world_.owns(one.id, scope)) listed.push_back({one.id, one.mount.target, one.mount.read_only});
+    }
+    return listed;
+}
+
+/// As nmount(2): it stacks, whatever is there already.
+Result<void> MemoryMounts::mount(JailId id, const Mount& mount) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("mounts.mount"); !met) return met;
+    auto* held = world_.directory(id);
+    if (!held || !held->prepared) {
+        world_.violate(fmt::format("{} is mounted in jail {} before its root is prepared", mount.target, id.value));
+        return std::unexpected(Error::from_errno("openat", ENOENT, mount.target));
+    }
+    if (held->root.kind == model::RootKind::path && mount.target != "root" && !world_.mounted(id, "root")) {
+        world_.violate(fmt::format("{} of jail {} would be hidden by its root", mount.target, id.value));
+    }
+    return world_.faults.step("mounts.mount.attach", [&]() -> Result<void> {
+        auto* lives = world_.prison(id);
+        world_.state.mounts.push_back({id, mount, lives && lives->life == JailLife::alive});
+        return {};
+    });
+}
+
+Result<void> MemoryMounts::unmount(JailId id, const std::string& target) {
+    std::lock_guard lock(world_.mutex);
+    return world_.faults.step("mounts.unmount", [&]() -> Result<void> {
+        auto& mounts = world_.state.mounts;
+        auto last = std::find_if(mounts.rbegin(), mounts.rend(),
+                                 [&](const MountPoint& one) { return one.id == id && one.mount.target == target; });
+        if (last == mounts.rend()) return {};
+        // The object of a jail holds its root directory, dying or not; processes hold what they have open.
+        const bool holds_root = target == "root" && world_.any_prison(id);
+        if (last->in_use || holds_root || world_.mounted_beneath(id, target)) {
+            return std::unexpected(Error::from_errno("unmount", EBUSY, target + " is in use"));
+        }
+        mounts.erase(std::next(last).base());
+        return {};
+    });
+}
+
+}  // namespace jaild::kernel::memory

@@ -1,0 +1,121 @@
+#pragma once
+
+#include "core/kernel/memory/world.h"
+
+/// The ports over one World. Each call takes its mutex; see world.h.
+namespace jaild::kernel::memory {
+
+class MemoryJails : public Jails {
+public:
+    explicit MemoryJails(World& world) : world_(world) {}
+    Result<std::vector<ObservedJail>> list(Scope scope) override;
+    Result<void> check_name(const model::Name& name, JailId id) override;
+    Result<void> create(const JailParameters& parameters) override;
+    Result<void> update(const JailParameters& parameters) override;
+    Result<void> remove(JailId id) override;
+    Result<Applied> applied(JailId id) override;
+    Result<void> record(JailId id, const Applied& applied) override;
+
+private:
+    Result<void> check_prerequisites(const JailParameters& parameters);
+    World& world_;
+};
+
+class MemoryLinks : public Links {
+public:
+    explicit MemoryLinks(World& world) : world_(world) {}
+    Result<std::vector<ObservedLink>> list(Scope scope) override;
+    Result<void> ensure(const LinkParameters& parameters) override;
+    Result<void> destroy(JailId jail) override;
+    Result<std::vector<ObservedBridge>> bridges() override;
+    Result<void> ensure_bridge(const model::Network& network) override;
+    Result<void> remove_bridge(NetworkId network) override;
+    Result<std::vector<Prefix>> used_prefixes() override;
+    Result<bool> forwarding(Family family) override;
+    Result<void> enable_forwarding(Family family) override;
+
+private:
+    Result<void> make_pair(JailId jail, std::int64_t jid);
+    Result<void> take_out(Pair& pair);
+    Result<void> join_bridge(Pair& pair, const LinkParameters& parameters);
+    Result<void> configure(Pair& pair, const LinkParameters& parameters);
+    Result<void> set_addresses(Pair& pair, const LinkParameters& parameters);
+    Result<void> make_bridge(const model::Network& network);
+    Bridge* bridge_of(NetworkId network);
+    [[nodiscard]] std::size_t members(NetworkId network) const;
+    World& world_;
+};
+
+class MemoryMounts : public Mounts {
+public:
+    explicit MemoryMounts(World& world) : world_(world) {}
+    Result<std::vector<ObservedMount>> list(Scope scope) override;
+    Result<void> mount(JailId id, const Mount& mount) override;
+    Result<void> unmount(JailId id, const std::string& target) override;
+
+private:
+    World& world_;
+};
+
+class MemoryRoots : public Roots {
+public:
+    explicit MemoryRoots(World& world) : world_(world) {}
+    Result<std::vector<JailId>> list() override;
+    Result<bool> prepared(JailId id) override;
+    Result<void> check(const model::RootSpec& root, const std::string& template_name) override;
+    Result<void> prepare(const RootParameters& parameters) override;
+    Result<void> refresh(const RootParameters& parameters) override;
+    Result<std::vector<Mount>> mounts(const RootParameters& parameters) override;
+    Result<void> remove(JailId id) override;
+
+private:
+    World& world_;
+};
+
+class MemoryProcesses : public Processes {
+public:
+    explicit MemoryProcesses(World& world) : world_(world) {}
+    Result<std::vector<ObservedShim>> list(Scope scope) override;
+    Result<void> hold(JailId id) override;
+    Result<void> reset(JailId id) override;
+    Result<void> start_command(JailId id, const Program& program) override;
+    Result<void> stop_command(JailId id, Milliseconds grace) override;
+    Result<void> run(JailId id, const Program& program, Milliseconds timeout, bool marks_start) override;
+    Result<std::unique_ptr<RunningProgram>> exec(JailId id, const Program& program, Stdio stdio) override;
+    Result<UniqueFd> open_log(JailId id) override;
+    Result<void> release(JailId id) override;
+
+private:
+    /// The directory of a jail in which a program can be run now.
+    Result<Directory*> runnable(JailId id, std::string_view op);
+    void check_configured(JailId id, std::string_view what);
+    World& world_;
+};
+
+class MemoryFirewall : public Firewall {
+public:
+    explicit MemoryFirewall(World& world) : world_(world) {}
+    Result<void> available() override;
+    Result<std::vector<ObservedRules>> list(const std::vector<model::Network>& desired) override;
+    Result<void> apply(const model::Network& network) override;
+    Result<void> remove(NetworkId network) override;
+
+private:
+    World& world_;
+};
+
+class MemoryHost : public Host {
+public:
+    explicit MemoryHost(World& world) : world_(world) {}
+    Result<model::HostInfo> facts() override;
+    Result<std::string> identity() override;
+    Result<std::vector<model::Check>> checks() override;
+
+private:
+    World& world_;
+};
+
+/// What is mounted for a root of this kind.
+std::vector<Mount> mounts_for(const model::RootSpec& root);
+
+}  // namespace jaild::kernel::memory

@@ -1,0 +1,233 @@
+#include "core/kernel/processes.h"
+
+#include <fmt/core.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "core/kernel/memory/ports.h"
+#include "core/kernel/memory/programs.h"
+#include "core/kernel/names.h"
+
+namespace jaild::kernel::memory {
+namespace {
+
+Error cannot_execute(const Program& program, std::string_view reason) {
+    const auto name = program.argv.empty() ? std::string("an empty command") : program.argv.front();
+    return Error{
+        .code = Errc::invalid, .op = "execve", .sys = ENOENT, .detail = name + " cannot be executed", .reason = reason};
+}
+
+}  // namespace
+
+Result<std::vector<ObservedShim>> MemoryProcesses::list(Scope scope) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("processes.list"); !met) return std::unexpected(met.error());
+    std::vector<ObservedShim> listed;
+    for (const auto& [id, directory] : world_.state.directories) {
+        const auto& shim = directory.shim;
+        if (!world_.owns(id, scope) || !shim.known) continue;
+        listed.push_back({.id = id,
+                          .alive = shim.alive,
+                          .pid = shim.alive ? shim.pid : 0,
+                          .command = shim.command,
+                          .command_pid = shim.alive ? shim.command_pid : 0,
+                          .last_exit = shim.last_exit,
+                          .start_done = shim.start_done});
+    }
+    return listed;
+}
+
+Result<void> MemoryProcesses::hold(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    auto& faults = world_.faults;
+    if (auto met = faults.at("processes.hold"); !met) return met;
+    auto* held = world_.directory(id);
+    if (!held) return std::unexpected(Error::from_errno("open", ENOENT, "the jail has no directory"));
+    auto& shim = held->shim;
+    if (shim.alive) return {};
+    if (shim.command == CommandState::running) {
+        auto recorded = faults.step("processes.hold.record_lost", [&]() -> Result<void> {
+            world_.end_command(id, *held, 128 + SIGKILL, SIGKILL, "lost");
+            return {};
+        });
+        if (!recorded) return recorded;
+    }
+    return faults.step("processes.hold.start", [&]() -> Result<void> {
+        shim.known = true;
+        shim.alive = true;
+        shim.pid = ++world_.state.last_pid;
+        return {};
+    });
+}
+
+Result<void> MemoryProcesses::reset(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    return world_.faults.step("processes.reset", [&]() -> Result<void> {
+        auto* held = world_.directory(id);
+        if (!held) return {};
+        auto& shim = held->shim;
+        if (shim.alive && shim.command == CommandState::running) {
+            world_.violate(fmt::format("the command of jail {} is forgotten while it runs", id.value));
+            return std::unexpected(Error::from_errno("reset", EBUSY, "its command runs"));
+        }
+        shim.command = CommandState::none;
+        shim.command_pid = 0;
+        shim.start_done = false;
+        return {};
+    });
+}
+
+Result<Directory*> MemoryProcesses::runnable(JailId id, std::string_view op) {
+    auto* held = world_.directory(id);
+    auto* prison = world_.prison(id);
+    if (!held || !held->shim.alive)
+        return std::unexpected(Error::from_errno(op, ECONNREFUSED, "no shim holds this jail"));
+    if (!prison || prison->life != JailLife::alive) {
+        return std::unexpected(Error::from_errno(op, ESRCH, "the jail is not there"));
+    }
+    return held;
+}
+
+/// Before anything of the user's runs, his jail is as he asked for.
+void MemoryProcesses::check_configured(JailId id, std::string_view what) {
+    const auto* prison = world_.prison(id);
+    if (!prison || prison->mode != model::NetworkMode::vnet) return;
+    const auto* pair = world_.pair_in(prison->jid);
+    if (!pair || !pair->taken_out || !pair->jail_up || pair->addresses.empty() || pair->bridge == NetworkId{}) {
+        world_.violate(fmt::format("{} of jail {} before its network is configured", what, id.value));
+    }
+}
+
+Result<void> MemoryProcesses::start_command(JailId id, const Program& program) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("processes.start_command"); !met) return met;
+    auto held = runnable(id, "start_command");
+    if (!held) return std::unexpected(held.error());
+    auto& shim = (*held)->shim;
+    if (shim.command == CommandState::running) return {};
+    if (shim.command == CommandState::exited) {
+        world_.violate(fmt::format("the command of jail {} is started again in the same incarnation", id.value));
+    }
+    check_configured(id, "start_command");
+    const auto ending = outcome(program);
+    return world_.faults.step("processes.start_command.execute", [&]() -> Result<void> {
+        if (ending.behaviour == Behaviour::missing) {
+            world_.end_command(id, **held, 127, 0, "failed_to_start");
+            return std::unexpected(cannot_execute(program, "command_failed"));
+        }
+        if (ending.behaviour == Behaviour::ends) {
+            (*held)->log += ending.output;
+            world_.end_command(id, **held, ending.exit_code, 0, "exited");
+            return {};
+        }
+        shim.command = CommandState::running;
+        shim.command_pid = ++world_.state.last_pid;
+        return {};
+    });
+}
+
+Result<void> MemoryProcesses::stop_command(JailId id, Milliseconds) {
+    std::lock_guard lock(world_.mutex);
+    return world_.faults.step("processes.stop_command", [&]() -> Result<void> {
+        auto* held = world_.directory(id);
+        if (!held || held->shim.command != CommandState::running) return {};
+        const bool lost = !held->shim.alive;
+        const int signal = lost ? SIGKILL : SIGTERM;
+        world_.end_command(id, *held, 128 + signal, signal, lost ? "lost" : "signaled");
+        return {};
+    });
+}
+
+Result<void> MemoryProcesses::run(JailId id, const Program& program, Milliseconds, bool marks_start) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("processes.run"); !met) return met;
+    auto held = runnable(id, "run");
+    if (!held) return std::unexpected(held.error());
+    auto& shim = (*held)->shim;
+    if (marks_start) {
+        if (shim.start_done) world_.violate(fmt::format("exec.start of jail {} runs twice", id.value));
+        if (shim.command != CommandState::none) {
+            world_.violate(fmt::format("exec.start of jail {} runs after its command", id.value));
+        }
+        check_configured(id, "exec.start");
+    }
+    const auto ending = outcome(program);
+    return world_.faults.step("processes.run.execute", [&]() -> Result<void> {
+        if (ending.behaviour == Behaviour::missing) return std::unexpected(cannot_execute(program, "start_failed"));
+        if (ending.behaviour == Behaviour::waits || ending.behaviour == Behaviour::copies_input) {
+            return std::unexpected(
+                Error{.code = Errc::busy, .op = "run", .detail = "not done in time, killed", .reason = "timeout"});
+        }
+        (*held)->log += ending.output;
+        if (ending.exit_code != 0) {
+            return std::unexpected(Error{.code = Errc::kernel,
+                                         .op = "run",
+                                         .detail = fmt::format("it ended with exit code {}", ending.exit_code),
+                                         .reason = "start_failed"});
+        }
+        if (marks_start) shim.start_done = true;
+        return {};
+    });
+}
+
+Result<std::unique_ptr<RunningProgram>> MemoryProcesses::exec(JailId id, const Program& program, Stdio stdio) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("processes.exec"); !met) return std::unexpected(met.error());
+    if (auto held = runnable(id, "exec"); !held) return std::unexpected(held.error());
+    if (program.user != "root" && program.user != "0" && program.user != "nobody") {
+        return std::unexpected(Error{.code = Errc::invalid,
+                                     .op = "getpwnam",
+                                     .detail = "the jail has no user " + program.user,
+                                     .reason = "user_not_found"});
+    }
+    if (program.directory.starts_with("/missing")) {
+        return std::unexpected(Error{.code = Errc::invalid,
+                                     .op = "chdir",
+                                     .sys = ENOENT,
+                                     .detail = program.directory,
+                                     .reason = "directory_not_found"});
+    }
+    auto ending = outcome(program);
+    if (ending.behaviour == Behaviour::missing || ending.behaviour == Behaviour::unknown) {
+        return std::unexpected(cannot_execute(program, "program_not_found"));
+    }
+    return play(std::move(ending), std::move(stdio));
+}
+
+Result<UniqueFd> MemoryProcesses::open_log(JailId id) {
+    std::string content;
+    {
+        std::lock_guard lock(world_.mutex);
+        if (auto met = world_.faults.at("processes.open_log"); !met) return std::unexpected(met.error());
+        if (auto* held = world_.directory(id)) content = held->log;
+    }
+    return readable_copy(content);
+}
+
+Result<void> MemoryProcesses::release(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("processes.release"); !met) return met;
+    auto* held = world_.directory(id);
+    if (!held) return {};
+    if (held->shim.alive) {
+        if (auto* prison = world_.prison(id); prison && prison->life == JailLife::alive) {
+            world_.violate(fmt::format("jail {} lives and loses its shim", id.value));
+        }
+    }
+    if (held->shim.command == CommandState::running) {
+        auto ended = world_.faults.step("processes.release.end_command", [&]() -> Result<void> {
+            const bool lost = !held->shim.alive;
+            world_.end_command(id, *held, 128 + SIGKILL, SIGKILL, lost ? "lost" : "signaled");
+            return {};
+        });
+        if (!ended) return ended;
+    }
+    return world_.faults.step("processes.release.end", [&]() -> Result<void> {
+        held->shim.alive = false;
+        held->shim.pid = 0;
+        return {};
+    });
+}
+
+}  // namespace jaild::kernel::memory

@@ -1,0 +1,143 @@
+#include "core/kernel/roots.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/kernel/memory/ports.h"
+
+namespace jaild::kernel::memory {
+namespace {
+
+/// The model has no file system: whatever begins so does not exist, everything else does.
+constexpr std::string_view kMissing = "/missing";
+
+std::string generated_files(const RootParameters& parameters) {
+    std::string text = "hostname " + parameters.hostname;
+    for (const auto& address : parameters.addresses) text += "; address " + address.to_string();
+    for (const auto& server : parameters.nameservers) text += "; nameserver " + server.to_string();
+    for (const auto& domain : parameters.search) text += "; search " + domain;
+    return text;
+}
+
+}  // namespace
+
+/// Fewer than a real driver has, so that a simulation has few points to strike at; of each sort one.
+std::vector<Mount> mounts_for(const model::RootSpec& root) {
+    std::vector<Mount> mounts;
+    if (root.kind == model::RootKind::path) {
+        mounts.push_back({.kind = MountKind::bind, .source = root.path, .target = "root"});
+    } else {
+        mounts.push_back({.kind = MountKind::bind, .source = "/usr", .target = "root/usr", .read_only = true});
+        mounts.push_back({.kind = MountKind::tmpfs, .source = {}, .target = "root/tmp", .no_suid = true});
+    }
+    mounts.push_back({.kind = MountKind::devfs, .source = {}, .target = "root/dev", .ruleset = 5});
+    return mounts;
+}
+
+Result<std::vector<JailId>> MemoryRoots::list() {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("roots.list"); !met) return std::unexpected(met.error());
+    std::vector<JailId> ids;
+    for (const auto& [id, directory] : world_.state.directories) ids.push_back(id);
+    return ids;
+}
+
+Result<bool> MemoryRoots::prepared(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("roots.prepared"); !met) return std::unexpected(met.error());
+    auto* held = world_.directory(id);
+    return held && held->prepared;
+}
+
+Result<void> MemoryRoots::check(const model::RootSpec& root, const std::string& template_name) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("roots.check"); !met) return met;
+    if (root.kind != model::RootKind::path) {
+        if (template_name == "host") return {};
+        return std::unexpected(Error::invalid("template_unknown", "/template", "no template " + template_name));
+    }
+    const std::filesystem::path path(root.path);
+    const auto& state = world_.driver.state_directory;
+    const auto [rest, unused] = std::ranges::mismatch(path, state);
+    if (path == "/" || rest == path.end()) {
+        return std::unexpected(
+            Error::invalid("root_path_forbidden", "/root/path", root.path + " is / or holds the state directory"));
+    }
+    if (root.path.starts_with(kMissing)) {
+        return std::unexpected(Error::invalid("root_path_missing", "/root/path", root.path + " is no directory"));
+    }
+    return {};
+}
+
+Result<void> MemoryRoots::prepare(const RootParameters& parameters) {
+    std::lock_guard lock(world_.mutex);
+    auto& faults = world_.faults;
+    auto& directories = world_.state.directories;
+    const auto id = parameters.id;
+    if (auto met = faults.at("roots.prepare"); !met) return met;
+    auto made = faults.step("roots.prepare.tree", [&]() -> Result<void> {
+        auto& held = directories[id];
+        held.tree = true;
+        held.root = parameters.root;
+        return {};
+    });
+    if (!made) return made;
+    if (parameters.root.kind != model::RootKind::path) {
+        auto written = faults.step("roots.prepare.etc", [&]() -> Result<void> {
+            directories[id].etc = true;
+            return {};
+        });
+        if (!written) return written;
+    }
+    return faults.step("roots.prepare.finish", [&]() -> Result<void> {
+        directories[id].prepared = true;
+        return {};
+    });
+}
+
+Result<void> MemoryRoots::refresh(const RootParameters& parameters) {
+    std::lock_guard lock(world_.mutex);
+    return world_.faults.step("roots.refresh", [&]() -> Result<void> {
+        auto* held = world_.directory(parameters.id);
+        if (!held || !held->prepared) {
+            world_.violate(fmt::format("the root of jail {} is refreshed before it is prepared", parameters.id.value));
+            return std::unexpected(Error::from_errno("openat", ENOENT, "etc"));
+        }
+        if (parameters.root.kind != model::RootKind::path) held->generated = generated_files(parameters);
+        return {};
+    });
+}
+
+Result<std::vector<Mount>> MemoryRoots::mounts(const RootParameters& parameters) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("roots.mounts"); !met) return std::unexpected(met.error());
+    return mounts_for(parameters.root);
+}
+
+Result<void> MemoryRoots::remove(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("roots.remove"); !met) return met;
+    auto* held = world_.directory(id);
+    if (!held) return {};
+    if (world_.any_prison(id))
+        world_.violate(fmt::format("the root of jail {} is deleted while it is there", id.value));
+    if (held->shim.alive) world_.violate(fmt::format("the shim of jail {} loses its directory", id.value));
+    if (world_.any_mount(id)) {
+        world_.violate(fmt::format("the root of jail {} is deleted beneath a mount", id.value));
+        return std::unexpected(Error::from_errno("unlinkat", EBUSY, "something is mounted beneath"));
+    }
+    auto emptied = world_.faults.step("roots.remove.tree", [&]() -> Result<void> {
+        held->prepared = false;
+        held->etc = false;
+        return {};
+    });
+    if (!emptied) return emptied;
+    return world_.faults.step("roots.remove.directory", [&]() -> Result<void> {
+        world_.state.directories.erase(id);
+        return {};
+    });
+}
+
+}  // namespace jaild::kernel::memory

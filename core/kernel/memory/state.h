@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/ip.h"
+#include "core/kernel/jails.h"
+#include "core/kernel/mounts.h"
+#include "core/kernel/processes.h"
+#include "core/kernel/roots.h"
+#include "core/model/network.h"
+
+/// Everything that survives a crash of the daemon: the kernel's objects and the files beneath its state directory.
+/// Plain values, so that a test can copy the whole and look at it.
+namespace jaild::kernel::memory {
+
+/// What somebody else has on this machine. No port call may change any of it.
+struct Foreign {
+    std::vector<std::string> jails{"mail"};
+    std::map<std::string, std::string> interfaces{{"em0", ""}, {"bridge0", "office"}, {"epair7a", "jail mail"}};
+    std::vector<std::string> mounts{"/", "/home", "/jails/mail/dev"};
+    std::vector<std::string> rules{"block in on em0"};
+    bool operator==(const Foreign&) const = default;
+};
+
+enum class JailLife {
+    half,  ///< made but not yet configured: a daemon died there; a remain
+    alive,
+    dead,   ///< its processes are gone, the object is not
+    dying,  ///< removed, but something refers to it still; keeps its network stack
+};
+
+struct Prison {
+    JailId id{};
+    std::string name{};
+    std::int64_t jid = 0;
+    JailLife life = JailLife::half;
+    int lingers = 0;  ///< observations for which it will be dying
+    std::string hostname{};
+    model::NetworkMode mode = model::NetworkMode::vnet;
+};
+
+/// The two ends of one cable. It is made inside a vnet and destroyed with that.
+struct Pair {
+    JailId owner{};
+    std::int64_t jid = 0;     ///< whose vnet it was made in
+    std::string host_name{};  ///< "epair3a" until it is renamed
+    std::string host_mark{};
+    bool taken_out = false;  ///< the host end is on the host
+    std::string jail_name{};
+    std::string jail_mark{};
+    bool host_up = false;
+    bool jail_up = false;
+    NetworkId bridge{};
+    unsigned mtu = 1500;
+    std::vector<Prefix> addresses{};
+    std::vector<IpAddress> gateways{};
+};
+
+struct Bridge {
+    std::string name{};
+    std::string mark{};
+    bool up = false;
+    unsigned mtu = 1500;
+    std::vector<Prefix> addresses{};
+};
+
+struct MountPoint {
+    JailId id{};
+    Mount mount{};
+    bool in_use = false;  ///< by the processes of the jail
+};
+
+struct Shim {
+    bool known = false;  ///< it was started once: it left files
+    bool alive = false;
+    std::int64_t pid = 0;
+    CommandState command = CommandState::none;
+    std::int64_t command_pid = 0;
+    std::optional<model::LastExit> last_exit{};
+    bool start_done = false;
+};
+
+/// `<state>/jails/<id>`.
+struct Directory {
+    bool tree = false;  ///< the private directories
+    bool etc = false;
+    bool prepared = false;
+    model::RootSpec root{};
+    std::string generated{};  ///< what refresh() wrote
+    std::optional<Applied> applied{};
+    Shim shim;
+    std::string log{};
+};
+
+/// Rules as they were loaded.
+struct LoadedRules {
+    model::Network network;
+    bool spoiled = false;  ///< somebody removed a part of them
+};
+
+struct State {
+    std::vector<Prison> prisons{};
+    std::vector<Pair> pairs{};
+    std::map<NetworkId, std::string> recorded_units{};  ///< bridges that we were about to make: a file of ours
+    std::vector<Bridge> bridges{};
+    std::vector<MountPoint> mounts{};  ///< in the order of mounting
+    std::map<JailId, Directory> directories{};
+    std::map<NetworkId, LoadedRules> rules{};
+    bool forwarding4 = false;
+    bool forwarding6 = false;
+    Foreign foreign;
+    std::int64_t last_jid = 0;
+    std::int64_t last_pid = 100;
+    std::int64_t last_unit = 20'000;
+};
+
+/// Canonical text of all that is ours, without pids, jids, units and times: equal for two ways to the same end.
+std::string describe(const State& state);
+
+}  // namespace jaild::kernel::memory

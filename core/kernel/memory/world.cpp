@@ -1,0 +1,99 @@
+#include "core/kernel/memory/world.h"
+
+#include <algorithm>
+#include <csignal>
+
+namespace jaild::kernel::memory {
+
+Prison* World::prison(JailId id) {
+    auto found = std::ranges::find_if(state.prisons,
+                                      [&](const Prison& one) { return one.id == id && one.life != JailLife::dying; });
+    return found == state.prisons.end() ? nullptr : &*found;
+}
+
+bool World::any_prison(JailId id) const {
+    return std::ranges::any_of(state.prisons, [&](const Prison& one) { return one.id == id; });
+}
+
+Prison* World::prison_of(std::int64_t jid) {
+    auto found = std::ranges::find(state.prisons, jid, &Prison::jid);
+    return found == state.prisons.end() ? nullptr : &*found;
+}
+
+Directory* World::directory(JailId id) {
+    auto found = state.directories.find(id);
+    return found == state.directories.end() ? nullptr : &found->second;
+}
+
+Pair* World::pair_in(std::int64_t jid) {
+    auto found = std::ranges::find(state.pairs, jid, &Pair::jid);
+    return found == state.pairs.end() ? nullptr : &*found;
+}
+
+bool World::host_has_interface(std::string_view name) const {
+    return state.foreign.interfaces.contains(std::string(name)) ||
+           std::ranges::any_of(state.bridges, [&](const Bridge& bridge) { return bridge.name == name; }) ||
+           std::ranges::any_of(state.pairs, [&](const Pair& pair) { return pair.taken_out && pair.host_name == name; });
+}
+
+bool World::foreign_jail(std::string_view name) const {
+    return std::ranges::find(state.foreign.jails, name) != state.foreign.jails.end();
+}
+
+bool World::any_mount(JailId id) const {
+    return std::ranges::any_of(state.mounts, [&](const MountPoint& one) { return one.id == id; });
+}
+
+bool World::mounted(JailId id, std::string_view target) const {
+    return std::ranges::any_of(state.mounts,
+                               [&](const MountPoint& one) { return one.id == id && one.mount.target == target; });
+}
+
+bool World::mounted_beneath(JailId id, std::string_view target) const {
+    const std::string prefix = std::string(target) + '/';
+    return std::ranges::any_of(
+        state.mounts, [&](const MountPoint& one) { return one.id == id && one.mount.target.starts_with(prefix); });
+}
+
+void World::observe(Scope scope) {
+    std::vector<std::int64_t> over;
+    for (auto& one : state.prisons) {
+        if (one.life == JailLife::dying && owns(one.id, scope) && --one.lingers <= 0) over.push_back(one.jid);
+    }
+    for (const auto jid : over) take_down(jid);
+}
+
+void World::take_down(std::int64_t jid) {
+    std::erase_if(state.pairs, [&](const Pair& pair) { return pair.jid == jid; });
+    std::erase_if(state.prisons, [&](const Prison& one) { return one.jid == jid; });
+}
+
+void World::bury(Prison& prison, int lingers) {
+    kill_processes(prison.id);
+    if (lingers <= 0) {
+        take_down(prison.jid);
+        return;
+    }
+    prison.life = JailLife::dying;
+    prison.lingers = lingers;
+}
+
+void World::kill_processes(JailId id) {
+    for (auto& one : state.mounts) {
+        if (one.id == id) one.in_use = false;
+    }
+    if (auto* held = directory(id); held && held->shim.alive && held->shim.command == CommandState::running) {
+        end_command(id, *held, 128 + SIGKILL, SIGKILL, "signaled");
+    }
+    notifier.changed(id);
+}
+
+void World::end_command(JailId id, Directory& directory, int exit_code, int signal, std::string reason) {
+    auto& shim = directory.shim;
+    shim.command = CommandState::exited;
+    shim.command_pid = 0;
+    shim.last_exit = model::LastExit{exit_code, signal, std::move(reason), options.clock->utc()};
+    notifier.changed(id);
+}
+
+}  // namespace jaild::kernel::memory
