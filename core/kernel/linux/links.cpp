@@ -1,0 +1,89 @@
+#include "core/kernel/linux/links.h"
+
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/kernel/linux/bridge.h"
+#include "core/kernel/linux/pair.h"
+#include "core/kernel/linux/routes.h"
+#include "core/kernel/linux/sysctl.h"
+
+namespace jaild::kernel {
+namespace {
+
+const char* forwarding_value(Family family) {
+    return family == Family::ipv4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
+}
+
+/// A destination that somebody means: not a default, and not what the kernel keeps by itself beside each address.
+bool takes_space(const rtnl::Route& route) {
+    const bool chosen = route.type == RTN_UNICAST || route.type == RTN_BLACKHOLE || route.type == RTN_UNREACHABLE ||
+                        route.type == RTN_PROHIBIT || route.type == RTN_THROW;
+    return chosen && route.destination.length != 0;
+}
+
+bool is_local_matter(const IpAddress& address) {
+    return rtnl::is_link_local(address) || rtnl::is_multicast(address);
+}
+
+}  // namespace
+
+Result<std::vector<ObservedLink>> LinuxLinks::list(Scope scope) {
+    return pair::list(options_.instance, scope);
+}
+
+Result<void> LinuxLinks::ensure(const LinkParameters& parameters) {
+    return pair::ensure(options_.instance, parameters);
+}
+
+Result<void> LinuxLinks::destroy(JailId jail) {
+    return pair::destroy(options_.instance, jail);
+}
+
+Result<std::vector<ObservedBridge>> LinuxLinks::bridges() {
+    return bridge::list(options_.instance);
+}
+
+Result<void> LinuxLinks::ensure_bridge(const model::Network& network) {
+    return bridge::ensure(options_.instance, network);
+}
+
+Result<void> LinuxLinks::remove_bridge(NetworkId network) {
+    return bridge::remove(options_.instance, network);
+}
+
+Result<std::vector<Prefix>> LinuxLinks::used_prefixes() {
+    auto socket = nl::Socket::open();
+    if (!socket) return std::unexpected(socket.error());
+    const auto addresses = rtnl::addresses(*socket);
+    if (!addresses) return std::unexpected(addresses.error());
+    const auto routes = rtnl::routes(*socket);
+    if (!routes) return std::unexpected(routes.error());
+
+    std::set<Prefix> used;
+    for (const auto& address : *addresses) {
+        if (!is_local_matter(address.prefix.address)) used.insert(address.prefix.network());
+    }
+    for (const auto& route : *routes) {
+        if (takes_space(route) && !is_local_matter(route.destination.address)) used.insert(route.destination.network());
+    }
+    return std::vector<Prefix>(used.begin(), used.end());
+}
+
+Result<bool> LinuxLinks::forwarding(Family family) {
+    const auto value = sysctl::read(forwarding_value(family));
+    if (!value && value.error().code == Errc::not_found) return false;  // a kernel without IPv6
+    if (!value) return std::unexpected(value.error());
+    return *value != "0";
+}
+
+Result<void> LinuxLinks::enable_forwarding(Family family) {
+    const auto on = forwarding(family);
+    if (!on) return std::unexpected(on.error());
+    if (*on) return {};
+    return sysctl::set(forwarding_value(family), "1");
+}
+
+}  // namespace jaild::kernel

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "core/kernel/kernel.h"
+#include "core/kernel/links.h"
+
+namespace jaild::kernel {
+
+/// Links by rtnetlink(7): bridges and host ends in the network namespace of the calling thread, which is the daemon's.
+/// Without state of its own: any thread, several at once for different jails.
+class LinuxLinks final : public Links {
+public:
+    explicit LinuxLinks(const DriverOptions& options) : options_(options) {}
+
+    Result<std::vector<ObservedLink>> list(Scope scope) override;
+    Result<void> ensure(const LinkParameters& parameters) override;
+    Result<void> destroy(JailId jail) override;
+    Result<std::vector<ObservedBridge>> bridges() override;
+    Result<void> ensure_bridge(const model::Network& network) override;
+    Result<void> remove_bridge(NetworkId network) override;
+    Result<std::vector<Prefix>> used_prefixes() override;
+    Result<bool> forwarding(Family family) override;
+    Result<void> enable_forwarding(Family family) override;
+
+private:
+    DriverOptions options_;
+};
+
+}  // namespace jaild::kernel
