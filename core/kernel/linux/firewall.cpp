@@ -1,0 +1,156 @@
+#include "core/kernel/linux/firewall.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/kernel/linux/nft_rules.h"
+#include "core/kernel/linux/nftables.h"
+#include "core/kernel/names.h"
+
+namespace jaild::kernel {
+namespace {
+
+using nlohmann::json;
+
+std::string text(const json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+struct ListedChain {
+    json chain;
+    std::vector<json> rules;
+};
+
+/// Our table as the kernel has it: chains by name.
+struct Listing {
+    bool table = false;
+    bool dormant = false;
+    std::map<std::string, ListedChain> chains;
+};
+
+void add(Listing& listing, const json& entry) {
+    if (!entry.is_object()) return;
+    if (const auto table = entry.find("table"); table != entry.end() && table->is_object()) {
+        listing.table = true;
+        listing.dormant = table->contains("flags") && (*table)["flags"].dump().contains("dormant");
+    }
+    if (const auto chain = entry.find("chain"); chain != entry.end() && chain->is_object()) {
+        listing.chains[text(*chain, "name")].chain = *chain;
+    }
+    if (const auto rule = entry.find("rule"); rule != entry.end() && rule->is_object()) {
+        listing.chains[text(*rule, "chain")].rules.push_back(*rule);
+    }
+}
+
+Result<Listing> read_table(const std::string& name) {
+    const auto tables = nft::list("list tables inet");
+    if (!tables) return std::unexpected(tables.error());
+    Listing listing;
+    const bool present = std::ranges::any_of(*tables, [&name](const json& entry) {
+        return entry.is_object() && entry.contains("table") && text(entry["table"], "name") == name;
+    });
+    if (!present) return listing;
+    const auto entries = nft::list("list table inet " + name);
+    if (!entries) return std::unexpected(entries.error());
+    for (const auto& entry : *entries) add(listing, entry);
+    return listing;
+}
+
+/// What the rules do, without handles.
+std::string fingerprint(const Listing& listing, NetworkId network) {
+    std::string all;
+    for (const auto& [name, listed] : listing.chains) {
+        if (nft::network_of(name) != network) continue;
+        for (const auto& rule : listed.rules) {
+            all += name + ' ' + (rule.contains("expr") ? rule["expr"].dump() : std::string()) + '\n';
+        }
+    }
+    return all;
+}
+
+bool matches(const ListedChain& listed, const nft::Chain& expected) {
+    const auto& chain = listed.chain;
+    const bool same = text(chain, "type") == expected.type && text(chain, "hook") == expected.hook &&
+                      chain.value("prio", json()) == json(expected.priority) && text(chain, "policy") == "accept";
+    return same && std::ranges::equal(listed.rules, expected.comments, {},
+                                      [](const json& rule) { return text(rule, "comment"); });
+}
+
+bool complete(const Listing& listing, const std::vector<nft::Chain>& expected) {
+    return !listing.dormant && std::ranges::all_of(expected, [&listing](const nft::Chain& chain) {
+        const auto found = listing.chains.find(chain.name);
+        return found != listing.chains.end() && matches(found->second, chain);
+    });
+}
+
+/// Shows to the kernel everything that apply() will ever load.
+model::Network sample() {
+    return {.id = NetworkId{1},
+            .name = *model::Name::parse("sample"),
+            .ipv4 = *Prefix::parse("192.0.2.0/24"),
+            .ipv6 = *Prefix::parse("2001:db8::/64")};
+}
+
+}  // namespace
+
+Result<void> LinuxFirewall::available() {
+    auto checked = nft::run(nft::load_commands(options_.instance, sample()), nft::Effect::none);
+    if (checked) return {};
+    return std::unexpected(Error{.code = Errc::unsupported,
+                                 .op = "nft",
+                                 .detail = "nftables cannot load jaild's rules: " + checked.error().detail,
+                                 .reason = "firewall_unavailable",
+                                 .remedy = "modprobe -a nf_tables nft_ct nft_masq nft_chain_nat"});
+}
+
+Result<std::vector<ObservedRules>> LinuxFirewall::list(const std::vector<model::Network>& desired) {
+    const std::lock_guard lock(mutex_);
+    const auto listing = read_table(nft_table(options_.instance));
+    if (!listing) return std::unexpected(listing.error());
+
+    std::map<NetworkId, ObservedRules> found;
+    for (const auto& [name, listed] : listing->chains) {
+        const auto network = nft::network_of(name);
+        if (network.value != 0) found[network].network = network;
+    }
+    for (const auto& network : desired) {
+        const auto observed = found.find(network.id);
+        if (observed == found.end()) continue;
+        const auto loaded = loaded_.find(network.id);
+        observed->second.complete = complete(*listing, nft::chains(options_.instance, network)) &&
+                                    (loaded == loaded_.end() || loaded->second == fingerprint(*listing, network.id));
+    }
+    std::vector<ObservedRules> all;
+    for (const auto& [id, observed] : found) all.push_back(observed);
+    return all;
+}
+
+Result<void> LinuxFirewall::apply(const model::Network& network) {
+    const std::lock_guard lock(mutex_);
+    if (auto done = nft::run(nft::load_commands(options_.instance, network)); !done) return done;
+    loaded_.erase(network.id);
+    const auto listing = read_table(nft_table(options_.instance));
+    if (listing) loaded_[network.id] = fingerprint(*listing, network.id);
+    return {};
+}
+
+Result<void> LinuxFirewall::remove(NetworkId network) {
+    const std::lock_guard lock(mutex_);
+    const auto table = nft_table(options_.instance);
+    auto listing = read_table(table);
+    if (!listing) return std::unexpected(listing.error());
+    loaded_.erase(network);
+    if (!listing->table) return {};
+    const bool others = std::ranges::any_of(listing->chains, [network](const auto& entry) {
+        const auto owner = nft::network_of(entry.first);
+        return owner.value != 0 && owner != network;
+    });
+    return nft::run(others ? nft::remove_commands(options_.instance, network)
+                           : fmt::format("delete table inet {}\n", table));
+}
+
+}  // namespace jaild::kernel

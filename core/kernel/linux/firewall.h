@@ -1,0 +1,30 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "core/kernel/firewall.h"
+#include "core/kernel/kernel.h"
+
+namespace jaild::kernel {
+
+/// One table `inet jaild-<instance>` in the network namespace of the calling thread, which is the daemon's. Any thread.
+class LinuxFirewall final : public Firewall {
+public:
+    explicit LinuxFirewall(const DriverOptions& options) : options_(options) {}
+
+    Result<void> available() override;
+    Result<std::vector<ObservedRules>> list(const std::vector<model::Network>& desired) override;
+    Result<void> apply(const model::Network& network) override;
+    Result<void> remove(NetworkId network) override;
+
+private:
+    DriverOptions options_;
+    std::mutex mutex_;
+    /// How the kernel listed a network's rules after apply(): finds a rule that was replaced under its old comment.
+    /// A hint that only ever makes list() stricter; empty after a start.
+    std::map<NetworkId, std::string> loaded_;
+};
+
+}  // namespace jaild::kernel

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "core/base/error.h"
+
+/// libnftables(3): commands of nft(8), in the calling thread's network namespace. Blocking; any thread, one at a time
+/// (the library keeps state beyond its contexts), which these functions see to.
+namespace jaild::kernel::nft {
+
+enum class Effect { none, real };
+/// All commands are one transaction. Effect::none: the kernel checks them and forgets them.
+Result<void> run(const std::string& commands, Effect effect = Effect::real);
+
+/// The array "nftables" of libnftables-json(5) that a `list` command answers.
+Result<nlohmann::json> list(const std::string& command);
+
+}  // namespace jaild::kernel::nft
