@@ -11,21 +11,21 @@ std::string_view to_string(CheckState state);
 
 /// One line of `jaildctl doctor`.
 struct Check {
-    std::string name;     ///< "ip_forwarding"
+    std::string name;  ///< "ip_forwarding"
     CheckState state = CheckState::ok;
-    std::string detail;   ///< what was found
-    std::string remedy;   ///< the exact line that mends it, or empty
+    std::string detail;  ///< what was found
+    std::string remedy;  ///< the exact line that mends it, or empty
 };
 
 /// What this kernel and this build can do.
 struct HostInfo {
-    std::string os;             ///< "FreeBSD" | "Linux" | "memory"
+    std::string os;  ///< "FreeBSD" | "Linux" | "memory"
     std::string release;
     std::string machine;
     std::string kernel_driver;  ///< "freebsd" | "linux" | "memory"
     std::string instance;
-    std::string version;        ///< of jaild
-    bool tls = false;           ///< this build can serve TLS
+    std::string version;  ///< of jaild
+    bool tls = false;     ///< this build can serve TLS
     std::vector<std::string> network_modes;
     std::vector<std::string> root_kinds;
     std::vector<Check> checks;

@@ -19,8 +19,8 @@ struct Jail {
     Generation generation = 1;
     Incarnation incarnation = 1;
     UtcTime created_at;
-    bool removing = false;              ///< DELETE was accepted; the name stays reserved until nothing is left
-    std::vector<Prefix> addresses;      ///< assigned, static ones included; kept across restarts
+    bool removing = false;          ///< DELETE was accepted; the name stays reserved until nothing is left
+    std::vector<Prefix> addresses;  ///< assigned, static ones included; kept across restarts
     JailStatus status;
 };
 

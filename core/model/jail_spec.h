@@ -48,10 +48,10 @@ struct EnvValue {
 using Environment = std::map<std::string, EnvValue>;
 
 struct ExecSpec {
-    std::vector<std::string> start;    ///< run in the jail once it is made, before `command`; must exit 0
-    std::vector<std::string> stop;     ///< run in the jail before it is removed
-    Milliseconds timeout{60'000};      ///< of each of the two, and of the command's SIGTERM at a stop (JSON: seconds)
-    std::string user = "root";         ///< a name or number of the jail's own passwd
+    std::vector<std::string> start;  ///< run in the jail once it is made, before `command`; must exit 0
+    std::vector<std::string> stop;   ///< run in the jail before it is removed
+    Milliseconds timeout{60'000};    ///< of each of the two, and of the command's SIGTERM at a stop (JSON: seconds)
+    std::string user = "root";       ///< a name or number of the jail's own passwd
     std::string directory = "/";
     Environment env;
     bool operator==(const ExecSpec&) const = default;
@@ -63,10 +63,10 @@ struct JailSpec {
     bool running = true;
     std::string template_name = "host";  ///< JSON: "template"; empty with RootKind::path
     RootSpec root;
-    std::string hostname;                ///< empty: the jail's name
+    std::string hostname;  ///< empty: the jail's name
     NetworkSpec network;
     ExecSpec exec;
-    std::vector<std::string> command;    ///< the supervised main process; empty: none
+    std::vector<std::string> command;  ///< the supervised main process; empty: none
     RestartPolicy restart = RestartPolicy::no;
     std::map<std::string, std::string> labels;
     bool operator==(const JailSpec&) const = default;
@@ -77,12 +77,14 @@ struct SpecLimits {
     static constexpr std::size_t argv_elements = 256;
     static constexpr std::size_t argv_bytes = 64 * 1024;
     static constexpr std::size_t env_entries = 256;
+    static constexpr std::size_t env_name_bytes = 253;
     static constexpr std::size_t env_value_bytes = 32 * 1024;
+    static constexpr std::size_t user_bytes = 32;  ///< MAXLOGNAME of FreeBSD less one; LOGIN_NAME_MAX is larger
     static constexpr std::size_t labels = 64;
-    static constexpr std::size_t label_bytes = 253;      ///< of a key or of a value
-    static constexpr std::size_t path_bytes = 1023;      ///< MAXPATHLEN of FreeBSD less one
+    static constexpr std::size_t label_bytes = 253;  ///< of a key or of a value
+    static constexpr std::size_t path_bytes = 1023;  ///< MAXPATHLEN of FreeBSD less one
     static constexpr std::size_t hostname_bytes = 63;
-    static constexpr std::size_t nameservers = 3;        ///< resolv.conf(5) MAXNS
+    static constexpr std::size_t nameservers = 3;  ///< resolv.conf(5) MAXNS
     static constexpr std::size_t search_domains = 6;
     static constexpr std::int64_t timeout_seconds = 86'400;
 };
@@ -94,15 +96,22 @@ struct NamedSpec {
 };
 
 /// Reads a spec. Unknown fields, wrong types and values out of bounds are Errc::invalid with their JSON pointer; all
-/// other fields get their defaults. Checks what can be known without the host or other jails.
+/// other fields get their defaults. Reasons: "unknown_field", "wrong_type", "missing_field", "too_long", "too_many",
+/// "invalid_value", "invalid_name", "invalid_path", "invalid_address", "invalid_prefix", "template_with_path_root",
+/// "path_without_path_root". Words that a later version will know are Errc::unsupported: "unsupported_network_mode",
+/// "unsupported_root_kind", "unsupported_restart_policy". Checks what can be known without the host or other jails.
 Result<JailSpec> parse_spec(const nlohmann::json& object);
 Result<NamedSpec> parse_named_spec(const nlohmann::json& object);
 
 enum class Secrets { hide, keep };
-/// All fields, defaults too. With Secrets::hide a secret value reads {"secret": true}; Secrets::keep is for the store.
+/// All fields, defaults too; `template` is "" with RootKind::path, `root.path` is only there with it. With
+/// Secrets::hide a secret value reads {"secret": true}; Secrets::keep is for the store, and what parse_spec reads back
+/// as the same spec.
 nlohmann::json to_json(const JailSpec& spec, Secrets secrets);
 
-/// RFC 7396 on the JSON of `current`, then parse_spec. A secret that comes back as {"secret": true} keeps its value.
+/// RFC 7396 on the JSON of `current`, then parse_spec: null sets a field to its default. A secret that comes back as
+/// {"secret": true} keeps its value. Another network mode without interfaces beside it starts from that mode's default
+/// interfaces. A patch of `name` is Errc::invalid "immutable_field"; this one does not look at template and root.
 Result<JailSpec> merge_patch(const JailSpec& current, const nlohmann::json& patch);
 /// For PUT: `replacement` as given, but a secret without value keeps the one of `current`.
 Result<JailSpec> replace(const JailSpec& current, const nlohmann::json& replacement);

@@ -14,8 +14,8 @@ namespace jaild::model {
 struct Network {
     NetworkId id;
     Name name;
-    Prefix ipv4;             ///< network address and length
-    Prefix ipv6;             ///< a ULA /64 (RFC 4193)
+    Prefix ipv4;  ///< network address and length
+    Prefix ipv6;  ///< a ULA /64 (RFC 4193)
     bool nat = true;
     unsigned mtu = 1500;
 

@@ -26,8 +26,8 @@ Problem to_problem(const Error& error);
 
 /// Long work that somebody asked for. It ends when its jail converges at `generation`, or when that fails for good.
 struct Operation {
-    std::string id;            ///< 16 hexadecimal digits, from getrandom(2)
-    std::string kind;          ///< "create", "update", "restart", "remove"
+    std::string id;    ///< 16 hexadecimal digits, from getrandom(2)
+    std::string kind;  ///< "create", "update", "restart", "remove"
     JailId jail;
     std::string jail_name;
     Generation generation = 0;
@@ -44,8 +44,8 @@ nlohmann::json to_json(const Operation& operation);
 struct Event {
     EventSeq seq;
     UtcTime at;
-    std::string type;       ///< "jail.created", "jail.state", "drift.repaired", "step.failed", "operation.finished", …
-    std::string jail;       ///< name, or empty
+    std::string type;  ///< "jail.created", "jail.state", "drift.repaired", "step.failed", "operation.finished", …
+    std::string jail;  ///< name, or empty
     std::string operation;  ///< id, or empty
     std::string data;       ///< a JSON object as text
 };

@@ -27,17 +27,17 @@ struct Condition {
 
 /// How the supervised command, or the last run of it, ended.
 struct LastExit {
-    int exit_code = 0;        ///< 128 + signal when a signal ended it
-    int signal = 0;           ///< 0: it exited by itself
-    std::string reason;       ///< "exited", "signaled", "lost" (its shim was killed), "failed_to_start"
+    int exit_code = 0;   ///< 128 + signal when a signal ended it
+    int signal = 0;      ///< 0: it exited by itself
+    std::string reason;  ///< "exited", "signaled", "lost" (its shim was killed), "failed_to_start"
     UtcTime at;
     bool operator==(const LastExit&) const = default;
 };
 
 struct JailStatus {
     JailState state = JailState::stopped;
-    std::int64_t jid = 0;     ///< FreeBSD; 0 elsewhere
-    std::int64_t pid = 0;     ///< Linux: the pause process; 0: none
+    std::int64_t jid = 0;  ///< FreeBSD; 0 elsewhere
+    std::int64_t pid = 0;  ///< Linux: the pause process; 0: none
     std::int64_t command_pid = 0;
     std::vector<Prefix> addresses;
     std::optional<LastExit> last_exit;

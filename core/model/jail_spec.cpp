@@ -1,0 +1,168 @@
+#include "core/model/jail_spec.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/model/fields.h"
+#include "core/model/spec_parts.h"
+#include "core/model/text_rules.h"
+
+namespace jaild::model {
+
+using nlohmann::json;
+
+std::string_view to_string(RootKind kind) {
+    return kind == RootKind::path ? "path" : "thin";
+}
+std::string_view to_string(NetworkMode mode) {
+    return mode == NetworkMode::none ? "none" : "vnet";
+}
+std::string_view to_string(RestartPolicy) {
+    return "no";
+}
+
+Error unsupported(std::string_view reason, std::string at, std::string detail, std::string remedy) {
+    return Error{.code = Errc::unsupported,
+                 .op = "validate",
+                 .detail = std::move(detail),
+                 .reason = reason,
+                 .field = std::move(at),
+                 .remedy = std::move(remedy)};
+}
+
+namespace {
+
+constexpr std::size_t kWordBytes = 64;
+
+Result<RootKind> parse_root_kind(const json& value, const std::string& at) {
+    const auto text = read_text(value, at, kWordBytes);
+    if (!text) return std::unexpected(text.error());
+    if (*text == "thin") return RootKind::thin;
+    if (*text == "path") return RootKind::path;
+    if (*text == "clone" || *text == "copy")
+        return std::unexpected(unsupported("unsupported_root_kind", at, "root kind " + *text + " is not supported yet",
+                                           "use \"thin\" or \"path\""));
+    return std::unexpected(Error::invalid("invalid_value", at, "one of \"thin\" and \"path\""));
+}
+
+Result<RootSpec> parse_root(const json& value, const std::string& at) {
+    RootSpec root;
+    Fields fields(value, at);
+    fields.read("kind", [&](const json& kind, const std::string& where) -> Result<void> {
+        const auto parsed = parse_root_kind(kind, where);
+        if (!parsed) return std::unexpected(parsed.error());
+        root.kind = *parsed;
+        return {};
+    });
+    fields.text("path", root.path, SpecLimits::path_bytes);
+    if (root.kind == RootKind::path) {
+        fields.require("path");
+        if (auto good = check_path(root.path, RootPath::refused, fields.at("path")); !good) fields.fail(good.error());
+    } else if (!root.path.empty()) {
+        fields.fail(Error::invalid("path_without_path_root", fields.at("path"), "only root kind \"path\" has a path"));
+    }
+    if (auto done = fields.done(); !done) return std::unexpected(done.error());
+    return root;
+}
+
+Result<RestartPolicy> parse_restart(const json& value, const std::string& at) {
+    const auto text = read_text(value, at, kWordBytes);
+    if (!text) return std::unexpected(text.error());
+    if (*text == "no") return RestartPolicy::no;
+    if (*text == "on-failure" || *text == "always")
+        return std::unexpected(unsupported("unsupported_restart_policy", at,
+                                           "restart policy " + *text + " is not supported yet", "use \"no\""));
+    return std::unexpected(Error::invalid("invalid_value", at, "must be \"no\""));
+}
+
+/// Puts what `parse` answers into `target`.
+template <class T, class F>
+auto into(T& target, F parse) {
+    return [&target, parse](const json& value, const std::string& at) -> Result<void> {
+        auto parsed = parse(value, at);
+        if (!parsed) return std::unexpected(std::move(parsed.error()));
+        target = *std::move(parsed);
+        return {};
+    };
+}
+
+Result<void> parse_label(const std::string& key, const json& value, const std::string& at,
+                         std::map<std::string, std::string>& labels) {
+    if (auto good = check_text(key, SpecLimits::label_bytes, at); !good) return good;
+    if (auto good = check_label_key(key, at); !good) return good;
+    auto text = read_text(value, at, SpecLimits::label_bytes);
+    if (!text) return std::unexpected(text.error());
+    labels.emplace(key, *std::move(text));
+    return {};
+}
+
+/// A thin root comes from a template, by default from the host's; a path root from none.
+void read_template(Fields& fields, JailSpec& spec) {
+    if (spec.root.kind == RootKind::path) {
+        spec.template_name.clear();
+        fields.text("template", spec.template_name, Name::kMaxLength);
+        if (!spec.template_name.empty())
+            fields.fail(Error::invalid("template_with_path_root", fields.at("template"),
+                                       "a root of kind \"path\" is not made from a template"));
+        return;
+    }
+    fields.read("template", [&](const json& value, const std::string& at) -> Result<void> {
+        if (!value.is_string()) return std::unexpected(wrong_type(at, "a string"));
+        const auto name = Name::parse(value.get_ref<const std::string&>(), at);
+        if (!name) return std::unexpected(name.error());
+        spec.template_name = name->text();
+        return {};
+    });
+}
+
+void read_spec(Fields& fields, JailSpec& spec) {
+    fields.boolean("running", spec.running);
+    fields.read("root", into(spec.root, parse_root));
+    read_template(fields, spec);
+    fields.text("hostname", spec.hostname, SpecLimits::hostname_bytes);
+    if (!spec.hostname.empty())
+        if (auto good = check_hostname(spec.hostname, fields.at("hostname")); !good) fields.fail(good.error());
+    fields.read("network", into(spec.network, parse_network));
+    fields.read("exec", into(spec.exec, parse_exec));
+    fields.read("command", into(spec.command, parse_argv));
+    fields.read("restart", into(spec.restart, parse_restart));
+    fields.entries("labels", SpecLimits::labels, [&](const std::string& key, const json& value, const std::string& at) {
+        return parse_label(key, value, at, spec.labels);
+    });
+}
+
+}  // namespace
+
+Result<JailSpec> parse_spec(const json& object) {
+    JailSpec spec;
+    Fields fields(object, "");
+    read_spec(fields, spec);
+    if (auto done = fields.done(); !done) return std::unexpected(done.error());
+    return spec;
+}
+
+Result<NamedSpec> parse_named_spec(const json& object) {
+    JailSpec spec;
+    std::optional<Name> name;
+    Fields fields(object, "");
+    fields.require("name");
+    fields.read("name", [&](const json& value, const std::string& at) -> Result<void> {
+        if (!value.is_string()) return std::unexpected(wrong_type(at, "a string"));
+        auto parsed = Name::parse(value.get_ref<const std::string&>(), at);
+        if (!parsed) return std::unexpected(parsed.error());
+        name = *std::move(parsed);
+        return {};
+    });
+    read_spec(fields, spec);
+    if (auto done = fields.done(); !done) return std::unexpected(done.error());
+    return NamedSpec{.name = *std::move(name), .spec = std::move(spec)};
+}
+
+json to_json(const JailSpec& spec, Secrets secrets) {
+    json root{{"kind", to_string(spec.root.kind)}};
+    if (spec.root.kind == RootKind::path) root["path"] = spec.root.path;
+    return {{"running", spec.running},   {"template", spec.template_name},     {"root", std::move(root)},
+            {"hostname", spec.hostname}, {"network", to_json(spec.network)},   {"exec", to_json(spec.exec, secrets)},
+            {"command", spec.command},   {"restart", to_string(spec.restart)}, {"labels", spec.labels}};
+}
+
+}  // namespace jaild::model

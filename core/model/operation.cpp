@@ -1,0 +1,70 @@
+#include "core/model/operation.h"
+
+#include <nlohmann/json.hpp>
+
+namespace jaild::model {
+
+using nlohmann::json;
+
+namespace {
+
+json text_or_null(const std::string& text) {
+    return text.empty() ? json() : json(text);
+}
+
+json to_json(const Problem& problem) {
+    return {{"code", problem.code},
+            {"detail", problem.detail},
+            {"field", text_or_null(problem.field)},
+            {"remedy", text_or_null(problem.remedy)},
+            {"errno", problem.sys == 0 ? json() : json(problem.sys)}};
+}
+
+}  // namespace
+
+std::string_view to_string(OperationState state) {
+    switch (state) {
+        case OperationState::running:
+            return "running";
+        case OperationState::succeeded:
+            return "succeeded";
+        case OperationState::failed:
+            return "failed";
+        case OperationState::cancelled:
+            return "cancelled";
+    }
+    return "unknown";
+}
+
+Problem to_problem(const Error& error) {
+    return Problem{.code = std::string(error.name()),
+                   .detail = error.detail,
+                   .field = error.field,
+                   .remedy = error.remedy,
+                   .sys = error.sys};
+}
+
+json to_json(const Operation& operation) {
+    return {{"id", operation.id},
+            {"kind", operation.kind},
+            {"jail", operation.jail_name},
+            {"generation", operation.generation},
+            {"state", to_string(operation.state)},
+            {"steps", operation.steps},
+            {"problem", operation.problem ? to_json(*operation.problem) : json()},
+            {"created_at", operation.created_at.to_string()},
+            {"finished_at", operation.finished_at ? json(operation.finished_at->to_string()) : json()}};
+}
+
+json to_json(const Event& event) {
+    auto data = json::parse(event.data, nullptr, false);
+    if (!data.is_object()) data = json::object();
+    return {{"seq", event.seq.value},
+            {"at", event.at.to_string()},
+            {"type", event.type},
+            {"jail", text_or_null(event.jail)},
+            {"operation", text_or_null(event.operation)},
+            {"data", std::move(data)}};
+}
+
+}  // namespace jaild::model

@@ -1,0 +1,128 @@
+#include <nlohmann/json.hpp>
+
+#include "core/model/fields.h"
+#include "core/model/spec_parts.h"
+#include "core/model/text_rules.h"
+
+namespace jaild::model {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t kDomainBytes = 253;  // RFC 1035 §2.3.4, as text
+constexpr std::size_t kAddressText = 64;   // longer than any address with its prefix length
+
+Result<NetworkMode> parse_mode(const json& value, const std::string& at) {
+    const auto text = read_text(value, at, kAddressText);
+    if (!text) return std::unexpected(text.error());
+    if (*text == "vnet") return NetworkMode::vnet;
+    if (*text == "none") return NetworkMode::none;
+    if (*text == "alias" || *text == "inherit")
+        return std::unexpected(unsupported("unsupported_network_mode", at,
+                                           "network mode " + *text + " is not supported yet",
+                                           "use \"vnet\" or \"none\""));
+    return std::unexpected(Error::invalid("invalid_value", at, "one of \"vnet\" and \"none\""));
+}
+
+/// The parser of an address or prefix does not know its field.
+Error placed(Error error, const std::string& at) {
+    error.field = at;
+    return error;
+}
+
+Result<void> parse_address(const json& value, const std::string& at, std::vector<Prefix>& addresses) {
+    const auto text = read_text(value, at, kAddressText);
+    if (!text) return std::unexpected(text.error());
+    const auto address = Prefix::parse(*text);
+    if (!address) return std::unexpected(placed(address.error(), at));
+    for (const auto& other : addresses)
+        if (other.address.family == address->address.family)
+            return std::unexpected(Error::invalid("too_many", at, "a second address of one family"));
+    addresses.push_back(*address);
+    return {};
+}
+
+Result<InterfaceSpec> parse_interface(const json& value, const std::string& at) {
+    InterfaceSpec interface;
+    Fields fields(value, at);
+    fields.read("network", [&](const json& network, const std::string& where) -> Result<void> {
+        if (!network.is_string()) return std::unexpected(wrong_type(where, "a string"));
+        const auto name = Name::parse(network.get_ref<const std::string&>(), where);
+        if (!name) return std::unexpected(name.error());
+        interface.network = name->text();
+        return {};
+    });
+    fields.each("addresses", 2, [&](const json& address, const std::string& where) {
+        return parse_address(address, where, interface.addresses);
+    });
+    if (auto done = fields.done(); !done) return std::unexpected(done.error());
+    return interface;
+}
+
+Result<void> parse_nameserver(const json& value, const std::string& at, std::vector<IpAddress>& nameservers) {
+    const auto text = read_text(value, at, kAddressText);
+    if (!text) return std::unexpected(text.error());
+    const auto address = IpAddress::parse(*text);
+    if (!address) return std::unexpected(placed(address.error(), at));
+    nameservers.push_back(*address);
+    return {};
+}
+
+Result<void> parse_search(const json& value, const std::string& at, std::vector<std::string>& search) {
+    auto domain = read_text(value, at, kDomainBytes);
+    if (!domain) return std::unexpected(domain.error());
+    if (auto good = check_hostname(*domain, at); !good) return good;
+    search.push_back(*std::move(domain));
+    return {};
+}
+
+Error wrong_count(NetworkMode mode, const std::string& at) {
+    return mode == NetworkMode::none
+               ? Error::invalid("invalid_value", at, "a jail without network has no interface")
+               : Error::invalid("invalid_value", at, "a jail with its own network stack has exactly one interface");
+}
+
+}  // namespace
+
+Result<NetworkSpec> parse_network(const json& value, const std::string& at) {
+    NetworkSpec network;
+    Fields fields(value, at);
+    fields.read("mode", [&](const json& mode, const std::string& where) -> Result<void> {
+        const auto parsed = parse_mode(mode, where);
+        if (!parsed) return std::unexpected(parsed.error());
+        network.mode = *parsed;
+        return {};
+    });
+    if (fields.has("interfaces") || network.mode == NetworkMode::none) network.interfaces.clear();
+    fields.each("interfaces", 1, [&](const json& element, const std::string& where) -> Result<void> {
+        auto parsed = parse_interface(element, where);
+        if (!parsed) return std::unexpected(parsed.error());
+        network.interfaces.push_back(*std::move(parsed));
+        return {};
+    });
+    fields.each("nameservers", SpecLimits::nameservers, [&](const json& element, const std::string& where) {
+        return parse_nameserver(element, where, network.nameservers);
+    });
+    fields.each("search", SpecLimits::search_domains, [&](const json& element, const std::string& where) {
+        return parse_search(element, where, network.search);
+    });
+    if (network.interfaces.size() != (network.mode == NetworkMode::vnet ? 1U : 0U))
+        fields.fail(wrong_count(network.mode, fields.at("interfaces")));
+    if (auto done = fields.done(); !done) return std::unexpected(done.error());
+    return network;
+}
+
+json to_json(const NetworkSpec& network) {
+    json result{{"mode", to_string(network.mode)}, {"nameservers", json::array()}, {"search", network.search}};
+    for (const auto& nameserver : network.nameservers) result["nameservers"].push_back(nameserver.to_string());
+    result["interfaces"] = json::array();
+    for (const auto& interface : network.interfaces) {
+        json addresses = json::array();
+        for (const auto& address : interface.addresses) addresses.push_back(address.to_string());
+        result["interfaces"].push_back({{"network", interface.network}, {"addresses", std::move(addresses)}});
+    }
+    return result;
+}
+
+}  // namespace jaild::model

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "core/model/jail_spec.h"
+
+/// The parts of a spec and their JSON, for core/model only. `at`: the JSON pointer of `value`.
+namespace jaild::model {
+
+std::string_view to_string(RootKind kind);
+std::string_view to_string(NetworkMode mode);
+std::string_view to_string(RestartPolicy policy);
+
+/// A word that the design knows and this version cannot honour.
+Error unsupported(std::string_view reason, std::string at, std::string detail, std::string remedy);
+
+Result<NetworkSpec> parse_network(const nlohmann::json& value, const std::string& at);
+nlohmann::json to_json(const NetworkSpec& network);
+
+Result<ExecSpec> parse_exec(const nlohmann::json& value, const std::string& at);
+nlohmann::json to_json(const ExecSpec& exec, Secrets secrets);
+
+/// An argv: at most SpecLimits::argv_elements, SpecLimits::argv_bytes in all; the first one, if any, not empty.
+Result<std::vector<std::string>> parse_argv(const nlohmann::json& value, const std::string& at);
+
+}  // namespace jaild::model

@@ -1,0 +1,81 @@
+#include "core/model/text_rules.h"
+
+#include <algorithm>
+
+namespace jaild::model {
+namespace {
+
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_alphanumeric(char c) {
+    return is_digit(c) || is_letter(c);
+}
+
+std::unexpected<Error> invalid_value(const std::string& at, const char* why) {
+    return std::unexpected(Error::invalid("invalid_value", at, why));
+}
+
+/// Calls `good` with each part between separators, until one is not.
+template <class F>
+bool all_parts(std::string_view text, char separator, F good) {
+    for (;;) {
+        const auto end = text.find(separator);
+        if (!good(text.substr(0, end))) return false;
+        if (end == std::string_view::npos) return true;
+        text.remove_prefix(end + 1);
+    }
+}
+
+bool is_host_label(std::string_view label) {
+    return !label.empty() && label.size() <= 63 && is_alphanumeric(label.front()) && is_alphanumeric(label.back()) &&
+           std::ranges::all_of(label, [](char c) { return is_alphanumeric(c) || c == '-'; });
+}
+
+}  // namespace
+
+Result<void> check_path(std::string_view path, RootPath root, const std::string& at) {
+    const auto refused = [&](const char* why) { return std::unexpected(Error::invalid("invalid_path", at, why)); };
+    if (!path.starts_with('/')) return refused("a path is absolute: it begins with \"/\"");
+    if (path == "/") {
+        if (root == RootPath::allowed) return {};
+        return refused("\"/\" is the host's own root");
+    }
+    const bool normal = all_parts(path.substr(1), '/', [](std::string_view component) {
+        return !component.empty() && component != "." && component != "..";
+    });
+    if (!normal) return refused("a path has no \"//\", \"/./\" or \"/../\" and no \"/\" at its end");
+    return {};
+}
+
+Result<void> check_hostname(std::string_view name, const std::string& at) {
+    if (!all_parts(name, '.', is_host_label))
+        return invalid_value(at, "labels of letters, digits and inner hyphens, joined by dots (RFC 1123)");
+    return {};
+}
+
+Result<void> check_user(std::string_view user, const std::string& at) {
+    const bool good = !user.empty() && user.front() != '-' && std::ranges::all_of(user, [](char c) {
+        return is_alphanumeric(c) || c == '_' || c == '-' || c == '.';
+    });
+    if (!good) return invalid_value(at, "a user is a name of letters, digits, \"_\", \"-\" and \".\", or a number");
+    return {};
+}
+
+Result<void> check_env_name(std::string_view name, const std::string& at) {
+    const bool good = !name.empty() && !is_digit(name.front()) &&
+                      std::ranges::all_of(name, [](char c) { return is_alphanumeric(c) || c == '_'; });
+    if (!good) return invalid_value(at, "a variable's name is a letter or \"_\", then letters, digits and \"_\"");
+    return {};
+}
+
+Result<void> check_label_key(std::string_view key, const std::string& at) {
+    if (key.empty() || key.find('=') != std::string_view::npos)
+        return invalid_value(at, "a label's key is not empty and has no \"=\"");
+    return {};
+}
+
+}  // namespace jaild::model
