@@ -1,0 +1,222 @@
+#include "core/store/addresses.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include "core/store/networks.h"
+#include "core/store/sqlite_error.h"
+
+namespace jaild::store::addresses {
+namespace {
+
+/// One row of the table.
+struct Assigned {
+    NetworkId network;
+    IpAddress address;
+    bool operator==(const Assigned&) const = default;
+};
+
+std::int64_t family_number(Family family) {
+    return family == Family::ipv4 ? 4 : 6;
+}
+std::size_t byte_count(Family family) {
+    return family == Family::ipv4 ? 4 : 16;
+}
+BlobView bytes_of(const IpAddress& address) {
+    return {address.bytes.data(), byte_count(address.family)};
+}
+
+Result<IpAddress> address_from(std::int64_t family, const std::string& bytes) {
+    IpAddress address{.family = family == 4 ? Family::ipv4 : Family::ipv6, .bytes = {}};
+    if (bytes.size() != byte_count(address.family)) {
+        return std::unexpected(corrupt("read_address", "the row of an address is damaged"));
+    }
+    std::memcpy(address.bytes.data(), bytes.data(), bytes.size());
+    return address;
+}
+
+Result<std::vector<Assigned>> assigned_to(Connection& connection, JailId jail) {
+    return all_rows<Assigned>(
+        connection.prepare("SELECT network, family, address FROM addresses WHERE jail = ?1", jail.value),
+        [](const Statement& row) -> Result<Assigned> {
+            auto address = address_from(row.integer(1), row.blob(2));
+            if (!address) return std::unexpected(address.error());
+            return Assigned{.network = NetworkId{row.integer(0)}, .address = *address};
+        });
+}
+
+/// The last of a subnet, all host bits set: IPv4's broadcast address.
+IpAddress last_of(const Prefix& subnet) {
+    IpAddress last = subnet.network().address;
+    for (unsigned bit = subnet.length; bit < last.bits(); ++bit) {
+        last.bytes[bit / 8] |= static_cast<std::uint8_t>(0x80u >> bit % 8);
+    }
+    return last;
+}
+
+const Prefix& subnet_of(const model::Network& network, Family family) {
+    return family == Family::ipv4 ? network.ipv4 : network.ipv6;
+}
+
+Result<void> check_static(const model::Network& network, const Prefix& wanted, const std::string& field) {
+    const auto& subnet = subnet_of(network, wanted.address.family);
+    if (wanted.length != subnet.length || !subnet.contains(wanted.address)) {
+        return std::unexpected(
+            Error::invalid("address_outside", field,
+                           fmt::format("{} is not an address of network \"{}\", {}", wanted.to_string(),
+                                       network.name.text(), subnet.to_string())));
+    }
+    const bool broadcast = wanted.address.family == Family::ipv4 && wanted.address == last_of(subnet);
+    // All host bits zero: the subnet itself, in IPv6 the anycast address of its routers (RFC 4291 §2.6.1).
+    if (wanted.address == subnet.network().address || broadcast) {
+        return std::unexpected(Error::invalid(
+            "address_reserved", field,
+            fmt::format("{} is {} of network \"{}\"", wanted.to_string(),
+                        broadcast ? "the broadcast address" : "the first address", network.name.text())));
+    }
+    if (wanted.address == network.gateway4().address || wanted.address == network.gateway6().address) {
+        return std::unexpected(Error::invalid(
+            "address_is_gateway", field,
+            fmt::format("{} is the gateway of network \"{}\"", wanted.to_string(), network.name.text())));
+    }
+    return {};
+}
+
+Result<void> take(Connection& connection, JailId jail, const Assigned& wanted) {
+    return connection.run("INSERT INTO addresses (network, family, address, jail) VALUES (?1, ?2, ?3, ?4)",
+                          wanted.network.value, family_number(wanted.address.family), bytes_of(wanted.address),
+                          jail.value);
+}
+
+Result<void> take_static(Connection& connection, JailId jail, const Assigned& wanted, const std::string& field) {
+    auto holder = first_text(
+        connection.prepare("SELECT jails.name FROM addresses JOIN jails ON jails.id = addresses.jail"
+                           " WHERE network = ?1 AND family = ?2 AND address = ?3",
+                           wanted.network.value, family_number(wanted.address.family), bytes_of(wanted.address)));
+    if (!holder) return std::unexpected(holder.error());
+    if (!*holder) return take(connection, jail, wanted);
+    return std::unexpected(
+        Error{.code = Errc::conflict,
+              .op = "assign_address",
+              .detail = fmt::format("{} belongs to jail \"{}\"", wanted.address.to_string(), **holder),
+              .reason = "address_in_use",
+              .field = field,
+              .remedy = "give another address, or none to have one assigned"});
+}
+
+/// Walks the addresses in use upwards from the first assignable one to the first gap.
+Result<IpAddress> lowest_free(Connection& connection, const model::Network& network, Family family) {
+    constexpr std::uint64_t first = 2;  // 0 is the subnet, 1 the gateway
+    const auto& subnet = subnet_of(network, family);
+    const auto last = last_of(subnet);
+    std::uint64_t host = first;
+    auto candidate = subnet.nth(host);
+    auto used = connection.prepare(
+        "SELECT address FROM addresses WHERE network = ?1 AND family = ?2 AND address >= ?3 ORDER BY address",
+        network.id.value, family_number(family), bytes_of(candidate));
+    for (;;) {
+        auto more = used.step();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) break;
+        auto address = address_from(family_number(family), used.blob(0));
+        if (!address) return std::unexpected(address.error());
+        if (*address != candidate) break;
+        candidate = subnet.nth(++host);
+    }
+    const bool room = subnet.length + 2 <= candidate.bits() && subnet.contains(candidate);
+    if (room && (family == Family::ipv6 || candidate != last)) return candidate;
+    return std::unexpected(
+        Error{.code = Errc::exhausted,
+              .op = "assign_address",
+              .detail = fmt::format("network \"{}\", {}, has no free address", network.name.text(), subnet.to_string()),
+              .reason = "addresses_exhausted",
+              .field = "/network/interfaces/0/network",
+              .remedy = "remove a jail, or use another network"});
+}
+
+/// What of `current` may stay: on the interface's network, and the static address where its family has one.
+bool still_fits(const Assigned& current, NetworkId network, const std::vector<Prefix>& statics) {
+    if (current.network != network) return false;
+    return std::ranges::all_of(statics, [&](const Prefix& wanted) {
+        return wanted.address.family != current.address.family || wanted.address == current.address;
+    });
+}
+
+Result<void> release(Connection& connection, const Assigned& row) {
+    return connection.run("DELETE FROM addresses WHERE network = ?1 AND family = ?2 AND address = ?3",
+                          row.network.value, family_number(row.address.family), bytes_of(row.address));
+}
+
+Result<model::Network> network_of(Connection& connection, const model::InterfaceSpec& interface) {
+    auto network = networks::find(connection, interface.network);
+    if (network || network.error().code != Errc::not_found) return network;
+    return std::unexpected(
+        Error::invalid("network_not_found", "/network/interfaces/0/network", network.error().detail));
+}
+
+Result<void> assign_on(Connection& connection, JailId jail, const model::InterfaceSpec& interface,
+                       std::vector<Assigned> current) {
+    auto network = network_of(connection, interface);
+    if (!network) return std::unexpected(network.error());
+    std::size_t index = 0;
+    for (const auto& wanted : interface.addresses) {
+        const auto field = fmt::format("/network/interfaces/0/addresses/{}", index++);
+        if (auto fine = check_static(*network, wanted, field); !fine) return fine;
+    }
+    // Releases come before anything is taken: a jail may get back what it has just given up.
+    std::vector<Assigned> kept;
+    for (const auto& row : current) {
+        if (still_fits(row, network->id, interface.addresses)) {
+            kept.push_back(row);
+        } else if (auto released = release(connection, row); !released) {
+            return released;
+        }
+    }
+    index = 0;
+    for (const auto& wanted : interface.addresses) {
+        const auto field = fmt::format("/network/interfaces/0/addresses/{}", index++);
+        const Assigned row{.network = network->id, .address = wanted.address};
+        if (std::ranges::find(kept, row) != kept.end()) continue;
+        if (auto taken = take_static(connection, jail, row, field); !taken) return taken;
+        kept.push_back(row);
+    }
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        if (std::ranges::any_of(kept, [&](const Assigned& row) { return row.address.family == family; })) continue;
+        auto free = lowest_free(connection, *network, family);
+        if (!free) return std::unexpected(free.error());
+        if (auto taken = take(connection, jail, {network->id, *free}); !taken) return taken;
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<std::vector<Prefix>> of_jail(Connection& connection, JailId jail) {
+    return all_rows<Prefix>(
+        connection.prepare("SELECT family, address, iif(family = 4, ipv4, ipv6)"
+                           " FROM addresses JOIN networks ON networks.id = addresses.network"
+                           " WHERE jail = ?1 ORDER BY family, network, address",
+                           jail.value),
+        [](const Statement& row) -> Result<Prefix> {
+            auto address = address_from(row.integer(0), row.blob(1));
+            if (!address) return std::unexpected(address.error());
+            auto subnet = Prefix::parse(row.text(2));
+            if (!subnet) return std::unexpected(corrupt("read_address", "a subnet is damaged: " + row.text(2)));
+            return Prefix{.address = *address, .length = subnet->length};
+        });
+}
+
+Result<void> assign(Connection& connection, JailId jail, const model::NetworkSpec& spec) {
+    if (spec.mode == model::NetworkMode::none || spec.interfaces.empty()) {
+        return connection.run("DELETE FROM addresses WHERE jail = ?1", jail.value);
+    }
+    auto current = assigned_to(connection, jail);
+    if (!current) return std::unexpected(current.error());
+    return assign_on(connection, jail, spec.interfaces.front(), *std::move(current));
+}
+
+}  // namespace jaild::store::addresses

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <vector>
+
+#include "core/base/ids.h"
+#include "core/base/ip.h"
+#include "core/model/jail_spec.h"
+#include "core/store/connection.h"
+
+/// Which jail has which address of which network. An address stays with its jail until the jail is deleted or its spec
+/// asks for something else; no two jails ever have the same (it is the table's key).
+namespace jaild::store::addresses {
+
+/// IPv4 first, each with its subnet's length.
+Result<std::vector<Prefix>> of_jail(Connection& connection, JailId jail);
+
+/// Makes the jail's addresses what `spec` asks for: those that still fit stay, static ones are taken, and each family
+/// without one gets the lowest free address: so the same history always gives the same addresses. Errors as
+/// Writer::insert_jail's, some of the work done: call it in a savepoint.
+Result<void> assign(Connection& connection, JailId jail, const model::NetworkSpec& spec);
+
+}  // namespace jaild::store::addresses

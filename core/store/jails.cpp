@@ -1,0 +1,219 @@
+#include "core/store/jails.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/store/addresses.h"
+#include "core/store/retention.h"
+#include "core/store/sqlite_error.h"
+
+namespace jaild::store::jails {
+namespace {
+
+using Json = nlohmann::json;
+
+Error not_found(std::string detail) {
+    return Error{.code = Errc::not_found, .op = "find_jail", .detail = std::move(detail), .reason = "jail_not_found"};
+}
+
+Error damaged(std::int64_t id, std::string_view what) {
+    return corrupt("read_jail", fmt::format("the row of jail {} is damaged: {}", id, what));
+}
+
+/// Columns: id, name, spec, generation, incarnation, removing, created_at. Addresses are not read yet.
+Result<model::Jail> from_row(const Statement& row) {
+    const auto id = row.integer(0);
+    auto name = model::Name::parse(row.text(1));
+    if (!name) return std::unexpected(damaged(id, "name"));
+    const auto object = Json::parse(row.text(2), nullptr, false);
+    if (object.is_discarded()) return std::unexpected(damaged(id, "spec"));
+    auto spec = model::parse_spec(object);
+    if (!spec) return std::unexpected(damaged(id, "spec: " + spec.error().detail));
+    return model::Jail{.id = JailId{id},
+                       .name = *std::move(name),
+                       .spec = *std::move(spec),
+                       .generation = row.integer(3),
+                       .incarnation = row.integer(4),
+                       .created_at = UtcTime{row.integer(6)},
+                       .removing = row.integer(5) != 0,
+                       .addresses = {},
+                       .status = {}};
+}
+
+Result<model::Jail> with_addresses(Connection& connection, model::Jail jail) {
+    auto assigned = addresses::of_jail(connection, jail.id);
+    if (!assigned) return std::unexpected(assigned.error());
+    jail.addresses = *std::move(assigned);
+    return jail;
+}
+
+Result<std::vector<model::Jail>> read_all(Connection& connection, Statement statement) {
+    return all_rows<model::Jail>(std::move(statement), [&](const Statement& row) -> Result<model::Jail> {
+        auto jail = from_row(row);
+        if (!jail) return jail;
+        return with_addresses(connection, *std::move(jail));
+    });
+}
+
+Result<std::string> spec_text(const model::JailSpec& spec) {
+    try {
+        return model::to_json(spec, model::Secrets::keep).dump();
+    } catch (const Json::exception&) {  // dump() throws on invalid UTF-8
+        return std::unexpected(Error::invalid("invalid_utf8", "", "a text in the spec is not valid UTF-8"));
+    }
+}
+
+/// The root's path as two specs can be compared by; nothing for a private root.
+std::optional<std::string> root_path(const model::JailSpec& spec) {
+    if (spec.root.kind != model::RootKind::path) return std::nullopt;
+    auto text = std::filesystem::path(spec.root.path).lexically_normal().string();
+    while (text.size() > 1 && text.back() == '/') text.pop_back();
+    return text;
+}
+
+Result<void> check_name_free(Connection& connection, const model::Name& name) {
+    auto removing = first_integer(connection.prepare("SELECT removing FROM jails WHERE name = ?1", name.text()));
+    if (!removing) return std::unexpected(removing.error());
+    if (!*removing) return {};
+    const bool going = **removing != 0;
+    return std::unexpected(Error{
+        .code = Errc::conflict,
+        .op = "insert_jail",
+        .detail =
+            going
+                ? fmt::format("jail \"{}\" is being removed; its name is free when nothing of it is left", name.text())
+                : fmt::format("there is a jail \"{}\" already (names are unique without regard to case)", name.text()),
+        .reason = "name_in_use",
+        .field = "/name",
+        .remedy = going ? "ask again when it is gone" : "choose another name, or change that jail"});
+}
+
+Result<void> check_path_free(Connection& connection, const std::optional<std::string>& path, JailId own) {
+    if (!path) return {};
+    auto holder =
+        first_text(connection.prepare("SELECT name FROM jails WHERE root_path = ?1 AND id <> ?2", *path, own.value));
+    if (!holder) return std::unexpected(holder.error());
+    if (!*holder) return {};
+    return std::unexpected(Error{.code = Errc::conflict,
+                                 .op = "check_root",
+                                 .detail = fmt::format("{} is the root of jail \"{}\"", *path, **holder),
+                                 .reason = "path_in_use",
+                                 .field = "/root/path"});
+}
+
+/// For changes that make no sense any more on a jail that goes away.
+Result<model::Jail> find_staying(Connection& connection, JailId id) {
+    auto jail = find(connection, id);
+    if (!jail || !jail->removing) return jail;
+    return std::unexpected(Error{.code = Errc::conflict,
+                                 .op = "update_jail",
+                                 .detail = fmt::format("jail \"{}\" is being removed", jail->name.text()),
+                                 .reason = "jail_removing"});
+}
+
+}  // namespace
+
+Result<model::Jail> find(Connection& connection, JailId id) {
+    auto found = first_row<model::Jail>(
+        connection.prepare("SELECT id, name, spec, generation, incarnation, removing, created_at FROM jails"
+                           " WHERE id = ?1",
+                           id.value),
+        from_row);
+    if (!found) return std::unexpected(found.error());
+    if (!*found) return std::unexpected(not_found(fmt::format("there is no jail with id {}", id.value)));
+    return with_addresses(connection, **std::move(found));
+}
+
+Result<model::Jail> find(Connection& connection, const model::Name& name) {
+    auto found = first_row<model::Jail>(
+        connection.prepare("SELECT id, name, spec, generation, incarnation, removing, created_at FROM jails"
+                           " WHERE name = ?1",
+                           name.text()),
+        from_row);
+    if (!found) return std::unexpected(found.error());
+    if (!*found) return std::unexpected(not_found(fmt::format("there is no jail \"{}\"", name.text())));
+    return with_addresses(connection, **std::move(found));
+}
+
+Result<std::vector<model::Jail>> list(Connection& connection, const JailFilter& filter) {
+    auto labels = Json::array();
+    for (const auto& [key, value] : filter.labels) labels.push_back({{"key", key}, {"value", value}});
+    // One statement for any number of labels: a jail is in unless one of the wanted labels is missing.
+    // What is not UTF-8 cannot be a label; replaced, it matches none.
+    return read_all(
+        connection,
+        connection.prepare("SELECT id, name, spec, generation, incarnation, removing, created_at FROM jails"
+                           " WHERE id > ?1 AND (?2 IS NULL OR spec ->> '$.template' = ?2)"
+                           " AND NOT EXISTS (SELECT 1 FROM json_each(?3) AS wanted WHERE NOT EXISTS ("
+                           "  SELECT 1 FROM json_each(jails.spec, '$.labels') AS label"
+                           "  WHERE label.key = wanted.value ->> '$.key' AND label.value = wanted.value ->> '$.value'))"
+                           " ORDER BY id LIMIT ?4",
+                           filter.after.value, filter.template_name,
+                           labels.dump(-1, ' ', false, Json::error_handler_t::replace), as_limit(filter.limit)));
+}
+
+Result<std::vector<model::Jail>> all(Connection& connection) {
+    return read_all(connection,
+                    connection.prepare(
+                        "SELECT id, name, spec, generation, incarnation, removing, created_at FROM jails ORDER BY id"));
+}
+
+Result<model::Jail> insert(Connection& connection, const model::NamedSpec& spec, UtcTime now) {
+    if (auto free = check_name_free(connection, spec.name); !free) return std::unexpected(free.error());
+    const auto path = root_path(spec.spec);
+    if (auto free = check_path_free(connection, path, JailId{}); !free) return std::unexpected(free.error());
+    auto text = spec_text(spec.spec);
+    if (!text) return std::unexpected(text.error());
+    return in_savepoint(connection, [&]() -> Result<model::Jail> {
+        auto done = connection.run("INSERT INTO jails (name, root_path, spec, created_at) VALUES (?1, ?2, ?3, ?4)",
+                                   spec.name.text(), path, *text, now.milliseconds);
+        if (!done) return std::unexpected(done.error());
+        const JailId id{connection.last_insert_id()};
+        if (auto assigned = addresses::assign(connection, id, spec.spec.network); !assigned) {
+            return std::unexpected(assigned.error());
+        }
+        return find(connection, id);
+    });
+}
+
+Result<model::Jail> update(Connection& connection, JailId id, const model::JailSpec& spec) {
+    if (auto before = find_staying(connection, id); !before) return before;
+    const auto path = root_path(spec);
+    if (auto free = check_path_free(connection, path, id); !free) return std::unexpected(free.error());
+    auto text = spec_text(spec);
+    if (!text) return std::unexpected(text.error());
+    return in_savepoint(connection, [&]() -> Result<model::Jail> {
+        auto done =
+            connection.run("UPDATE jails SET spec = ?2, root_path = ?3, generation = generation + 1 WHERE id = ?1",
+                           id.value, *text, path);
+        if (done) done = addresses::assign(connection, id, spec.network);
+        if (!done) return std::unexpected(done.error());
+        return find(connection, id);
+    });
+}
+
+Result<model::Jail> request_restart(Connection& connection, JailId id) {
+    if (auto before = find_staying(connection, id); !before) return before;
+    auto done = connection.run("UPDATE jails SET incarnation = incarnation + 1 WHERE id = ?1", id.value);
+    if (!done) return std::unexpected(done.error());
+    return find(connection, id);
+}
+
+Result<model::Jail> mark_removing(Connection& connection, JailId id) {
+    auto done = connection.run("UPDATE jails SET removing = 1 WHERE id = ?1", id.value);
+    if (!done) return std::unexpected(done.error());
+    return find(connection, id);
+}
+
+Result<void> erase(Connection& connection, JailId id) {
+    auto done = connection.run("DELETE FROM jails WHERE id = ?1", id.value);  // its addresses go with it
+    if (!done) return done;
+    if (connection.changes() == 0) {
+        return std::unexpected(not_found(fmt::format("there is no jail with id {}", id.value)));
+    }
+    return {};
+}
+
+}  // namespace jaild::store::jails

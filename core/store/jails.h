@@ -1,0 +1,23 @@
+#pragma once
+
+#include <vector>
+
+#include "core/model/jail.h"
+#include "core/store/connection.h"
+#include "core/store/store.h"
+
+/// The desired state: Reader's and Writer's functions on jails. A jail comes with its stored parts and addresses.
+namespace jaild::store::jails {
+
+Result<model::Jail> find(Connection& connection, JailId id);
+Result<model::Jail> find(Connection& connection, const model::Name& name);
+Result<std::vector<model::Jail>> list(Connection& connection, const JailFilter& filter);
+Result<std::vector<model::Jail>> all(Connection& connection);
+
+Result<model::Jail> insert(Connection& connection, const model::NamedSpec& spec, UtcTime now);
+Result<model::Jail> update(Connection& connection, JailId id, const model::JailSpec& spec);
+Result<model::Jail> request_restart(Connection& connection, JailId id);
+Result<model::Jail> mark_removing(Connection& connection, JailId id);
+Result<void> erase(Connection& connection, JailId id);
+
+}  // namespace jaild::store::jails

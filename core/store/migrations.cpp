@@ -1,0 +1,143 @@
+#include "core/store/migrations.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace jaild::store {
+namespace {
+
+// AUTOINCREMENT wherever an id names something outside this database (a directory, an interface, an SSE event id): it
+// must never be given out twice. Times are milliseconds since the epoch.
+constexpr std::string_view kFirst = R"sql(
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE networks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    ipv4 TEXT NOT NULL,
+    ipv6 TEXT NOT NULL,
+    nat INTEGER NOT NULL,
+    mtu INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE jails (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    root_path TEXT UNIQUE,                 -- normalized; NULL for a private root
+    spec TEXT NOT NULL CHECK (json_valid(spec)),
+    generation INTEGER NOT NULL DEFAULT 1,
+    incarnation INTEGER NOT NULL DEFAULT 1,
+    removing INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE addresses (
+    network INTEGER NOT NULL REFERENCES networks (id),
+    family INTEGER NOT NULL CHECK (family IN (4, 6)),
+    address BLOB NOT NULL CHECK (length(address) = iif(family = 4, 4, 16)),  -- network byte order: sorts by number
+    jail INTEGER NOT NULL REFERENCES jails (id) ON DELETE CASCADE,
+    PRIMARY KEY (network, family, address)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX addresses_of_jail ON addresses (jail);
+
+CREATE TABLE operations (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    jail INTEGER NOT NULL,                 -- no reference: an operation outlives its jail
+    jail_name TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    steps TEXT NOT NULL,                   -- JSON array of texts
+    problem TEXT,                          -- JSON object
+    created_at INTEGER NOT NULL,
+    finished_at INTEGER
+) STRICT;
+CREATE INDEX operations_running ON operations (jail) WHERE state = 'running';
+
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    jail TEXT NOT NULL COLLATE NOCASE,
+    operation TEXT NOT NULL,
+    data TEXT NOT NULL CHECK (json_valid(data))
+) STRICT;
+CREATE INDEX events_of_jail ON events (jail, seq) WHERE jail <> '';
+
+CREATE TABLE idempotency_keys (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    principal TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    UNIQUE (principal, key)
+) STRICT;
+
+CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    principal TEXT NOT NULL,
+    action TEXT NOT NULL,
+    object TEXT NOT NULL,
+    outcome TEXT NOT NULL
+) STRICT;
+)sql";
+
+constexpr std::array kMigrations{
+    Migration{.to = 1, .sql = kFirst},
+};
+
+Result<void> apply(Connection& connection, const Migration& migration) {
+    if (auto begun = connection.run("BEGIN IMMEDIATE"); !begun) return begun;
+    auto done = connection.script(std::string(migration.sql));
+    if (done) done = connection.script(fmt::format("PRAGMA user_version={}", migration.to));
+    if (done) done = connection.run("COMMIT");
+    if (!done && connection.in_transaction()) (void)connection.run("ROLLBACK");
+    return done;
+}
+
+}  // namespace
+
+std::span<const Migration> migrations() {
+    return kMigrations;
+}
+
+Result<int> schema_version(Connection& connection) {
+    auto version = first_integer(connection.prepare("PRAGMA user_version"));
+    if (!version) return std::unexpected(version.error());
+    return static_cast<int>(version->value_or(0));
+}
+
+Result<void> check_not_newer(Connection& connection, std::span<const Migration> known) {
+    auto version = schema_version(connection);
+    if (!version) return std::unexpected(version.error());
+    if (*version <= known.back().to) return {};
+    return std::unexpected(Error{
+        .code = Errc::unsupported,
+        .op = "open_database",
+        .detail =
+            fmt::format("the database was written by a newer jaild: its schema is version {}, this jaild knows {}",
+                        *version, known.back().to),
+        .reason = "database_newer",
+        .remedy = "start the newer jaild, or put back a copy of the database from before the upgrade",
+    });
+}
+
+Result<void> migrate(Connection& connection, std::span<const Migration> known) {
+    auto version = schema_version(connection);
+    if (!version) return std::unexpected(version.error());
+    for (const auto& migration : known) {
+        if (migration.to <= *version) continue;
+        if (auto applied = apply(connection, migration); !applied) return applied;
+    }
+    return {};
+}
+
+}  // namespace jaild::store

@@ -1,0 +1,73 @@
+#include "core/store/session.h"
+
+namespace jaild::store {
+
+Result<void> WriteSession::still_open() const {
+    if (connection_.in_transaction()) return {};
+    return std::unexpected(Error{.code = Errc::kernel,
+                                 .op = "store_work",
+                                 .detail = "the transaction was undone after an earlier error",
+                                 .reason = "transaction_undone"});
+}
+
+Result<model::Jail> WriteSession::insert_jail(const model::NamedSpec& spec) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::jails::insert(connection_, spec, clock_.utc());
+}
+
+Result<model::Jail> WriteSession::update_jail(JailId id, const model::JailSpec& spec) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::jails::update(connection_, id, spec);
+}
+
+Result<model::Jail> WriteSession::request_restart(JailId id) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::jails::request_restart(connection_, id);
+}
+
+Result<model::Jail> WriteSession::mark_removing(JailId id) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::jails::mark_removing(connection_, id);
+}
+
+Result<void> WriteSession::delete_jail(JailId id) {
+    if (auto open = still_open(); !open) return open;
+    return store::jails::erase(connection_, id);
+}
+
+Result<model::Network> WriteSession::insert_network(const model::Network& network) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::networks::insert(connection_, network);
+}
+
+Result<model::Operation> WriteSession::insert_operation(const model::Operation& operation) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::operations::insert(connection_, operation, clock_.utc(), keep_.operations);
+}
+
+Result<void> WriteSession::update_operation(const model::Operation& operation) {
+    if (auto open = still_open(); !open) return open;
+    return store::operations::update(connection_, operation, clock_.utc());
+}
+
+Result<EventSeq> WriteSession::append_event(std::string_view type, std::string_view jail, std::string_view operation,
+                                            std::string_view data) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    auto seq = store::events::append(connection_, {.type = type, .jail = jail, .operation = operation, .data = data},
+                                     clock_.utc(), keep_.events);
+    if (seq) newest_event_ = *seq;
+    return seq;
+}
+
+Result<void> WriteSession::append_audit(const AuditEntry& entry) {
+    if (auto open = still_open(); !open) return open;
+    return store::audit::append(connection_, entry, clock_.utc(), keep_.audit);
+}
+
+Result<void> WriteSession::remember(const std::string& principal, const std::string& key,
+                                    const IdempotentReply& reply) {
+    if (auto open = still_open(); !open) return open;
+    return store::idempotency::remember(connection_, principal, key, reply, clock_.utc(), keep_.idempotency_keys);
+}
+
+}  // namespace jaild::store

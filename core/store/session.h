@@ -1,0 +1,87 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/store/audit.h"
+#include "core/store/connection.h"
+#include "core/store/events.h"
+#include "core/store/idempotency.h"
+#include "core/store/jails.h"
+#include "core/store/networks.h"
+#include "core/store/operations.h"
+#include "core/store/store.h"
+
+/// What a `work` function is handed: the contract's Reader and Writer on one connection, inside its transaction.
+namespace jaild::store {
+
+/// The reading half, for Base = Reader and, as Writer is a Reader too, for Base = Writer.
+template <class Base>
+class ReadSession : public Base {
+public:
+    explicit ReadSession(Connection& connection) : connection_(connection) {}
+
+    Result<model::Jail> jail(JailId id) override { return store::jails::find(connection_, id); }
+    Result<model::Jail> jail(const model::Name& name) override { return store::jails::find(connection_, name); }
+    Result<std::vector<model::Jail>> jails(const JailFilter& filter) override {
+        return store::jails::list(connection_, filter);
+    }
+    Result<std::vector<model::Jail>> all_jails() override { return store::jails::all(connection_); }
+    Result<model::Network> network(const std::string& name) override {
+        return store::networks::find(connection_, name);
+    }
+    Result<std::vector<model::Network>> networks() override { return store::networks::all(connection_); }
+    Result<model::Operation> operation(const std::string& id) override {
+        return store::operations::find(connection_, id);
+    }
+    Result<std::vector<model::Operation>> running_operations(JailId jail) override {
+        return store::operations::running(connection_, jail);
+    }
+    Result<std::vector<model::Event>> events(EventSeq after, std::size_t limit) override {
+        return store::events::after(connection_, after, limit);
+    }
+    Result<std::vector<model::Event>> events_of(const std::string& jail, std::size_t last) override {
+        return store::events::of_jail(connection_, jail, last);
+    }
+    Result<EventSeq> last_event() override { return store::events::last(connection_); }
+    Result<std::vector<AuditEntry>> audit(std::size_t last) override { return store::audit::last(connection_, last); }
+    Result<std::optional<IdempotentReply>> idempotent(const std::string& principal, const std::string& key) override {
+        return store::idempotency::find(connection_, principal, key);
+    }
+
+protected:
+    Connection& connection_;
+};
+
+class WriteSession final : public ReadSession<Writer> {
+public:
+    WriteSession(Connection& connection, Clock& clock, const Retention& keep)
+        : ReadSession(connection), clock_(clock), keep_(keep) {}
+
+    Result<model::Jail> insert_jail(const model::NamedSpec& spec) override;
+    Result<model::Jail> update_jail(JailId id, const model::JailSpec& spec) override;
+    Result<model::Jail> request_restart(JailId id) override;
+    Result<model::Jail> mark_removing(JailId id) override;
+    Result<void> delete_jail(JailId id) override;
+    Result<model::Network> insert_network(const model::Network& network) override;
+    Result<model::Operation> insert_operation(const model::Operation& operation) override;
+    Result<void> update_operation(const model::Operation& operation) override;
+    Result<EventSeq> append_event(std::string_view type, std::string_view jail, std::string_view operation,
+                                  std::string_view data) override;
+    Result<void> append_audit(const AuditEntry& entry) override;
+    Result<void> remember(const std::string& principal, const std::string& key, const IdempotentReply& reply) override;
+
+    /// The newest event that was appended; 0: none.
+    [[nodiscard]] EventSeq newest_event() const { return newest_event_; }
+
+private:
+    /// After an error at which SQLite rolled the transaction back by itself, each further statement would be a
+    /// transaction of its own: no change may go on.
+    Result<void> still_open() const;
+
+    Clock& clock_;
+    const Retention& keep_;
+    EventSeq newest_event_{};
+};
+
+}  // namespace jaild::store

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/store/reader.h"
+
+namespace jaild::store {
+
+/// Changes, all in one transaction with the other calls of the same function.
+class Writer : public Reader {
+public:
+    /// Inserts with generation 1. Errc::conflict "name_in_use" (also while a removed jail's residue is left),
+    /// "path_in_use" when another jail has the same `path` root, the same directory under another spelling included
+    /// only as far as the text shows. Addresses: static ones first, then the lowest free of each network; Errc::invalid
+    /// "network_not_found", "address_outside" (of the subnet, or another prefix length), "address_reserved" (the
+    /// subnet's own or its broadcast address), "address_is_gateway"; Errc::conflict "address_in_use"; Errc::exhausted
+    /// "addresses_exhausted". Each change of a jail is whole or not done, also when `work` goes on after an Error.
+    virtual Result<model::Jail> insert_jail(const model::NamedSpec& spec) = 0;
+    /// A new spec under generation + 1; addresses follow it (a static address given, a mode changed), those that still
+    /// fit stay. Errc::conflict "jail_removing" once it is being removed, as with request_restart; else as insert_jail.
+    virtual Result<model::Jail> update_jail(JailId id, const model::JailSpec& spec) = 0;
+    /// incarnation + 1.
+    virtual Result<model::Jail> request_restart(JailId id) = 0;
+    /// Can be repeated.
+    virtual Result<model::Jail> mark_removing(JailId id) = 0;
+    /// Nothing is left of it: row and addresses go, the name is free.
+    virtual Result<void> delete_jail(JailId id) = 0;
+
+    /// For the first start. Errc::conflict "network_exists".
+    virtual Result<model::Network> insert_network(const model::Network& network) = 0;
+
+    /// id and created_at are filled in.
+    virtual Result<model::Operation> insert_operation(const model::Operation& operation) = 0;
+    /// State, generation, incarnation, problem, the last 64 steps; finished_at is filled in when it ends without one.
+    virtual Result<void> update_operation(const model::Operation& operation) = 0;
+    /// `data`: a JSON object as text, or empty for {}. Oldest are pruned beyond kKeptEvents.
+    virtual Result<EventSeq> append_event(std::string_view type, std::string_view jail, std::string_view operation,
+                                          std::string_view data) = 0;
+    virtual Result<void> append_audit(const AuditEntry& entry) = 0;
+    /// Errc::conflict "idempotency_key_reused" when the key is there already.
+    virtual Result<void> remember(const std::string& principal, const std::string& key,
+                                  const IdempotentReply& reply) = 0;
+};
+
+}  // namespace jaild::store
