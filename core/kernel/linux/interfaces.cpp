@@ -118,7 +118,7 @@ Result<void> change(nl::Socket& socket, const Interface& interface, const Change
     if (change.empty()) return {};
     ifinfomsg info = header_for(interface.index);
     if (change.up) {
-        info.ifi_flags = *change.up ? IFF_UP : 0U;
+        if (*change.up) info.ifi_flags = IFF_UP;
         info.ifi_change = IFF_UP;
     }
     nl::Message message(RTM_NEWLINK, 0, info);

@@ -1,0 +1,41 @@
+#include "core/kernel/linux/host.h"
+
+#include <sys/utsname.h>
+
+#include <cerrno>
+
+#include "core/kernel/identity.h"
+#include "core/kernel/linux/host_checks.h"
+#include "core/kernel/linux/network_checks.h"
+
+namespace jaild::kernel {
+
+Result<model::HostInfo> LinuxHost::facts() {
+    utsname names{};
+    if (uname(&names) != 0) return std::unexpected(Error::from_errno("uname", errno));
+    model::HostInfo info;
+    info.os = names.sysname;
+    info.release = names.release;
+    info.machine = names.machine;
+    info.kernel_driver = "linux";
+    info.network_modes = {"vnet", "none"};
+    info.root_kinds = {"thin", "path"};
+    return info;
+}
+
+Result<std::string> LinuxHost::identity() {
+    return host_identity();
+}
+
+Result<std::vector<model::Check>> LinuxHost::checks() {
+    const auto info = facts();
+    if (!info) return std::unexpected(info.error());
+    std::vector<model::Check> all{check_kernel(info->release), check_runtime(), check_cgroups(),
+                                  check_nftables(options_)};
+    for (auto& check : check_forwarding()) all.push_back(std::move(check));
+    all.push_back(check_bridge_filter());
+    all.push_back(check_forward_policy(options_.instance));
+    return all;
+}
+
+}  // namespace jaild::kernel

@@ -1,0 +1,128 @@
+#include "core/kernel/linux/host_checks.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include "core/base/spawn.h"
+#include "core/kernel/linux/firewall.h"
+#include "core/kernel/linux/mountinfo.h"
+#include "core/kernel/linux/runtime.h"
+
+namespace jaild::kernel {
+namespace {
+
+using model::Check;
+using model::CheckState;
+
+constexpr std::pair kOldestKernel{5, 12};
+
+/// "6.1.0-18-amd64": {6, 1}
+std::pair<int, int> version_of(std::string_view release) {
+    std::pair<int, int> version{0, 0};
+    const char* end = release.data() + release.size();
+    const auto major = std::from_chars(release.data(), end, version.first);
+    if (major.ptr != end && *major.ptr == '.') std::from_chars(major.ptr + 1, end, version.second);
+    return version;
+}
+
+std::string first_line(const std::string& text) {
+    return text.substr(0, text.find('\n'));
+}
+
+/// How the hierarchies of control groups are mounted.
+struct Groups {
+    bool version2 = false;
+    std::string controllers;  ///< of version 1, "cpu, memory"
+    std::string read_only;    ///< one that is, or empty
+};
+
+Result<Groups> find_groups() {
+    Groups groups;
+    auto done = for_each_mount([&groups](const MountEntry& entry) {
+        const bool one = entry.type == "cgroup";
+        if (!one && entry.type != "cgroup2") return;
+        if (entry.read_only()) groups.read_only = entry.point;
+        if (one) {
+            if (!groups.controllers.empty()) groups.controllers += ", ";
+            groups.controllers += std::filesystem::path(entry.point).filename().string();
+        } else {
+            groups.version2 = true;
+        }
+    });
+    if (!done) return std::unexpected(done.error());
+    return groups;
+}
+
+}  // namespace
+
+Check check_kernel(std::string_view release) {
+    Check check{.name = "kernel", .detail = fmt::format("Linux {}", release)};
+    if (version_of(release) < kOldestKernel) {
+        check.state = CheckState::problem;
+        check.detail += fmt::format(": jaild needs {}.{} or newer, for mount_setattr(2)", kOldestKernel.first,
+                                    kOldestKernel.second);
+        check.remedy = "install a newer kernel and reboot";
+    }
+    return check;
+}
+
+Check check_runtime() {
+    Check check{.name = "oci_runtime"};
+    const auto program = Runtime::program();
+    if (!program) {
+        check.state = CheckState::problem;
+        check.detail = program.error().detail;
+        check.remedy = program.error().remedy;
+        return check;
+    }
+    const auto version = run({*program, "--version"});
+    if (!version || version->exit_code != 0) {
+        check.state = CheckState::problem;
+        check.detail = version ? fmt::format("{} --version fails: {}", *program, first_line(version->error_output))
+                               : version.error().to_string();
+        check.remedy = "apt-get install --reinstall runc";
+        return check;
+    }
+    check.detail = fmt::format("{}: {}", *program, first_line(version->output));
+    return check;
+}
+
+Check check_cgroups() {
+    Check check{.name = "cgroups"};
+    const auto groups = find_groups();
+    if (!groups) {
+        check.state = CheckState::problem;
+        check.detail = groups.error().to_string();
+    } else if (!groups->version2 && groups->controllers.empty()) {
+        check.state = CheckState::problem;
+        check.detail = "no control groups are mounted";
+        check.remedy = "mount -t cgroup2 none /sys/fs/cgroup";
+    } else {
+        check.detail = groups->controllers.empty() ? "version 2" : "version 1: " + groups->controllers;
+        if (groups->read_only.empty()) return check;
+        check.state = CheckState::problem;
+        check.detail += fmt::format("; {} is mounted read-only", groups->read_only);
+        check.remedy = fmt::format("mount -o remount,rw {}", groups->read_only);
+    }
+    return check;
+}
+
+Check check_nftables(const DriverOptions& options) {
+    Check check{.name = "nftables"};
+    LinuxFirewall firewall(options);
+    const auto available = firewall.available();
+    if (available) {
+        check.detail = "jaild's rules can be loaded";
+        return check;
+    }
+    check.state = CheckState::problem;
+    check.detail = available.error().detail;
+    check.remedy = available.error().remedy;
+    return check;
+}
+
+}  // namespace jaild::kernel

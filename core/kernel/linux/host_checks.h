@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string_view>
+
+#include "core/kernel/kernel.h"
+#include "core/model/host.h"
+
+/// Lines for `jaildctl doctor` about the kernel and the programs of this machine. Blocking. A check that cannot be made
+/// says so in its detail.
+namespace jaild::kernel {
+
+/// mount_setattr(2) since 5.12. `release` as uname(2) has it.
+model::Check check_kernel(std::string_view release);
+model::Check check_runtime();
+/// Version 2, or version 1 with the controllers that jails are counted by.
+model::Check check_cgroups();
+model::Check check_nftables(const DriverOptions& options);
+
+}  // namespace jaild::kernel
