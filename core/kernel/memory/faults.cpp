@@ -61,6 +61,13 @@ Result<void> Faults::leave(std::size_t number, std::string_view point) {
     return strike(number, point, When::after);
 }
 
+void Faults::leave_whole(std::size_t number, std::string_view point) {
+    std::lock_guard lock(mutex_);
+    auto planned = planned_.find({number, When::after});
+    if (planned != planned_.end() && planned->second == 0) throw Crash(number, point);
+    if (dice_ && dice_->chance(rates_.crash / 2)) throw Crash(number, point);
+}
+
 Result<void> Faults::strike(std::size_t number, std::string_view point, When when) {
     if (auto planned = planned_.find({number, when}); planned != planned_.end()) {
         if (planned->second == 0) throw Crash(number, point);

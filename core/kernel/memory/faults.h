@@ -50,6 +50,16 @@ public:
         if (auto done = std::forward<Effect>(effect)(); !done) return done;
         return leave(*number, point);
     }
+    /// The same for an effect whose failure means that nothing of it happened, as a transaction's: it can fail before
+    /// it, and crash before and after it, but never fail afterwards.
+    template <class Effect>
+    Result<void> transaction(std::string_view point, Effect&& effect) {
+        auto number = enter(point);
+        if (!number) return std::unexpected(number.error());
+        if (auto done = std::forward<Effect>(effect)(); !done) return done;
+        leave_whole(*number, point);
+        return {};
+    }
     /// A point without an effect of its own: the call itself.
     Result<void> at(std::string_view point) {
         return step(point, [] { return Result<void>{}; });
@@ -69,6 +79,7 @@ public:
 private:
     Result<std::size_t> enter(std::string_view point);
     Result<void> leave(std::size_t number, std::string_view point);
+    void leave_whole(std::size_t number, std::string_view point);
     Result<void> strike(std::size_t number, std::string_view point, When when);
 
     mutable std::mutex mutex_;

@@ -116,6 +116,7 @@ Result<void> MemoryProcesses::start_command(JailId id, const Program& program) {
             world_.end_command(id, **held, 127, 0, "failed_to_start");
             return std::unexpected(cannot_execute(program, "command_failed"));
         }
+        ++shim.commands_started;
         if (ending.behaviour == Behaviour::ends) {
             (*held)->log += ending.output;
             world_.end_command(id, **held, ending.exit_code, 0, "exited");

@@ -60,10 +60,10 @@ Result<void> MemoryRoots::check(const model::RootSpec& root, const std::string& 
     }
     const std::filesystem::path path(root.path);
     const auto& state = world_.driver.state_directory;
-    const auto [rest, unused] = std::ranges::mismatch(path, state);
-    if (path == "/" || rest == path.end()) {
-        return std::unexpected(
-            Error::invalid("root_path_forbidden", "/root/path", root.path + " is / or holds the state directory"));
+    const auto [path_rest, state_rest] = std::ranges::mismatch(path, state);
+    if (path == "/" || path_rest == path.end() || state_rest == state.end()) {
+        return std::unexpected(Error::invalid("root_path_forbidden", "/root/path",
+                                              root.path + " is /, or holds the state directory, or is in it"));
     }
     if (root.path.starts_with(kMissing)) {
         return std::unexpected(Error::invalid("root_path_missing", "/root/path", root.path + " is no directory"));
