@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 
+#include "core/base/path_walk.h"
 #include "core/base/random.h"
 
 namespace jaild::files {
@@ -121,6 +122,8 @@ Result<std::string> read(const std::filesystem::path& path, std::size_t limit) {
 
 Result<void> write_atomic(int directory, const std::filesystem::path& relative, std::string_view content,
                           unsigned mode) {
+    // As it stands: parent_path() below would take "a//b" for "a/b".
+    if (auto good = split_relative(relative); !good) return std::unexpected(good.error());
     const auto name = relative.filename().string();
     if (auto good = check_file_name(name); !good) return good;
     const auto parent = relative.has_parent_path() ? relative.parent_path() : std::filesystem::path(".");
