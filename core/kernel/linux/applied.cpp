@@ -1,0 +1,41 @@
+// The hint of what was last done to a jail: `<state>/jails/<id>/applied.json`.
+#include <nlohmann/json.hpp>
+
+#include "core/base/files.h"
+#include "core/kernel/linux/jails.h"
+
+namespace jaild::kernel {
+
+namespace {
+
+constexpr const char* kFile = "applied.json";
+constexpr std::size_t kLimit = 16 << 20;
+
+}  // namespace
+
+Result<Applied> LinuxJails::applied(JailId id) {
+    const auto text = files::read(layout_.jail(id) / kFile, kLimit);
+    if (!text) return Applied{};
+    const auto json = nlohmann::json::parse(*text, nullptr, false);
+    if (!json.is_object()) return Applied{};
+    try {
+        return Applied{.generation = json.at("generation").get<Generation>(),
+                       .incarnation = json.at("incarnation").get<Incarnation>(),
+                       .complete = json.at("complete").get<bool>(),
+                       .spec = json.at("spec").get<std::string>()};
+    } catch (const nlohmann::json::exception&) {
+        return Applied{};
+    }
+}
+
+Result<void> LinuxJails::record(JailId id, const Applied& applied) {
+    const nlohmann::json json = {{"generation", applied.generation},
+                                 {"incarnation", applied.incarnation},
+                                 {"complete", applied.complete},
+                                 {"spec", applied.spec}};
+    // The spec holds secrets: 0600. Text that is no UTF-8 cannot be in it, but must never end the daemon.
+    const auto text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return files::write_atomic(layout_.jail(id) / kFile, text, 0600);
+}
+
+}  // namespace jaild::kernel

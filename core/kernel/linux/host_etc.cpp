@@ -1,0 +1,133 @@
+#include "core/kernel/linux/host_etc.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/files.h"
+#include "core/base/unique_fd.h"
+#include "core/kernel/linux/place.h"
+
+namespace jaild::kernel {
+
+namespace {
+
+constexpr std::size_t kFileLimit = 4 << 20;
+constexpr std::size_t kEntryLimit = 8192;  ///< of one directory
+
+/// Seen in the jail as on the host: through the read-only /usr.
+bool leads_into_usr(std::string_view target) {
+    static constexpr std::array kPrefixes =
+        std::to_array<std::string_view>({"/usr/", "/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/"});
+    return target.find("/../") == std::string_view::npos &&
+           std::ranges::any_of(kPrefixes, [&](std::string_view prefix) { return target.starts_with(prefix); });
+}
+
+bool stays_beside(std::string_view target) {
+    return target.find('/') == std::string_view::npos;
+}
+
+bool holds_private_key(std::string_view content) {
+    return content.find("PRIVATE KEY-----") != std::string_view::npos;
+}
+
+Result<std::string> read_link(int directory, const std::string& name) {
+    std::array<char, PATH_MAX> target{};
+    const ssize_t length = ::readlinkat(directory, name.c_str(), target.data(), target.size());
+    if (length < 0) return std::unexpected(Error::from_errno("readlinkat", errno, name));
+    return std::string(target.data(), static_cast<std::size_t>(length));
+}
+
+Result<void> copy_file(int from, int to, const std::string& name, const struct stat& seen) {
+    if ((seen.st_mode & S_IROTH) == 0 || static_cast<std::size_t>(seen.st_size) > kFileLimit) return {};
+    const auto content = files::read(from, name, kFileLimit);
+    if (!content) return content.error().code == Errc::not_found ? Result<void>{} : std::unexpected(content.error());
+    if (holds_private_key(*content)) return {};
+    return place::file(to, name, *content, 0644);
+}
+
+/// A file, or a link that leads where the jail sees the same.
+Result<void> copy_entry(int from, int to, const std::string& name) {
+    struct stat seen {};
+    if (::fstatat(from, name.c_str(), &seen, AT_SYMLINK_NOFOLLOW) != 0) return {};
+    if (S_ISREG(seen.st_mode)) return copy_file(from, to, name, seen);
+    if (!S_ISLNK(seen.st_mode)) return {};
+    const auto target = read_link(from, name);
+    if (!target) return std::unexpected(target.error());
+    if (!leads_into_usr(*target) && !stays_beside(*target)) return {};
+    return place::link(to, name, *target);
+}
+
+Result<std::vector<std::string>> names_in(int directory) {
+    UniqueFd own(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!own) return std::unexpected(Error::from_errno("openat", errno));
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(own.get()), &::closedir);
+    if (!stream) return std::unexpected(Error::from_errno("fdopendir", errno));
+    static_cast<void>(own.release());
+    std::vector<std::string> names;
+    while (names.size() < kEntryLimit) {
+        const dirent* const entry = ::readdir(stream.get());
+        if (!entry) break;
+        const std::string_view name = entry->d_name;
+        if (name != "." && name != "..") names.emplace_back(name);
+    }
+    return names;
+}
+
+using Allowed = std::function<bool(const std::string&)>;
+
+/// The allowed entries directly in a directory; nothing beneath it.
+Result<void> copy_directory(int from, int to, const std::string& name, const Allowed& allowed) {
+    const auto source = files::open_beneath(from, name, O_RDONLY | O_DIRECTORY);
+    if (!source) return {};  // the host has none, or a link to elsewhere in its place
+    const auto target = place::directory(to, name, 0755);
+    if (!target) return std::unexpected(target.error());
+    const auto names = names_in(source->get());
+    if (!names) return std::unexpected(names.error());
+    for (const std::string& entry : *names) {
+        if (!allowed(entry)) continue;
+        if (auto copied = copy_entry(source->get(), target->get(), entry); !copied) return copied;
+    }
+    return {};
+}
+
+/// localtime(5) is a link into zoneinfo, or a copy of such a file.
+Result<void> copy_localtime(int from, int to) {
+    auto target = read_link(from, "localtime");
+    if (!target) return copy_entry(from, to, "localtime");
+    constexpr std::string_view kUp = "../usr/";
+    if (target->starts_with(kUp)) target = "/usr/" + target->substr(kUp.size());
+    if (!leads_into_usr(*target)) return {};
+    return place::link(to, "localtime", *target);
+}
+
+}  // namespace
+
+Result<void> copy_host_etc(int from, int to) {
+    for (const char* name : {"ld.so.cache", "ld.so.conf", "nsswitch.conf", "services", "protocols"}) {
+        if (auto copied = copy_entry(from, to, name); !copied) return copied;
+    }
+    if (auto copied = copy_localtime(from, to); !copied) return copied;
+    const Allowed all = [](const std::string&) { return true; };
+    const Allowed configuration = [](const std::string& name) { return name.ends_with(".conf"); };
+    if (auto copied = copy_directory(from, to, "ld.so.conf.d", configuration); !copied) return copied;
+    if (auto copied = copy_directory(from, to, "alternatives", all); !copied) return copied;
+
+    const auto host_ssl = files::open_beneath(from, "ssl", O_RDONLY | O_DIRECTORY);
+    if (!host_ssl) return {};
+    const auto ssl = place::directory(to, "ssl", 0755);
+    if (!ssl) return std::unexpected(ssl.error());
+    return copy_directory(host_ssl->get(), ssl->get(), "certs", all);
+}
+
+}  // namespace jaild::kernel

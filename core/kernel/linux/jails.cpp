@@ -1,0 +1,159 @@
+#include "core/kernel/linux/jails.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "core/base/files.h"
+#include "core/kernel/linux/netns.h"
+#include "core/kernel/linux/oci_config.h"
+#include "core/kernel/linux/uts.h"
+
+namespace jaild::kernel {
+
+namespace {
+
+constexpr std::chrono::seconds kRemovalDeadline{20};
+
+/// The runtime would make a missing mount point, or follow a link that an earlier incarnation of the jail left there.
+Result<void> check_mount_points(const std::filesystem::path& root) {
+    const auto held = files::open_directory(root);
+    if (!held) return std::unexpected(held.error());
+    for (const char* point : {"proc", "dev", "sys"}) {
+        const auto found = files::open_beneath(held->get(), point, O_PATH | O_DIRECTORY);
+        if (found) continue;
+        return std::unexpected(Error{.code = Errc::conflict,
+                                     .op = "openat",
+                                     .sys = found.error().sys,
+                                     .detail = "/" + std::string(point) + " in the jail's root is no directory",
+                                     .reason = "root_incomplete",
+                                     .remedy = "make it one: mkdir " + (root / point).string()});
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<std::vector<JailId>> LinuxJails::remains(Scope scope) const {
+    std::vector<JailId> ids;
+    if (scope) {
+        std::error_code failed;
+        if (std::filesystem::exists(netns::path(layout_.container(*scope)), failed) ||
+            cgroups::exists(hierarchies_, layout_.instance, *scope))
+            ids.push_back(*scope);
+        return ids;
+    }
+    const auto names = netns::list();
+    if (!names) return std::unexpected(names.error());
+    for (const std::string& name : *names) {
+        if (const auto id = parse_container_name(layout_.instance, name)) ids.push_back(*id);
+    }
+    for (const JailId id : cgroups::list(hierarchies_, layout_.instance)) ids.push_back(id);
+    return ids;
+}
+
+Result<std::vector<ObservedJail>> LinuxJails::list(Scope scope) {
+    std::vector<Container> containers;
+    if (scope) {
+        if (auto container = runtime_.find(*scope)) containers.push_back(*container);
+    } else {
+        auto all = runtime_.list();
+        if (!all) return std::unexpected(all.error());
+        containers = *std::move(all);
+    }
+    std::map<JailId, ObservedJail> seen;
+    std::vector<std::int64_t> pids;
+    for (const Container& container : containers) {
+        ObservedJail& jail = seen[container.id];
+        jail.id = container.id;
+        jail.name = layout_.container(container.id);
+        jail.pid = container.process ? container.pid : 0;
+        jail.alive = container.alive;
+        pids.push_back(container.alive ? container.pid : 0);
+    }
+    const auto names = uts::hostnames(pids);
+    if (!names) return std::unexpected(names.error());
+    for (std::size_t at = 0; at < containers.size(); ++at) seen[containers[at].id].hostname = (*names)[at];
+
+    const auto left = remains(scope);
+    if (!left) return std::unexpected(left.error());
+    for (const JailId id : *left) {
+        ObservedJail& jail = seen[id];
+        jail.id = id;
+        jail.name = layout_.container(id);
+    }
+
+    std::vector<ObservedJail> listed;
+    listed.reserve(seen.size());
+    for (auto& [id, jail] : seen) listed.push_back(std::move(jail));
+    return listed;
+}
+
+Result<void> LinuxJails::check_name(const model::Name&, JailId) {
+    return {};  // no registry of names: containers are named after the instance and the id
+}
+
+Result<void> LinuxJails::write_bundle(const JailParameters& parameters) const {
+    const auto jail = files::open_directory(layout_.jail(parameters.id));
+    if (!jail) return std::unexpected(jail.error());
+    const auto bundle = files::make_directories(jail->get(), "bundle", 0700);
+    if (!bundle) return std::unexpected(bundle.error());
+    // Text that is no UTF-8 must not throw here; the runtime finds no such path or name then.
+    const auto config = oci_config(layout_, parameters).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return files::write_atomic(bundle->get(), "config.json", config, 0600);
+}
+
+Result<void> LinuxJails::create(const JailParameters& parameters) {
+    const JailId id = parameters.id;
+    if (const auto there = runtime_.find(id); there && there->alive) return {};
+    if (auto removed = remove_container(id); !removed) return removed;
+    if (auto points = check_mount_points(layout_.root(id)); !points) return points;
+    if (auto made = netns::create(layout_.container(id)); !made) return made;
+    if (auto written = write_bundle(parameters); !written) return written;
+
+    const std::shared_lock parents(parents_);
+    if (auto started = runtime_.start(id); !started) return started;
+    if (const auto there = runtime_.find(id); there && there->alive) return {};
+    return std::unexpected(Error{.code = Errc::kernel,
+                                 .op = "runc run",
+                                 .detail = "container " + layout_.container(id) + " ended as soon as it was started",
+                                 .reason = "runtime_failed"});
+}
+
+Result<void> LinuxJails::update(const JailParameters& parameters) {
+    const auto there = runtime_.find(parameters.id);
+    if (!there || !there->alive)
+        return std::unexpected(Error{.code = Errc::not_found,
+                                     .op = "sethostname",
+                                     .detail = "jail " + parameters.name.text() + " does not run"});
+    return uts::set_hostname(there->pid, parameters.hostname);
+}
+
+Result<void> LinuxJails::remove_container(JailId id) {
+    const Deadline deadline = std::chrono::steady_clock::now() + kRemovalDeadline;
+    if (auto removed = runtime_.remove(id, deadline); !removed) return removed;
+    return cgroups::remove(hierarchies_, layout_.instance, id, deadline);
+}
+
+Result<void> LinuxJails::remove(JailId id) {
+    if (auto removed = remove_container(id); !removed) return removed;
+    if (auto removed = netns::remove(layout_.container(id)); !removed) return removed;
+    if (const auto jail = files::open_directory(layout_.jail(id))) {
+        if (auto removed = files::remove_tree(jail->get(), "bundle"); !removed) return removed;
+    }
+    remove_empty_parents();
+    return {};
+}
+
+void LinuxJails::remove_empty_parents() {
+    // Only a courtesy: whoever comes last does it, and a jail that is being made right now needs them.
+    const std::unique_lock parents(parents_, std::try_to_lock);
+    if (!parents) return;
+    cgroups::remove_empty_parents(hierarchies_, layout_.instance);
+    if (::rmdir(layout_.runtime_root().c_str()) == 0) ::rmdir(layout_.run().c_str());
+}
+
+}  // namespace jaild::kernel

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+
+#include "core/base/error.h"
+#include "core/base/unique_fd.h"
+
+/// mount(2) by descriptors: nothing is resolved twice, nothing is attached before it is as it shall be.
+namespace jaild::kernel::mount_api {
+
+enum class Submounts { leave_out, include };
+enum class Propagation { isolated, shared };
+
+/// What a tree is to be. Device files in it never work.
+struct Attributes {
+    bool read_only = false;
+    bool no_suid = false;
+    Propagation propagation = Propagation::isolated;  ///< of its top; what is beneath is always isolated
+};
+
+/// A copy of the mount tree at `source`, attached nowhere and in no peer group of the host's, with these attributes on
+/// every mount of it. `source` is absolute and holds no symbolic link.
+Result<UniqueFd> clone(const std::string& source, Submounts submounts, const Attributes& attributes);
+
+/// Attaches a detached tree on an open directory (O_PATH).
+Result<void> attach(int tree, int target);
+
+/// The directory is the root of a mount (and so a target that is taken already).
+Result<bool> is_mount_root(int directory);
+
+/// Takes the topmost mount off `name`, directly in the open directory `parent`; none there: success.
+enum class Busy { fail, detach };
+Result<void> unmount(int parent, const std::string& name, Busy busy);
+
+}  // namespace jaild::kernel::mount_api

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+
+#include "core/kernel/linux/layout.h"
+#include "core/kernel/mounts.h"
+
+namespace jaild::kernel {
+
+/// Mounts by the descriptor interface of Linux 5.12 (open_tree(2), mount_setattr(2), move_mount(2)): a tree gets all
+/// its attributes while it is attached nowhere. Only binds; what else a jail has, its runtime mounts inside.
+class LinuxMounts : public Mounts {
+public:
+    /// `process_of`: process 1 of a jail, 0 when it does not run.
+    using ProcessOf = std::function<std::int64_t(JailId)>;
+    LinuxMounts(Layout layout, ProcessOf process_of) : layout_(std::move(layout)), process_of_(std::move(process_of)) {}
+
+    Result<std::vector<ObservedMount>> list(Scope scope) override;
+    Result<void> mount(JailId id, const Mount& mount) override;
+    Result<void> unmount(JailId id, const std::string& target) override;
+
+private:
+    Result<void> show_inside(JailId id, const Mount& mount) const;
+
+    Layout layout_;
+    ProcessOf process_of_;
+};
+
+}  // namespace jaild::kernel

@@ -1,0 +1,108 @@
+#include "core/kernel/linux/oci_config.h"
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "core/kernel/linux/capabilities.h"
+#include "core/kernel/linux/netns.h"
+#include "core/kernel/linux/seccomp.h"
+
+namespace jaild::kernel {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr int kPidsLimit = 2048;   // containers.conf(5): pids_limit
+constexpr unsigned kTtyGroup = 5;  // of the terminals, as Debian and devpts(5) have it
+
+json mount(const char* target, const char* type, const char* source, std::vector<std::string> options) {
+    return {{"destination", target}, {"type", type}, {"source", source}, {"options", std::move(options)}};
+}
+
+json mounts(const Layout& layout) {
+    json all = json::array();
+    all.push_back(mount("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}));
+    all.push_back(mount("/dev", "tmpfs", "tmpfs", {"nosuid", "noexec", "strictatime", "mode=755", "size=65536k"}));
+    all.push_back(
+        mount("/dev/pts", "devpts", "devpts",
+              {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=" + std::to_string(kTtyGroup)}));
+    all.push_back(mount("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}));
+    all.push_back(mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
+    all.push_back(mount("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}));
+    all.push_back(mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}));
+    all.push_back(
+        mount(kPausePath, "bind", (layout.helpers / "jaild-pause").c_str(), {"bind", "ro", "nosuid", "nodev"}));
+    return all;
+}
+
+/// containers-common's lists, of podman 4.3 and of later ones.
+json masked_paths() {
+    return {"/proc/acpi",       "/proc/asound",        "/proc/interrupts",  "/proc/kcore",
+            "/proc/keys",       "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
+            "/proc/timer_list", "/proc/timer_stats",   "/sys/dev/block",    "/sys/devices/virtual/powercap",
+            "/sys/firmware",    "/sys/fs/selinux"};
+}
+
+json read_only_paths() {
+    return {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+}
+
+json process() {
+    return {{"terminal", false},
+            {"user", {{"uid", 0}, {"gid", 0}}},
+            {"args", json::array({kPausePath})},
+            {"env", json::array()},
+            {"cwd", "/"},
+            {"capabilities", oci_capabilities()},
+            {"rlimits", oci_rlimits()},
+            {"noNewPrivileges", true},
+            {"oomScoreAdj", 0}};  // the daemon's own protection is not the jail's
+}
+
+}  // namespace
+
+json oci_capabilities() {
+    json names = json::array();
+    for (const Capability& capability : kJailCapabilities) names.push_back(capability.name);
+    return {{"bounding", names},
+            {"effective", names},
+            {"permitted", std::move(names)},
+            {"inheritable", json::array()},
+            {"ambient", json::array()}};
+}
+
+json oci_rlimits() {
+    // Soft 1024 because select(2) ends there; what needs more raises it itself (systemd's reasoning, and its numbers).
+    return json::array({{{"type", "RLIMIT_NOFILE"}, {"soft", 1024}, {"hard", 524288}}});
+}
+
+json oci_config(const Layout& layout, const JailParameters& parameters) {
+    const json resources = {{"devices", json::array({{{"allow", false}, {"access", "rwm"}}})},  // the runtime adds the
+                            {"pids", {{"limit", kPidsLimit}}}};                                 // specification's few
+    const json namespaces =
+        json::array({{{"type", "pid"}},
+                     {{"type", "mount"}},
+                     {{"type", "uts"}},
+                     {{"type", "ipc"}},
+                     {{"type", "cgroup"}},
+                     {{"type", "network"}, {"path", netns::path(layout.container(parameters.id))}}});
+    return {{"ociVersion", "1.0.2"},
+            {"process", process()},
+            {"root", {{"path", layout.root(parameters.id).string()}, {"readonly", false}}},
+            {"hostname", parameters.hostname},
+            {"mounts", mounts(layout)},
+            {"linux",
+             {{"namespaces", namespaces},
+              {"cgroupsPath", "/" + cgroup_path(layout.instance, parameters.id)},
+              {"resources", resources},
+              // ping(8) without CAP_NET_RAW; podman's default_sysctls
+              {"sysctl", {{"net.ipv4.ping_group_range", "0 0"}}},
+              {"seccomp", oci_seccomp()},
+              {"maskedPaths", masked_paths()},
+              {"readonlyPaths", read_only_paths()},
+              // What we mount or unmount beneath the root later is seen by the jail, and nothing the other way.
+              {"rootfsPropagation", "rslave"}}}};
+}
+
+}  // namespace jaild::kernel

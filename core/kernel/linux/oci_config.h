@@ -1,0 +1,22 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "core/kernel/jails.h"
+#include "core/kernel/linux/layout.h"
+
+/// What the OCI runtime is told (runtime-spec 1.0.2, config.json): never less confined than podman's default. Pure.
+namespace jaild::kernel {
+
+/// Where the pause program is seen inside; on the tmpfs /dev, so nothing is written into the root.
+inline constexpr const char* kPausePath = "/dev/.jaild-pause";
+
+/// The whole config.json of a jail: its process 1 is jaild-pause.
+nlohmann::json oci_config(const Layout& layout, const JailParameters& parameters);
+
+/// `process.capabilities`, for process 1 and for every program that is started beside it.
+nlohmann::json oci_capabilities();
+/// `process.rlimits`, likewise.
+nlohmann::json oci_rlimits();
+
+}  // namespace jaild::kernel

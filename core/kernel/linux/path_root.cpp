@@ -1,0 +1,70 @@
+#include "core/kernel/linux/path_root.h"
+
+#include <sys/stat.h>
+
+#include <optional>
+#include <string>
+
+namespace jaild::kernel {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kField = "/root/path";
+
+struct Identity {
+    dev_t device;
+    ino_t inode;
+    bool operator==(const Identity&) const = default;
+};
+
+/// Bind mounts give one directory several names; device and inode stay.
+std::optional<Identity> identity(const fs::path& path) {
+    struct stat seen {};
+    if (::stat(path.c_str(), &seen) != 0) return std::nullopt;
+    return Identity{seen.st_dev, seen.st_ino};
+}
+
+/// Is `ancestor` the directory `path`, or one above it?
+bool is_at_or_above(const Identity& ancestor, fs::path path) {
+    for (;;) {
+        if (identity(path) == ancestor) return true;
+        if (path == path.root_path()) return false;
+        path = path.parent_path();
+    }
+}
+
+}  // namespace
+
+fs::path canonical_path_root(const fs::path& path) {
+    std::error_code failed;
+    fs::path canonical = fs::canonical(path, failed);
+    return failed ? path : canonical;
+}
+
+Result<void> check_path_root(const fs::path& path, const fs::path& state) {
+    std::error_code failed;
+    const fs::path canonical = fs::canonical(path, failed);
+    const auto root = identity(canonical);
+    const auto own = identity(state);
+    if (failed || !root || !fs::is_directory(canonical, failed))
+        return std::unexpected(
+            Error::invalid("root_path_missing", kField, path.string() + " is no directory of this host"));
+    if (!own || !path.is_absolute() || is_at_or_above(*root, state) || is_at_or_above(*own, canonical))
+        return std::unexpected(Error::invalid("path_refused", kField,
+                                              path.string() + " is /, or holds or lies in jaild's state directory"));
+    for (const char* point : {"proc", "dev", "sys"}) {
+        struct stat seen {};
+        const fs::path place = canonical / point;
+        if (::lstat(place.c_str(), &seen) == 0 && S_ISDIR(seen.st_mode)) continue;
+        Error error = Error::invalid(
+            "path_root_incomplete", kField,
+            path.string() + " has no directory " + point + "; jaild writes nothing to it, so it must be there");
+        error.remedy = "mkdir " + place.string();
+        return std::unexpected(std::move(error));
+    }
+    return {};
+}
+
+}  // namespace jaild::kernel

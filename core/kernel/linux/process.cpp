@@ -1,0 +1,41 @@
+#include "core/kernel/linux/process.h"
+
+#include <poll.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/kernel/shim/protocol/process_identity.h"
+
+namespace jaild::kernel {
+
+std::optional<ProcessHandle> ProcessHandle::open(std::int64_t pid, std::int64_t started) {
+    if (pid <= 0) return std::nullopt;
+    UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+    if (!fd) return std::nullopt;
+    // Read once the handle is held: if it agrees now, the handle is of that process.
+    if (shim::start_time(static_cast<pid_t>(pid)) != started) return std::nullopt;
+    ProcessHandle handle(std::move(fd));
+    if (handle.wait(Deadline::min())) return std::nullopt;
+    return handle;
+}
+
+void ProcessHandle::kill(int signal) const {
+    ::syscall(SYS_pidfd_send_signal, fd_.get(), signal, nullptr, 0);
+}
+
+bool ProcessHandle::wait(Deadline deadline) const {
+    using std::chrono::milliseconds;
+    for (;;) {
+        const auto now = std::chrono::steady_clock::now();
+        const auto left = now < deadline ? std::chrono::ceil<milliseconds>(deadline - now) : milliseconds(0);
+        pollfd ended{fd_.get(), POLLIN, 0};
+        const int ready = ::poll(&ended, 1, static_cast<int>(std::min(left, milliseconds(60'000)).count()));
+        if (ready > 0) return true;
+        if (ready < 0 && errno != EINTR) return false;
+        if (ready == 0 && left.count() == 0) return false;
+    }
+}
+
+}  // namespace jaild::kernel

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "core/kernel/linux/layout.h"
+#include "core/kernel/roots.h"
+
+namespace jaild::kernel {
+
+/// The directories `<state>/jails/<id>` (0700, root's): `root` is what the jail sees as /, `local` its /usr/local,
+/// `prepared` the marker that is written last.
+class LinuxRoots : public Roots {
+public:
+    LinuxRoots(Layout layout, Mounts& mounts) : layout_(std::move(layout)), mounts_(mounts) {}
+
+    Result<std::vector<JailId>> list() override;
+    Result<bool> prepared(JailId id) override;
+    Result<void> check(const model::RootSpec& root, const std::string& template_name) override;
+    Result<void> prepare(const RootParameters& parameters) override;
+    Result<void> refresh(const RootParameters& parameters) override;
+    Result<std::vector<Mount>> mounts(const RootParameters& parameters) override;
+    Result<void> remove(JailId id) override;
+
+private:
+    Layout layout_;
+    Mounts& mounts_;
+};
+
+}  // namespace jaild::kernel

@@ -1,0 +1,126 @@
+#include "core/kernel/linux/runtime.h"
+
+#include <fcntl.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+
+#include "core/base/files.h"
+#include "core/kernel/linux/runtime_record.h"
+
+namespace jaild::kernel {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kRecordLimit = 1 << 20;
+constexpr Milliseconds kStartTimeout{60'000};
+constexpr Milliseconds kDeleteTimeout{30'000};
+constexpr std::size_t kReasonLimit = 500;
+
+/// What the runtime said last, on one line.
+std::string last_line(const std::string& text) {
+    const auto end = text.find_last_not_of(" \n\r\t");
+    if (end == std::string::npos) return "it said nothing";
+    const auto begin = text.rfind('\n', end);
+    std::string line = text.substr(begin == std::string::npos ? 0 : begin + 1, end - (begin + 1) + 1);
+    if (line.size() > kReasonLimit) line.resize(kReasonLimit);
+    return line;
+}
+
+Container look(JailId id, const fs::path& directory) {
+    Container container{.id = id};
+    const auto text = files::read(directory / "state.json", kRecordLimit);
+    const auto record = text ? parse_runtime_record(*text) : std::nullopt;
+    if (!record) return container;
+    container.pid = record->pid;
+    container.started = record->started;
+    container.process = ProcessHandle::open(record->pid, record->started).has_value();
+    // runc removes this when it starts what it created; until then process 1 is runc itself, waiting.
+    std::error_code failed;
+    container.alive = container.process && !fs::exists(directory / "exec.fifo", failed);
+    return container;
+}
+
+Error failed(std::string_view op, const Completed& done, const std::string& container) {
+    return Error{.code = Errc::kernel,
+                 .op = op,
+                 .detail = "container " + container + ", exit code " + std::to_string(done.exit_code) + ": " +
+                           last_line(done.error_output),
+                 .reason = "runtime_failed"};
+}
+
+}  // namespace
+
+Result<std::string> Runtime::program() {
+    for (const char* path : {"/usr/bin/runc", "/usr/sbin/runc", "/usr/local/bin/runc", "/usr/local/sbin/runc"}) {
+        if (::access(path, X_OK) == 0) return path;
+    }
+    return std::unexpected(Error{.code = Errc::unsupported,
+                                 .op = "runc",
+                                 .detail = "this host has no runc, which makes the jails on Linux",
+                                 .reason = "runtime_missing",
+                                 .remedy = "install it: apt-get install runc"});
+}
+
+std::optional<Container> Runtime::find(JailId id) const {
+    const fs::path directory = layout_.runtime_state(id);
+    std::error_code failed;
+    if (!fs::is_directory(directory, failed)) return std::nullopt;
+    return look(id, directory);
+}
+
+Result<std::vector<Container>> Runtime::list() const {
+    std::vector<Container> containers;
+    std::error_code failed;
+    for (fs::directory_iterator at(layout_.runtime_root(), failed), end; !failed && at != end; at.increment(failed)) {
+        const auto id = parse_container_name(layout_.instance, at->path().filename().string());
+        if (id) containers.push_back(look(*id, at->path()));
+    }
+    if (failed && failed != std::errc::no_such_file_or_directory)
+        return std::unexpected(Error::from_errno("readdir", failed.value(), layout_.runtime_root().string()));
+    return containers;
+}
+
+Result<void> Runtime::start(JailId id) const {
+    const auto runc = program();
+    if (!runc) return std::unexpected(runc.error());
+    const fs::path bundle = layout_.bundle(id);
+    const auto done = helper_(id,
+                              {*runc, "--root", layout_.runtime_root().string(), "run", "--detach", "--bundle",
+                               bundle.string(), "--pid-file", (bundle / "pid").string(), layout_.container(id)},
+                              kStartTimeout);
+    if (!done) return std::unexpected(done.error());
+    if (done->exit_code != 0) return std::unexpected(jaild::kernel::failed("runc run", *done, layout_.container(id)));
+    return {};
+}
+
+Result<void> Runtime::remove(JailId id, Deadline deadline) const {
+    const auto container = find(id);
+    if (!container) return {};
+    // First by ourselves: runc's delete --force looks ten times a second whether the process has gone.
+    if (const auto process = ProcessHandle::open(container->pid, container->started)) {
+        process->kill(SIGKILL);
+        if (!process->wait(deadline))
+            return std::unexpected(Error{
+                .code = Errc::busy,
+                .op = "remove",
+                .detail = "process " + std::to_string(container->pid) + " of the jail does not end, even by SIGKILL",
+                .reason = "jail_busy"});
+    }
+    const std::string name = layout_.container(id);
+    if (const auto runc = program()) {
+        const auto done = run({*runc, "--root", layout_.runtime_root().string(), "delete", "--force", name},
+                              {.timeout = kDeleteTimeout});
+        if (!done) return std::unexpected(done.error());
+        // What it says does not matter: it refuses records that it was killed over while writing. They go below.
+    }
+    const auto records = files::open_directory(layout_.runtime_root());
+    if (!records) return records.error().sys == ENOENT ? Result<void>{} : std::unexpected(records.error());
+    return files::remove_tree(records->get(), name);
+}
+
+}  // namespace jaild::kernel

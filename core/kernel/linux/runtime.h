@@ -1,0 +1,53 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/ids.h"
+#include "core/base/spawn.h"
+#include "core/base/units.h"
+#include "core/kernel/linux/layout.h"
+#include "core/kernel/linux/process.h"
+
+namespace jaild::kernel {
+
+/// What the OCI runtime's own record (`<root>/<container>/state.json`) says about a container, held against /proc.
+struct Container {
+    JailId id;
+    std::int64_t pid = 0;      ///< process 1 of the jail; 0 when the record names none
+    std::int64_t started = 0;  ///< its start time
+    bool alive = false;        ///< that very process lives and has begun to run
+    bool process = false;      ///< it lives, but may still wait for its start
+};
+
+/// runc(8). Looking never starts a process. Blocking, any thread.
+class Runtime {
+public:
+    /// Runs a program of the host for a jail, as a child of the jail's shim, to its end.
+    using Helper = std::function<Result<Completed>(JailId, const Argv&, Milliseconds)>;
+
+    Runtime(Layout layout, Helper helper) : layout_(std::move(layout)), helper_(std::move(helper)) {}
+
+    /// The runtime's path. Errc::unsupported with the remedy when this host has none.
+    static Result<std::string> program();
+
+    /// All containers of this installation, half-made ones too.
+    [[nodiscard]] Result<std::vector<Container>> list() const;
+    /// Nothing when the runtime has no record of it.
+    [[nodiscard]] std::optional<Container> find(JailId id) const;
+
+    /// Makes and starts the container of the jail's bundle. Its process 1 becomes a child of the shim.
+    Result<void> start(JailId id) const;
+    /// Kills it and removes it with its record, which may be half-written; missing: success. Errc::busy when its
+    /// process 1 does not end before `deadline`.
+    Result<void> remove(JailId id, Deadline deadline) const;
+
+private:
+    Layout layout_;
+    Helper helper_;
+};
+
+}  // namespace jaild::kernel

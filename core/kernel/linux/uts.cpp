@@ -1,0 +1,64 @@
+#include "core/kernel/linux/uts.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+
+#include "core/base/unique_fd.h"
+#include "core/kernel/linux/own_thread.h"
+
+namespace jaild::kernel::uts {
+
+namespace {
+
+std::string namespace_of(const std::string& pid) {
+    return "/proc/" + pid + "/ns/uts";
+}
+
+bool is_our_own(int fd) {
+    struct stat theirs {};
+    struct stat ours {};
+    return ::fstat(fd, &theirs) != 0 || ::stat(namespace_of("self").c_str(), &ours) != 0 ||
+           (theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino);
+}
+
+/// Errc::conflict unless the process has a namespace of its own: then the thread is in it.
+Result<void> enter(std::int64_t pid) {
+    const std::string path = namespace_of(std::to_string(pid));
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) return std::unexpected(Error::from_errno("open", errno, path));
+    if (is_our_own(fd.get()))
+        return std::unexpected(Error{.code = Errc::conflict, .op = "setns", .detail = path + " is the host's own"});
+    if (::setns(fd.get(), CLONE_NEWUTS) != 0) return std::unexpected(Error::from_errno("setns", errno, path));
+    return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> hostnames(const std::vector<std::int64_t>& pids) {
+    std::vector<std::string> names(pids.size());
+    if (pids.empty()) return names;
+    auto read = on_own_thread([&pids, &names]() -> Result<void> {
+        std::array<char, HOST_NAME_MAX + 1> name{};
+        for (std::size_t at = 0; at < pids.size(); ++at) {
+            if (enter(pids[at]) && ::gethostname(name.data(), name.size()) == 0) names[at] = name.data();
+        }
+        return {};
+    });
+    if (!read) return std::unexpected(read.error());
+    return names;
+}
+
+Result<void> set_hostname(std::int64_t pid, const std::string& hostname) {
+    return on_own_thread([pid, &hostname]() -> Result<void> {
+        if (auto entered = enter(pid); !entered) return entered;
+        if (::sethostname(hostname.data(), hostname.size()) != 0)
+            return std::unexpected(Error::from_errno("sethostname", errno, hostname));
+        return {};
+    });
+}
+
+}  // namespace jaild::kernel::uts
