@@ -1,0 +1,104 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "core/base/files.h"
+#include "core/kernel/shim/protocol/lock_file.h"
+#include "core/kernel/shim/protocol/paths.h"
+#include "core/kernel/shim/shim_processes.h"
+
+/// The beginning and the end of a shim.
+namespace jaild::kernel {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+/// Beyond what a new shim takes to end what an old one left behind.
+constexpr Milliseconds kReadyPatience{20'000};
+/// Beyond the command's SIGTERM at a shim's end.
+constexpr Milliseconds kEndPatience{25'000};
+
+/// Everything up to the end of file, "ready" or what is wrong.
+Result<std::string> read_report(int fd) {
+    const auto deadline = SteadyClock::now() + kReadyPatience;
+    std::string text;
+    std::array<char, 1024> buffer{};
+    for (;;) {
+        const auto left = std::chrono::ceil<Milliseconds>(deadline - SteadyClock::now()).count();
+        pollfd one{.fd = fd, .events = POLLIN, .revents = 0};
+        if (left <= 0 || ::poll(&one, 1, static_cast<int>(left)) == 0)
+            return std::unexpected(
+                Error{.code = Errc::busy, .op = "hold", .detail = "jaild-shim is not ready in time"});
+        const auto got = ::read(fd, buffer.data(), buffer.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return std::unexpected(Error::from_errno("read", errno));
+        if (got == 0 || text.size() > 4096) return text;
+        text.append(buffer.data(), static_cast<std::size_t>(got));
+    }
+}
+
+bool wait_until_gone(int directory) {
+    const auto deadline = SteadyClock::now() + kEndPatience;
+    while (shim::holder_of(directory)) {
+        if (SteadyClock::now() > deadline) return false;
+        ::poll(nullptr, 0, 2);
+    }
+    return true;
+}
+
+}  // namespace
+
+Result<void> ShimProcesses::spawn_shim(JailId id, int directory) {
+    auto report = Pipe::create();
+    if (!report) return std::unexpected(report.error());
+    const auto path = options_.state_directory / shim::directory_of(id);
+    const auto spawned = spawn({options_.shim.string(), "--directory", path.string()},
+                               {.pass = report->write.get(), .new_session = true});
+    if (!spawned) return std::unexpected(spawned.error());
+    {
+        const std::lock_guard lock(mutex_);
+        children_.insert(spawned->pid);
+    }
+    report->write.reset();
+    const auto text = read_report(report->read.get());
+    if (!text) return std::unexpected(text.error());
+    // Another one may have been quicker: a daemon before us whose last act this was.
+    if (*text == "ready" || shim::holder_of(directory)) return {};
+    return std::unexpected(Error{.code = Errc::kernel,
+                                 .op = "hold",
+                                 .detail = "jaild-shim did not start: " + (text->empty() ? "it said nothing" : *text),
+                                 .reason = "shim_failed"});
+}
+
+Result<void> ShimProcesses::hold(JailId id) {
+    wait_for_children();
+    const auto held = files::make_directories(state_.get(), shim::directory_of(id), 0700);
+    if (!held) return std::unexpected(held.error());
+    if (!shim::holder_of(held->get()))
+        if (const auto spawned = spawn_shim(id, held->get()); !spawned) return spawned;
+    watch_.add(id);
+    return {};
+}
+
+Result<void> ShimProcesses::release(JailId id) {
+    const auto held = directory(id);
+    if (!held && held.error().code == Errc::not_found) return {};
+    if (!held) return std::unexpected(held.error());
+    if (!shim::holder_of(held->get())) return {};
+    auto connection = Connection::open(held->get());
+    if (connection) {
+        const auto done = connection->ask(shim::MessageType::shutdown, {}, kEndPatience);
+        if (!done && done.error().code == Errc::busy) return std::unexpected(done.error());
+    }
+    if (!wait_until_gone(held->get()))
+        return std::unexpected(Error{.code = Errc::busy,
+                                     .op = "release",
+                                     .detail = "the process that holds this jail does not end",
+                                     .reason = "shim_not_answering"});
+    wait_for_children();
+    return {};
+}
+
+}  // namespace jaild::kernel

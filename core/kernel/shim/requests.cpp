@@ -1,0 +1,142 @@
+#include "core/kernel/shim/shim_processes.h"
+#include "core/kernel/shim/shim_program.h"
+
+/// What a living shim is asked for.
+namespace jaild::kernel {
+namespace {
+
+using shim::MessageType;
+/// Beyond the shim's own limit for getting a program into a jail (30 s).
+constexpr Milliseconds kAttachPatience{45'000};
+
+Error unreadable() {
+    return Error{.code = Errc::corrupt,
+                 .op = "shim",
+                 .detail = "an answer of jaild-shim cannot be read",
+                 .reason = "shim_failed"};
+}
+
+Result<void> expect_done(const Result<shim::Frame>& answer) {
+    if (!answer) return std::unexpected(answer.error());
+    if (answer->type != MessageType::done) return std::unexpected(unreadable());
+    return {};
+}
+
+/// Success for `started`.
+Result<void> expect_started(const Result<shim::Frame>& answer, const Attacher& attacher, const Program& program) {
+    if (!answer) return std::unexpected(answer.error());
+    if (answer->type == MessageType::started) return {};
+    const auto refused = answer->type == MessageType::refused ? shim::Refused::decode(answer->body) : std::nullopt;
+    return std::unexpected(refused ? attacher.explain(program, *refused) : unreadable());
+}
+
+}  // namespace
+
+Result<void> ShimProcesses::reset(JailId id) {
+    auto shim = connect(id);
+    if (!shim) return std::unexpected(shim.error());
+    return expect_done(shim->ask(MessageType::reset, {}, kShimPatience));
+}
+
+Result<void> ShimProcesses::start_command(JailId id, const Program& program) {
+    auto shim = connect(id);
+    if (!shim) return std::unexpected(shim.error());
+    const auto launch = attacher_.prepare(id, program);
+    if (!launch) return fail_command(id, launch.error());
+    const auto answer = shim->ask(MessageType::start_command, launch->encode(), kAttachPatience);
+    auto started = expect_started(answer, attacher_, program);
+    return started ? started : fail_command(id, started.error());
+}
+
+/// What the program is to blame for is recorded as how the command ended; everything else may go better next time.
+Result<void> ShimProcesses::fail_command(JailId id, const Error& why) {
+    const bool to_blame = why.code == Errc::invalid || why.reason == "program_too_large";
+    if (!to_blame) return std::unexpected(why);
+    auto shim = connect(id);
+    if (!shim) return std::unexpected(shim.error());
+    const shim::FailCommand fail{.exit_code = exit_code_of(why), .text = "the command was not started: " + why.detail};
+    const auto done = expect_done(shim->ask(MessageType::fail_command, fail.encode(), kShimPatience));
+    if (!done) return done;
+    auto error = why;
+    error.code = Errc::invalid;
+    error.op = "start_command";
+    error.reason = "command_failed";
+    return std::unexpected(std::move(error));
+}
+
+Result<void> ShimProcesses::stop_command(JailId id, Milliseconds grace) {
+    auto shim = connect(id);
+    if (!shim) return std::unexpected(shim.error());
+    const auto stop = shim::StopCommand{.grace_ms = grace.count()};
+    return expect_done(shim->ask(MessageType::stop_command, stop.encode(), grace + kShimPatience));
+}
+
+Result<void> ShimProcesses::run(JailId id, const Program& program, Milliseconds timeout, bool marks_start) {
+    auto shim = connect(id);
+    if (!shim) return std::unexpected(shim.error());
+    auto launch = attacher_.prepare(id, program);
+    if (!launch) return std::unexpected(launch.error());
+    const shim::Run request{.launch = *std::move(launch), .timeout_ms = timeout.count(), .marks_start = marks_start};
+    const auto answer = shim->ask(MessageType::run, request.encode(), timeout + kAttachPatience);
+    if (!answer || answer->type != MessageType::ended) return expect_started(answer, attacher_, program);
+    const auto ended = shim::Ended::decode(answer->body);
+    if (!ended) return std::unexpected(unreadable());
+    if (ended->timed_out)
+        return std::unexpected(Error{.code = Errc::busy,
+                                     .op = "run",
+                                     .detail = program.argv.front() + " did not end within " +
+                                               std::to_string(timeout.count() / 1000) + " s and was killed",
+                                     .reason = "timed_out"});
+    if (ended->exit_code == 0) return {};
+    return std::unexpected(
+        Error{.code = Errc::kernel,
+              .op = "run",
+              .detail = program.argv.front() + " ended with exit code " + std::to_string(ended->exit_code),
+              .reason = "start_failed",
+              .remedy = "what it said is in the jail's log"});
+}
+
+Result<std::unique_ptr<RunningProgram>> ShimProcesses::exec(JailId id, const Program& program, Stdio stdio) {
+    auto launch = attacher_.prepare(id, program);
+    if (!launch) return std::unexpected(launch.error());
+    auto shim = connect(id);
+    if (!shim) return std::unexpected(shim.error());
+    std::vector<UniqueFd> descriptors;
+    descriptors.push_back(std::move(stdio.input));
+    descriptors.push_back(std::move(stdio.output));
+    descriptors.push_back(std::move(stdio.error_output));
+    for (const auto& one : descriptors)
+        if (!one)
+            return std::unexpected(Error{.code = Errc::kernel, .op = "exec", .detail = "a descriptor is missing"});
+    if (const auto sent = shim->send(MessageType::exec, launch->encode(), std::move(descriptors)); !sent)
+        return std::unexpected(sent.error());
+    const auto answer = shim->receive(kAttachPatience);
+    if (const auto started = expect_started(answer, attacher_, program); !started)
+        return std::unexpected(started.error());
+    return std::make_unique<ShimProgram>(*std::move(shim));
+}
+
+Result<Completed> ShimProcesses::run_helper(JailId id, const Argv& argv, const HelperOptions& options) {
+    auto shim = connect(id);
+    if (!shim) return std::unexpected(shim.error());
+    const shim::RunHelper request{.argv = argv,
+                                  .environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+                                  .timeout_ms = options.timeout.count(),
+                                  .output_limit = static_cast<std::int64_t>(options.output_limit),
+                                  .pid_file = options.pid_file.string()};
+    // One that a daemon before us began may have to end first.
+    const auto answer = shim->ask(MessageType::run_helper, request.encode(), 2 * options.timeout + kShimPatience);
+    if (!answer) return std::unexpected(answer.error());
+    auto done = answer->type == MessageType::helper_done ? shim::HelperDone::decode(answer->body) : std::nullopt;
+    if (!done) return std::unexpected(unreadable());
+    if (done->timed_out)
+        return std::unexpected(Error{.code = Errc::busy,
+                                     .op = "run",
+                                     .detail = argv.front() + " did not end in time and was killed",
+                                     .reason = "timed_out"});
+    return Completed{.exit_code = static_cast<int>(done->exit_code),
+                     .output = std::move(done->output),
+                     .error_output = std::move(done->error_output)};
+}
+
+}  // namespace jaild::kernel

@@ -1,0 +1,130 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <memory>
+#include <optional>
+
+#include "core/base/files.h"
+#include "core/kernel/shim/protocol/process_identity.h"
+#include "daemon/shim/platform.h"
+
+namespace jaild::shim::platform {
+namespace {
+
+struct Relations {
+    pid_t parent = 0;
+    pid_t session = 0;
+};
+
+/// proc(5): "pid (comm) state ppid pgrp session …"; comm may hold anything.
+std::optional<Relations> relations_of(pid_t pid) {
+    const auto stat = files::read("/proc/" + std::to_string(pid) + "/stat", 4096);
+    if (!stat) return std::nullopt;
+    const auto close = stat->rfind(')');
+    if (close == std::string::npos) return std::nullopt;
+    char state = 0;
+    int parent = 0;
+    int group = 0;
+    int session = 0;
+    if (std::sscanf(stat->c_str() + close + 1, " %c %d %d %d", &state, &parent, &group, &session) != 4)
+        return std::nullopt;
+    return Relations{.parent = parent, .session = session};
+}
+
+std::vector<pid_t> all_processes() {
+    std::vector<pid_t> pids;
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir("/proc"), ::closedir);
+    if (!directory) return pids;
+    while (const auto* entry = ::readdir(directory.get())) {
+        const std::string_view name = entry->d_name;
+        pid_t pid = 0;
+        const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+        if (error == std::errc{} && end == name.data() + name.size()) pids.push_back(pid);
+    }
+    return pids;
+}
+
+UniqueFd pidfd_of(pid_t pid) {
+    return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+void signal_pidfd(const UniqueFd& process, int signal) {
+    ::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0);
+}
+
+/// Held by a pidfd between the look and the signal, so a number used again in between is not hit.
+std::size_t signal_members(pid_t leader, int signal) {
+    std::size_t hit = 0;
+    for (const auto pid : all_processes()) {
+        const auto process = pidfd_of(pid);
+        if (!process) continue;
+        const auto relations = relations_of(pid);
+        if (!relations || relations->session != leader || pid == leader) continue;
+        signal_pidfd(process, signal);
+        ++hit;
+    }
+    return hit;
+}
+
+}  // namespace
+
+Result<void> become_reaper() {
+    if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return std::unexpected(Error::from_errno("prctl", errno));
+    return {};
+}
+
+Result<UniqueFd> anonymous_file(const std::string& content) {
+    UniqueFd file(::memfd_create("jaild-shim", MFD_CLOEXEC));
+    if (!file) return std::unexpected(Error::from_errno("memfd_create", errno));
+    if (::pwrite(file.get(), content.data(), content.size(), 0) != static_cast<ssize_t>(content.size()))
+        return std::unexpected(Error::from_errno("pwrite", errno));
+    return file;
+}
+
+void close_from(int first) {
+    ::syscall(SYS_close_range, static_cast<unsigned>(first), ~0U, 0U);
+}
+
+void signal_session(pid_t leader, int signal) {
+    ::kill(-leader, signal);  // its first process group at once
+    ::kill(leader, signal);   // and the leader, should it have left that
+    if (signal != SIGKILL) {
+        signal_members(leader, signal);
+        return;
+    }
+    // A member that forks while we look leaves a child behind: look again until nobody is left, but not for ever.
+    for (int round = 0; round < 5 && signal_members(leader, SIGKILL) > 0; ++round) continue;
+}
+
+bool signal_stranger(pid_t pid, std::int64_t started, int signal) {
+    const auto process = pidfd_of(pid);
+    if (!process || start_time(pid) != started) return false;
+    const auto relations = relations_of(pid);
+    signal_pidfd(process, signal);
+    // While the leader is there, dead or not, its number names its session only.
+    if (relations && relations->session == pid) signal_members(pid, signal);
+    return true;
+}
+
+std::vector<pid_t> strays(const std::function<bool(pid_t)>& known) {
+    std::vector<pid_t> found;
+    for (const auto pid : all_processes()) {
+        const auto relations = relations_of(pid);
+        if (relations && relations->parent == ::getpid() && !known(pid)) found.push_back(pid);
+    }
+    return found;
+}
+
+Entered enter_jail(const Launch&, int, std::vector<std::string>&) {
+    return {
+        .ok = false, .stage = Stage::attach, .code = ENOSYS, .text = "a jail of this system is entered by a helper"};
+}
+
+}  // namespace jaild::shim::platform

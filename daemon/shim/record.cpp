@@ -1,0 +1,41 @@
+#include "daemon/shim/record.h"
+
+#include "core/base/clock.h"
+
+namespace jaild::shim {
+namespace {
+
+constexpr std::chrono::seconds kRetry{5};
+
+}  // namespace
+
+Record::Record(Loop& loop, LogWriter& log, int directory) : loop_(loop), directory_(directory) {
+    const auto read = read_state(directory);
+    if (read)
+        state = *read;
+    else if (read.error().code != Errc::not_found)
+        log.note("what was recorded of this jail's command cannot be read: " + read.error().to_string());
+}
+
+Result<void> Record::save() {
+    const auto written = write_state(directory_, state);
+    if (written) {
+        loop_.cancel(std::exchange(retry_, 0));
+    } else if (retry_ == 0) {
+        retry_ = loop_.after(kRetry, [this] {
+            retry_ = 0;
+            [[maybe_unused]] const auto again = save();
+        });
+    }
+    if (on_change) on_change();
+    return written;
+}
+
+void Record::set_exit(std::int64_t exit_code, std::int64_t signal, std::string reason) {
+    state.last_exit = ExitRecord{.exit_code = exit_code,
+                                 .signal = signal,
+                                 .reason = std::move(reason),
+                                 .at_ms = Clock::system().utc().milliseconds};
+}
+
+}  // namespace jaild::shim

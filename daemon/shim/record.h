@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+
+#include "core/kernel/shim/protocol/state_file.h"
+#include "daemon/shim/log_writer.h"
+#include "daemon/shim/loop.h"
+
+namespace jaild::shim {
+
+/// The state that outlives us. Whoever changes it saves it before telling anybody.
+class Record {
+public:
+    /// `directory` is borrowed. What is no state file is left behind with a note in the log.
+    Record(Loop& loop, LogWriter& log, int directory);
+    Record(const Record&) = delete;
+    Record& operator=(const Record&) = delete;
+
+    ShimState state;
+    /// Writes it, fsync(2) included, then calls on_change. When the disk takes no more it is tried again every five
+    /// seconds: an exit code is told from memory meanwhile.
+    Result<void> save();
+    /// last_exit, with the time of now.
+    void set_exit(std::int64_t exit_code, std::int64_t signal, std::string reason);
+
+    std::function<void()> on_change;
+
+private:
+    Loop& loop_;
+    int directory_;
+    Loop::TimerId retry_ = 0;
+};
+
+}  // namespace jaild::shim
