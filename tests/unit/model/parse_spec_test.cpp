@@ -1,0 +1,210 @@
+#include "tests/unit/model/specs.h"
+
+using namespace jaild;
+using namespace jaild::model;
+using namespace jaild::test;
+using nlohmann::json;
+
+TEST_CASE("an empty spec is a running jail of template host with its own network stack", "[model][spec]") {
+    const auto made = spec("{}");
+    CHECK(made == JailSpec{});
+    CHECK(made.running);
+    CHECK(made.template_name == "host");
+    CHECK(made.network.mode == NetworkMode::vnet);
+    CHECK(made.network.interfaces.size() == 1);
+    CHECK(made.network.interfaces[0].network == "default");
+}
+
+TEST_CASE("every field is read", "[model][spec]") {
+    const auto named = value_of(parse_named_spec(parsed(R"({
+        "name": "web", "running": false, "template": "host", "root": {"kind": "thin"}, "hostname": "web.example.org",
+        "network": {"mode": "vnet", "interfaces": [{"network": "lan", "addresses": ["10.1.2.3/24", "fd00::3/64"]}],
+                    "nameservers": ["9.9.9.9", "2620:fe::fe"], "search": ["example.org"]},
+        "exec": {"start": ["/bin/sh", "/etc/rc"], "stop": ["/bin/sh", "/etc/rc.shutdown"], "timeout": 5, "user": "www",
+                 "directory": "/srv", "env": {"A": "1", "B": {"value": "2"}, "C": {"value": "3", "secret": true}}},
+        "command": ["httpd", "-f"], "restart": "no", "labels": {"tier": "front", "empty": ""}})")));
+    CHECK(named.name.text() == "web");
+    const auto& made = named.spec;
+    CHECK_FALSE(made.running);
+    CHECK(made.hostname == "web.example.org");
+    CHECK(made.network.interfaces.at(0).network == "lan");
+    CHECK(made.network.interfaces.at(0).addresses.at(1).to_string() == "fd00::3/64");
+    CHECK(made.network.nameservers.at(1).to_string() == "2620:fe::fe");
+    CHECK(made.network.search == std::vector<std::string>{"example.org"});
+    CHECK(made.exec.stop.at(1) == "/etc/rc.shutdown");
+    CHECK(made.exec.timeout == Milliseconds(5000));
+    CHECK(made.exec.user == "www");
+    CHECK(made.exec.directory == "/srv");
+    CHECK(made.exec.env.at("B") == EnvValue{.value = "2", .secret = false});
+    CHECK(made.exec.env.at("C") == EnvValue{.value = "3", .secret = true});
+    CHECK(made.command.at(1) == "-f");
+    CHECK(made.labels.at("tier") == "front");
+}
+
+TEST_CASE("a path root has a path and no template", "[model][spec]") {
+    const auto made = spec(R"({"root": {"kind": "path", "path": "/jails/web"}})");
+    CHECK(made.root == RootSpec{.kind = RootKind::path, .path = "/jails/web"});
+    CHECK(made.template_name.empty());
+    CHECK(spec(R"({"template": "", "root": {"kind": "path", "path": "/jails/web"}})") == made);
+    CHECK(refusal(R"({"template": "host", "root": {"kind": "path", "path": "/x"}})") ==
+          "template_with_path_root /template");
+    CHECK(refusal(R"({"root": {"kind": "path"}})") == "missing_field /root/path");
+    CHECK(refusal(R"({"root": {"path": "/x"}})") == "path_without_path_root /root/path");
+}
+
+TEST_CASE("a jail without network has no interface", "[model][spec]") {
+    CHECK(spec(R"({"network": {"mode": "none"}})").network.interfaces.empty());
+    CHECK(spec(R"({"network": {"mode": "none", "interfaces": []}})").network.interfaces.empty());
+    CHECK(refusal(R"({"network": {"mode": "none", "interfaces": [{}]}})") == "invalid_value /network/interfaces");
+    CHECK(refusal(R"({"network": {"interfaces": []}})") == "invalid_value /network/interfaces");
+    CHECK(refusal(R"({"network": {"interfaces": [{}, {}]}})") == "too_many /network/interfaces");
+}
+
+TEST_CASE("an unknown field is refused at every level, with its path", "[model][spec]") {
+    const auto [text, at] = GENERATE(table<std::string, std::string>({
+        {R"({"nmae": "x"})", "/nmae"},
+        {R"({"name": "x"})", "/name"},
+        {R"({"a/b~c": 1})", "/a~1b~0c"},
+        {R"({"": 1})", "/"},
+        {R"({"root": {"kinds": "thin"}})", "/root/kinds"},
+        {R"({"network": {"driver": "epair"}})", "/network/driver"},
+        {R"({"network": {"interfaces": [{"mac": "x"}]}})", "/network/interfaces/0/mac"},
+        {R"({"exec": {"prestart": []}})", "/exec/prestart"},
+        {R"({"exec": {"env": {"A": {"value": "x", "hidden": true}}}})", "/exec/env/A/hidden"},
+    }));
+    CHECK(refusal(text) == "unknown_field " + at);
+}
+
+TEST_CASE("a value of another type is refused, null included", "[model][spec]") {
+    const auto [text, at] = GENERATE(table<std::string, std::string>({
+        {"[]", ""},
+        {"null", ""},
+        {"\"web\"", ""},
+        {R"({"running": 1})", "/running"},
+        {R"({"running": null})", "/running"},
+        {R"({"template": 5})", "/template"},
+        {R"({"root": "thin"})", "/root"},
+        {R"({"root": {"kind": true}})", "/root/kind"},
+        {R"({"hostname": []})", "/hostname"},
+        {R"({"network": "none"})", "/network"},
+        {R"({"network": {"mode": {}}})", "/network/mode"},
+        {R"({"network": {"interfaces": {}}})", "/network/interfaces"},
+        {R"({"network": {"interfaces": ["default"]}})", "/network/interfaces/0"},
+        {R"({"network": {"interfaces": [{"network": 1}]}})", "/network/interfaces/0/network"},
+        {R"({"network": {"interfaces": [{"addresses": "10.0.0.1/8"}]}})", "/network/interfaces/0/addresses"},
+        {R"({"network": {"interfaces": [{"addresses": [1]}]}})", "/network/interfaces/0/addresses/0"},
+        {R"({"network": {"nameservers": [1]}})", "/network/nameservers/0"},
+        {R"({"exec": []})", "/exec"},
+        {R"({"exec": {"start": "sh"}})", "/exec/start"},
+        {R"({"exec": {"start": ["sh", 1]}})", "/exec/start/1"},
+        {R"({"exec": {"timeout": "5"}})", "/exec/timeout"},
+        {R"({"exec": {"timeout": 1.5}})", "/exec/timeout"},
+        {R"({"exec": {"env": []}})", "/exec/env"},
+        {R"({"exec": {"env": {"A": 1}}})", "/exec/env/A"},
+        {R"({"exec": {"env": {"A": {"value": "x", "secret": "yes"}}}})", "/exec/env/A/secret"},
+        {R"({"command": "httpd"})", "/command"},
+        {R"({"restart": false})", "/restart"},
+        {R"({"labels": ["a"]})", "/labels"},
+        {R"({"labels": {"a": null}})", "/labels/a"},
+    }));
+    CHECK(refusal(text) == "wrong_type " + at);
+}
+
+TEST_CASE("a value that no jail can have is refused", "[model][spec]") {
+    const auto [text, expected] = GENERATE(table<std::string, std::string>({
+        {R"({"template": ""})", "invalid_name /template"},
+        {R"({"template": "../host"})", "invalid_name /template"},
+        {R"({"root": {"kind": "zfs"}})", "invalid_value /root/kind"},
+        {R"({"hostname": "-a"})", "invalid_value /hostname"},
+        {R"({"hostname": "a..b"})", "invalid_value /hostname"},
+        {R"({"hostname": "a."})", "invalid_value /hostname"},
+        {R"({"hostname": "a_b"})", "invalid_value /hostname"},
+        {R"({"hostname": "a b"})", "invalid_value /hostname"},
+        {R"({"network": {"mode": "bridge"}})", "invalid_value /network/mode"},
+        {R"({"network": {"interfaces": [{"network": "a.b"}]}})", "invalid_name /network/interfaces/0/network"},
+        {R"({"network": {"interfaces": [{"addresses": ["10.0.0.1"]}]}})",
+         "invalid_prefix /network/interfaces/0/addresses/0"},
+        {R"({"network": {"interfaces": [{"addresses": ["host/24"]}]}})",
+         "invalid_address /network/interfaces/0/addresses/0"},
+        {R"({"network": {"interfaces": [{"addresses": ["10.0.0.1/8", "10.0.0.2/8"]}]}})",
+         "too_many /network/interfaces/0/addresses/1"},
+        {R"({"network": {"nameservers": ["dns.example.org"]}})", "invalid_address /network/nameservers/0"},
+        {R"({"network": {"search": ["a/b"]}})", "invalid_value /network/search/0"},
+        {R"({"network": {"search": [""]}})", "invalid_value /network/search/0"},
+        {R"({"exec": {"start": [""]}})", "invalid_value /exec/start/0"},
+        {R"({"exec": {"timeout": 0}})", "invalid_value /exec/timeout"},
+        {R"({"exec": {"timeout": -1}})", "invalid_value /exec/timeout"},
+        {R"({"exec": {"timeout": 18446744073709551615}})", "invalid_value /exec/timeout"},
+        {R"({"exec": {"user": ""}})", "invalid_value /exec/user"},
+        {R"({"exec": {"user": "-u"}})", "invalid_value /exec/user"},
+        {R"({"exec": {"user": "a:b"}})", "invalid_value /exec/user"},
+        {R"({"exec": {"directory": "srv"}})", "invalid_path /exec/directory"},
+        {R"({"exec": {"directory": ""}})", "invalid_path /exec/directory"},
+        {R"({"exec": {"env": {"1A": "x"}}})", "invalid_value /exec/env/1A"},
+        {R"({"exec": {"env": {"A=B": "x"}}})", "invalid_value /exec/env/A=B"},
+        {R"({"exec": {"env": {"": "x"}}})", "invalid_value /exec/env/"},
+        {R"({"exec": {"env": {"A": {"secret": true}}}})", "missing_field /exec/env/A/value"},
+        {R"({"restart": "sometimes"})", "invalid_value /restart"},
+        {R"({"labels": {"": "x"}})", "invalid_value /labels/"},
+        {R"({"labels": {"a=b": "x"}})", "invalid_value /labels/a=b"},
+    }));
+    CHECK(refusal(text) == expected);
+}
+
+TEST_CASE("a root's path is absolute, normalized and not the host's root", "[model][spec]") {
+    const auto path = GENERATE(as<std::string>{}, "/", "//", "", "jails/web", "/jails/", "/jails//web", "/jails/../etc",
+                               "/jails/.", "/..");
+    CHECK(refusal_of(json{{"root", {{"kind", "path"}, {"path", path}}}}) == "invalid_path /root/path");
+}
+
+TEST_CASE("a control character is refused wherever a text goes to a kernel, a file or a terminal", "[model][spec]") {
+    const auto bad =
+        GENERATE(as<std::string>{}, std::string("a\0b", 3), "a\nb", "a\x1b[2J", "a\x7f", "a\tb", "a\xc2\x9b");
+    CHECK(refusal_of(json{{"hostname", bad}}) == "invalid_value /hostname");
+    CHECK(refusal_of(json{{"root", {{"kind", "path"}, {"path", "/" + bad}}}}) == "invalid_value /root/path");
+    CHECK(refusal_of(json{{"command", {"sh", bad}}}) == "invalid_value /command/1");
+    CHECK(refusal_of(json{{"exec", {{"start", json::array({bad})}}}}) == "invalid_value /exec/start/0");
+    CHECK(refusal_of(json{{"exec", {{"user", bad}}}}) == "invalid_value /exec/user");
+    CHECK(refusal_of(json{{"exec", {{"directory", "/" + bad}}}}) == "invalid_value /exec/directory");
+    CHECK(refusal_of(json{{"exec", {{"env", {{"A", bad}}}}}}) == "invalid_value /exec/env/A");
+    CHECK(refusal_of(json{{"exec", {{"env", {{"A", {{"value", bad}}}}}}}}) == "invalid_value /exec/env/A/value");
+    CHECK(refusal_of(json{{"exec", {{"env", {{bad, "x"}}}}}}).starts_with("invalid_value /exec/env/"));
+    CHECK(refusal_of(json{{"labels", {{"a", bad}}}}) == "invalid_value /labels/a");
+    CHECK(refusal_of(json{{"labels", {{bad, "x"}}}}).starts_with("invalid_value /labels/"));
+    CHECK(refusal_of(json{{"network", {{"search", json::array({bad})}}}}) == "invalid_value /network/search/0");
+}
+
+TEST_CASE("letters beyond ASCII are welcome where they mean nothing to the system", "[model][spec]") {
+    const auto made =
+        spec(R"({"labels": {"größe": "groß"}, "command": ["echo", "héllo €"], "exec": {"env": {"A": "ü"}}})");
+    CHECK(made.labels.at("größe") == "groß");
+    CHECK(made.command.at(1) == "héllo €");
+}
+
+TEST_CASE("what only a later version can honour says so, and what to use instead", "[model][spec]") {
+    const auto [text, reason, at] = GENERATE(table<std::string, std::string, std::string>({
+        {R"({"network": {"mode": "alias"}})", "unsupported_network_mode", "/network/mode"},
+        {R"({"network": {"mode": "inherit"}})", "unsupported_network_mode", "/network/mode"},
+        {R"({"root": {"kind": "clone"}})", "unsupported_root_kind", "/root/kind"},
+        {R"({"root": {"kind": "copy"}})", "unsupported_root_kind", "/root/kind"},
+        {R"({"restart": "on-failure"})", "unsupported_restart_policy", "/restart"},
+        {R"({"restart": "always"})", "unsupported_restart_policy", "/restart"},
+    }));
+    const auto error = error_of(parse_spec(parsed(text)));
+    CHECK(error.code == Errc::unsupported);
+    CHECK(error.name() == reason);
+    CHECK(error.field == at);
+    CHECK_FALSE(error.remedy.empty());
+}
+
+TEST_CASE("a new jail needs a good name", "[model][spec]") {
+    const auto refused = [](const char* text) {
+        const auto error = error_of(parse_named_spec(parsed(text)));
+        return std::string(error.name()) + " " + error.field;
+    };
+    CHECK(refused("{}") == "missing_field /name");
+    CHECK(refused(R"({"name": 5})") == "wrong_type /name");
+    CHECK(refused(R"({"name": "5"})") == "invalid_name /name");
+    CHECK(refused(R"({"name": "web", "spec": {}})") == "unknown_field /spec");
+    CHECK(refused("[]") == "wrong_type ");
+}

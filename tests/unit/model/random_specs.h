@@ -1,0 +1,92 @@
+#pragma once
+
+#include <random>
+#include <string>
+
+#include "core/model/jail_spec.h"
+
+namespace jaild::test {
+
+/// Draws specs that parse_spec must take, from a seed that a failing test names.
+class RandomSpecs {
+public:
+    explicit RandomSpecs(std::uint64_t seed) : random_(seed) {}
+
+    model::JailSpec next() {
+        model::JailSpec spec;
+        spec.running = coin();
+        if (coin()) spec.root = {.kind = model::RootKind::path, .path = "/" + word() + "/" + word()};
+        spec.template_name = spec.root.kind == model::RootKind::path ? "" : "t" + word();
+        if (coin()) spec.hostname = word() + "." + word();
+        spec.network = network();
+        spec.exec = exec();
+        if (coin()) spec.command = argv();
+        for (auto n = below(4); n > 0; --n) spec.labels["größe/~" + word()] = text();
+        return spec;
+    }
+
+    std::uint64_t below(std::uint64_t bound) {
+        return std::uniform_int_distribution<std::uint64_t>(0, bound - 1)(random_);
+    }
+    bool coin() { return below(2) == 1; }
+
+private:
+    model::NetworkSpec network() {
+        model::NetworkSpec network;
+        if (coin()) {
+            network.mode = model::NetworkMode::none;
+            network.interfaces.clear();
+        } else {
+            network.interfaces[0].network = "n" + word();
+            if (coin()) network.interfaces[0].addresses.push_back(Prefix{address(Family::ipv6), unsigned(below(129))});
+            if (coin()) network.interfaces[0].addresses.push_back(Prefix{address(Family::ipv4), unsigned(below(33))});
+        }
+        for (auto n = below(4); n > 0; --n)
+            network.nameservers.push_back(address(coin() ? Family::ipv4 : Family::ipv6));
+        for (auto n = below(3); n > 0; --n) network.search.push_back(word());
+        return network;
+    }
+
+    model::ExecSpec exec() {
+        model::ExecSpec exec;
+        if (coin()) exec.start = argv();
+        if (coin()) exec.stop = argv();
+        exec.timeout = std::chrono::seconds(1 + below(86'400));
+        if (coin()) exec.user = word();
+        if (coin()) exec.directory = "/" + word();
+        for (auto n = below(5); n > 0; --n) exec.env["E_" + word()] = {.value = text(), .secret = coin()};
+        return exec;
+    }
+
+    std::vector<std::string> argv() {
+        std::vector<std::string> argv{word()};
+        for (auto n = below(5); n > 0; --n) argv.push_back(text());
+        return argv;
+    }
+
+    IpAddress address(Family family) {
+        IpAddress address{.family = family};
+        for (std::size_t i = 0; i < (family == Family::ipv4 ? 4 : 16); ++i)
+            address.bytes[i] = static_cast<std::uint8_t>(below(256));
+        return address;
+    }
+
+    std::string word() {
+        std::string word;
+        for (auto n = 1 + below(6); n > 0; --n) word += static_cast<char>('a' + below(26));
+        return word;
+    }
+
+    /// Anything but control characters, the empty text included.
+    std::string text() {
+        static const char* const pieces[] = {"",  " ", "\"", "\\",    "/", "~1", "null",
+                                             "€", "𝄞", "x",  "$(id)", "'", "{}", "0"};
+        std::string text;
+        for (auto n = below(6); n > 0; --n) text += pieces[below(std::size(pieces))];
+        return text;
+    }
+
+    std::mt19937_64 random_;
+};
+
+}  // namespace jaild::test
