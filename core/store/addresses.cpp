@@ -108,13 +108,22 @@ Result<void> take_static(Connection& connection, JailId jail, const Assigned& wa
               .remedy = "give another address, or none to have one assigned"});
 }
 
-/// Walks the addresses in use upwards from the first assignable one to the first gap.
+IpAddress next(IpAddress address) {
+    for (std::size_t i = byte_count(address.family); i-- > 0;) {
+        if (++address.bytes[i] != 0) break;
+    }
+    return address;
+}
+
+/// From the lowest that may be free upwards to the first that is.
 Result<IpAddress> lowest_free(Connection& connection, const model::Network& network, Family family) {
-    constexpr std::uint64_t first = 2;  // 0 is the subnet, 1 the gateway
-    const auto& subnet = subnet_of(network, family);
-    const auto last = last_of(subnet);
-    std::uint64_t host = first;
-    auto candidate = subnet.nth(host);
+    auto begin =
+        first_row<IpAddress>(connection.prepare("SELECT lowest FROM pools WHERE network = ?1 AND family = ?2",
+                                                network.id.value, family_number(family)),
+                             [&](const Statement& row) { return address_from(family_number(family), row.blob(0)); });
+    if (!begin) return std::unexpected(begin.error());
+    if (!*begin) return std::unexpected(corrupt("assign_address", "a network has no pool of addresses"));
+    auto candidate = **begin;
     auto used = connection.prepare(
         "SELECT address FROM addresses WHERE network = ?1 AND family = ?2 AND address >= ?3 ORDER BY address",
         network.id.value, family_number(family), bytes_of(candidate));
@@ -125,17 +134,29 @@ Result<IpAddress> lowest_free(Connection& connection, const model::Network& netw
         auto address = address_from(family_number(family), used.blob(0));
         if (!address) return std::unexpected(address.error());
         if (*address != candidate) break;
-        candidate = subnet.nth(++host);
+        candidate = next(candidate);
     }
-    const bool room = subnet.length + 2 <= candidate.bits() && subnet.contains(candidate);
-    if (room && (family == Family::ipv6 || candidate != last)) return candidate;
-    return std::unexpected(
-        Error{.code = Errc::exhausted,
-              .op = "assign_address",
-              .detail = fmt::format("network \"{}\", {}, has no free address", network.name.text(), subnet.to_string()),
-              .reason = "addresses_exhausted",
-              .field = "/network/interfaces/0/network",
-              .remedy = "remove a jail, or use another network"});
+    return candidate;
+}
+
+Result<void> take_free(Connection& connection, JailId jail, const model::Network& network, Family family) {
+    auto free = lowest_free(connection, network, family);
+    if (!free) return std::unexpected(free.error());
+    const auto& subnet = subnet_of(network, family);
+    const bool broadcast = family == Family::ipv4 && *free == last_of(subnet);
+    // /31, /32, /127 and /128 have no host beside the gateway.
+    if (subnet.length + 2 > free->bits() || !subnet.contains(*free) || broadcast) {
+        return std::unexpected(Error{
+            .code = Errc::exhausted,
+            .op = "assign_address",
+            .detail = fmt::format("network \"{}\", {}, has no free address", network.name.text(), subnet.to_string()),
+            .reason = "addresses_exhausted",
+            .field = "/network/interfaces/0/network",
+            .remedy = "remove a jail, or use another network"});
+    }
+    if (auto taken = take(connection, jail, {network.id, *free}); !taken) return taken;
+    return connection.run("UPDATE pools SET lowest = ?3 WHERE network = ?1 AND family = ?2", network.id.value,
+                          family_number(family), bytes_of(next(*free)));
 }
 
 /// What of `current` may stay: on the interface's network, and the static address where its family has one.
@@ -186,14 +207,22 @@ Result<void> assign_on(Connection& connection, JailId jail, const model::Interfa
     }
     for (const Family family : {Family::ipv4, Family::ipv6}) {
         if (std::ranges::any_of(kept, [&](const Assigned& row) { return row.address.family == family; })) continue;
-        auto free = lowest_free(connection, *network, family);
-        if (!free) return std::unexpected(free.error());
-        if (auto taken = take(connection, jail, {network->id, *free}); !taken) return taken;
+        if (auto taken = take_free(connection, jail, *network, family); !taken) return taken;
     }
     return {};
 }
 
 }  // namespace
+
+Result<void> open_pools(Connection& connection, const model::Network& network) {
+    constexpr std::uint64_t first = 2;  // 0 is the subnet itself, 1 the gateway
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        auto done = connection.run("INSERT INTO pools (network, family, lowest) VALUES (?1, ?2, ?3)", network.id.value,
+                                   family_number(family), bytes_of(subnet_of(network, family).nth(first)));
+        if (!done) return done;
+    }
+    return {};
+}
 
 Result<std::vector<Prefix>> of_jail(Connection& connection, JailId jail) {
     return all_rows<Prefix>(

@@ -5,11 +5,15 @@
 #include "core/base/ids.h"
 #include "core/base/ip.h"
 #include "core/model/jail_spec.h"
+#include "core/model/network.h"
 #include "core/store/connection.h"
 
 /// Which jail has which address of which network. An address stays with its jail until the jail is deleted or its spec
 /// asks for something else; no two jails ever have the same (it is the table's key).
 namespace jaild::store::addresses {
+
+/// For a new network: nothing of it is taken.
+Result<void> open_pools(Connection& connection, const model::Network& network);
 
 /// IPv4 first, each with its subnet's length.
 Result<std::vector<Prefix>> of_jail(Connection& connection, JailId jail);

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/store/addresses.h"
@@ -65,12 +64,11 @@ Result<std::string> spec_text(const model::JailSpec& spec) {
     }
 }
 
-/// The root's path as two specs can be compared by; nothing for a private root.
+/// What no two jails may share; nothing for a private root. parse_spec() takes normalized paths only, so that the same
+/// path is the same text.
 std::optional<std::string> root_path(const model::JailSpec& spec) {
     if (spec.root.kind != model::RootKind::path) return std::nullopt;
-    auto text = std::filesystem::path(spec.root.path).lexically_normal().string();
-    while (text.size() > 1 && text.back() == '/') text.pop_back();
-    return text;
+    return spec.root.path;
 }
 
 Result<void> check_name_free(Connection& connection, const model::Name& name) {

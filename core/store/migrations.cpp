@@ -28,7 +28,7 @@ CREATE TABLE jails (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE COLLATE NOCASE,
     root_path TEXT UNIQUE,                 -- normalized; NULL for a private root
-    spec TEXT NOT NULL CHECK (json_valid(spec)),
+    spec TEXT NOT NULL,                    -- JSON object, secrets too
     generation INTEGER NOT NULL DEFAULT 1,
     incarnation INTEGER NOT NULL DEFAULT 1,
     removing INTEGER NOT NULL DEFAULT 0,
@@ -43,6 +43,16 @@ CREATE TABLE addresses (
     PRIMARY KEY (network, family, address)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX addresses_of_jail ON addresses (jail);
+
+CREATE TABLE pools (                       -- where the search for a free address begins
+    network INTEGER NOT NULL REFERENCES networks (id) ON DELETE CASCADE,
+    family INTEGER NOT NULL CHECK (family IN (4, 6)),
+    lowest BLOB NOT NULL,                  -- none below it is free
+    PRIMARY KEY (network, family)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER addresses_released AFTER DELETE ON addresses BEGIN
+    UPDATE pools SET lowest = min(lowest, old.address) WHERE network = old.network AND family = old.family;
+END;
 
 CREATE TABLE operations (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -66,7 +76,7 @@ CREATE TABLE events (
     type TEXT NOT NULL,
     jail TEXT NOT NULL COLLATE NOCASE,
     operation TEXT NOT NULL,
-    data TEXT NOT NULL CHECK (json_valid(data))
+    data TEXT NOT NULL                     -- JSON object
 ) STRICT;
 CREATE INDEX events_of_jail ON events (jail, seq) WHERE jail <> '';
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/store/addresses.h"
 #include "core/store/sqlite_error.h"
 
 namespace jaild::store::networks {
@@ -23,6 +24,29 @@ Result<model::Network> from_row(const Statement& row) {
                           .mtu = static_cast<unsigned>(row.integer(5))};
 }
 
+/// The row and its pools.
+Result<model::Network> insert_both(Connection& connection, const model::Network& network) {
+    auto taken = first_integer(connection.prepare("SELECT 1 FROM networks WHERE name = ?1", network.name.text()));
+    if (!taken) return std::unexpected(taken.error());
+    if (*taken) {
+        return std::unexpected(Error{.code = Errc::conflict,
+                                     .op = "insert_network",
+                                     .detail = fmt::format("network \"{}\" exists already", network.name.text()),
+                                     .reason = "network_exists",
+                                     .field = "/name"});
+    }
+    auto done = connection.run("INSERT INTO networks (name, ipv4, ipv6, nat, mtu) VALUES (?1, ?2, ?3, ?4, ?5)",
+                               network.name.text(), network.ipv4.network().to_string(),
+                               network.ipv6.network().to_string(), network.nat, std::int64_t{network.mtu});
+    if (!done) return std::unexpected(done.error());
+    auto stored = network;
+    stored.id = NetworkId{connection.last_insert_id()};
+    stored.ipv4 = network.ipv4.network();
+    stored.ipv6 = network.ipv6.network();
+    if (auto opened = addresses::open_pools(connection, stored); !opened) return std::unexpected(opened.error());
+    return stored;
+}
+
 }  // namespace
 
 Result<model::Network> find(Connection& connection, std::string_view name) {
@@ -42,24 +66,7 @@ Result<std::vector<model::Network>> all(Connection& connection) {
 }
 
 Result<model::Network> insert(Connection& connection, const model::Network& network) {
-    auto taken = first_integer(connection.prepare("SELECT 1 FROM networks WHERE name = ?1", network.name.text()));
-    if (!taken) return std::unexpected(taken.error());
-    if (*taken) {
-        return std::unexpected(Error{.code = Errc::conflict,
-                                     .op = "insert_network",
-                                     .detail = fmt::format("network \"{}\" exists already", network.name.text()),
-                                     .reason = "network_exists",
-                                     .field = "/name"});
-    }
-    auto done = connection.run("INSERT INTO networks (name, ipv4, ipv6, nat, mtu) VALUES (?1, ?2, ?3, ?4, ?5)",
-                               network.name.text(), network.ipv4.network().to_string(),
-                               network.ipv6.network().to_string(), network.nat, std::int64_t{network.mtu});
-    if (!done) return std::unexpected(done.error());
-    auto stored = network;
-    stored.id = NetworkId{connection.last_insert_id()};
-    stored.ipv4 = network.ipv4.network();
-    stored.ipv6 = network.ipv6.network();
-    return stored;
+    return in_savepoint(connection, [&] { return insert_both(connection, network); });
 }
 
 }  // namespace jaild::store::networks

@@ -8,8 +8,8 @@
 namespace jaild::store {
 namespace {
 
-// A full disk does not always arrive as SQLITE_FULL: EDQUOT and EFBIG come as SQLITE_IOERR_WRITE (unixWrite() in
-// SQLite's os_unix.c knows only ENOSPC).
+// A full disk does not always arrive as SQLITE_FULL: EDQUOT (a ZFS dataset's quota) and EFBIG come as
+// SQLITE_IOERR_WRITE, unixWrite() in SQLite's os_unix.c knows only ENOSPC.
 bool no_room(int sys) {
     return sys == ENOSPC || sys == EDQUOT || sys == EFBIG;
 }
@@ -35,8 +35,9 @@ Error corrupt(std::string_view op, std::string detail) {
                      "database in its place and start jaild again; no jail is touched meanwhile"};
 }
 
-Error sqlite_error(std::string_view op, sqlite3* database, int code) {
-    const int sys = database ? sqlite3_system_errno(database) : 0;
+Error sqlite_error(std::string_view op, sqlite3* database, int code, int last_errno) {
+    const int kept = database ? sqlite3_system_errno(database) : 0;
+    const int sys = kept != 0 ? kept : last_errno;
     const char* said = database ? sqlite3_errmsg(database) : sqlite3_errstr(code);
     auto detail = fmt::format("database: {} (SQLite code {})", said, code);
     switch (code & 0xff) {  // the primary code, https://www.sqlite.org/rescode.html

@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "core/store/connection.h"
@@ -42,10 +43,12 @@ void Statement::bind(int position, std::nullopt_t) {
 
 Result<bool> Statement::step() {
     if (failed_) return std::unexpected(*failed_);
+    errno = 0;
     const int code = sqlite3_step(handle_);
+    const int last_errno = errno;
     if (code == SQLITE_ROW) return true;
     if (code == SQLITE_DONE) return false;
-    return std::unexpected(sqlite_error("sqlite3_step", sqlite3_db_handle(handle_), code));
+    return std::unexpected(sqlite_error("sqlite3_step", sqlite3_db_handle(handle_), code, last_errno));
 }
 
 std::int64_t Statement::integer(int column) const {

@@ -1,0 +1,161 @@
+#include <fmt/format.h>
+
+#include <set>
+
+#include "tests/catch.h"
+#include "tests/unit/store/fixture.h"
+
+using namespace jaild;
+using namespace jaild::store_test;
+
+namespace {
+
+/// A jail with these static addresses on the network `default`.
+model::NamedSpec with_static(const std::string& name, std::initializer_list<std::string_view> wanted) {
+    auto spec = plain(name);
+    for (const auto text : wanted) spec.spec.network.interfaces[0].addresses.push_back(*Prefix::parse(text));
+    return spec;
+}
+
+model::NamedSpec with_mode_none(const std::string& name) {
+    auto spec = plain(name);
+    spec.spec.network.mode = model::NetworkMode::none;
+    spec.spec.network.interfaces.clear();
+    return spec;
+}
+
+std::string updated(store::Store& store, JailId id, const model::NamedSpec& spec) {
+    auto jail =
+        store::write<model::Jail>(store, [&](store::Writer& writer) { return writer.update_jail(id, spec.spec); });
+    if (!jail) FAIL(jail.error().to_string());
+    return addresses(*jail);
+}
+
+void erase(store::Store& store, JailId id) {
+    REQUIRE(store.write([&](store::Writer& writer) { return writer.delete_jail(id); }));
+}
+
+}  // namespace
+
+TEST_CASE("addresses are the lowest free ones above the gateway, and go back when the jail is gone",
+          "[store][addresses]") {
+    MemoryState state;
+    auto& store = *state.store;
+    const auto a = insert(store, "a");
+    const auto b = insert(store, "b");
+    insert(store, "c");
+    CHECK(addresses(a) == "10.213.0.2/24 fd12:3456:789a::2/64");
+    CHECK(addresses(b) == "10.213.0.3/24 fd12:3456:789a::3/64");
+    erase(store, b.id);
+    CHECK(addresses(insert(store, "d")) == "10.213.0.3/24 fd12:3456:789a::3/64");
+    CHECK(addresses(insert(store, "e")) == "10.213.0.5/24 fd12:3456:789a::5/64");
+    CHECK(addresses(insert(store, with_mode_none("f"))).empty());
+}
+
+TEST_CASE("a static address is taken as given, the other family is assigned", "[store][addresses]") {
+    MemoryState state;
+    auto& store = *state.store;
+    CHECK(addresses(insert(store, with_static("a", {"10.213.0.3/24"}))) == "10.213.0.3/24 fd12:3456:789a::2/64");
+    CHECK(addresses(insert(store, with_static("b", {"fd12:3456:789a::ffff:0:0:1/64", "10.213.0.254/24"}))) ==
+          "10.213.0.254/24 fd12:3456:789a:0:ffff::1/64");
+    CHECK(addresses(insert(store, "c")) == "10.213.0.2/24 fd12:3456:789a::3/64");
+    CHECK(addresses(insert(store, "d")) == "10.213.0.4/24 fd12:3456:789a::4/64");  // .3 is a's
+    const auto error = insert_refused(store, with_static("e", {"fd12:3456:789a::9/64", "10.213.0.3/24"}));
+    CHECK(error.code == Errc::conflict);
+    CHECK(error.reason == "address_in_use");
+    CHECK(error.field == "/network/interfaces/0/addresses/1");
+    CHECK(error.detail.find("\"a\"") != std::string::npos);
+}
+
+TEST_CASE("a static address that no jail can have is refused", "[store][addresses]") {
+    MemoryState state;
+    const auto refused = [&](std::string_view address) {
+        const auto error = insert_refused(*state.store, with_static("a", {address}));
+        CHECK(error.code == Errc::invalid);
+        CHECK(error.field == "/network/interfaces/0/addresses/0");
+        return error.reason;
+    };
+    CHECK(refused("10.213.1.9/24") == "address_outside");
+    CHECK(refused("10.213.0.9/16") == "address_outside");  // another length
+    CHECK(refused("fd12:3456:789b::9/64") == "address_outside");
+    CHECK(refused("10.213.0.0/24") == "address_reserved");
+    CHECK(refused("10.213.0.255/24") == "address_reserved");
+    CHECK(refused("fd12:3456:789a::/64") == "address_reserved");
+    CHECK(refused("10.213.0.1/24") == "address_is_gateway");
+    CHECK(refused("fd12:3456:789a::1/64") == "address_is_gateway");
+    CHECK(all_jails(*state.store).empty());
+}
+
+TEST_CASE("a network that is not there is refused with its field", "[store][addresses]") {
+    MemoryState state;
+    auto spec = plain("a");
+    spec.spec.network.interfaces[0].network = "lab";
+    const auto error = insert_refused(*state.store, spec);
+    CHECK(error.code == Errc::invalid);
+    CHECK(error.reason == "network_not_found");
+    CHECK(error.field == "/network/interfaces/0/network");
+}
+
+TEST_CASE("a full subnet says so, and gives the broadcast address to nobody", "[store][addresses]") {
+    MemoryState state({}, "10.213.0.0/29");
+    for (int host = 2; host <= 6; ++host) {
+        CHECK(
+            addresses(insert(*state.store, fmt::format("j{}", host))).starts_with(fmt::format("10.213.0.{}/29", host)));
+    }
+    const auto error = insert_refused(*state.store, plain("one-more"));
+    CHECK(error.code == Errc::exhausted);
+    CHECK(error.reason == "addresses_exhausted");
+}
+
+TEST_CASE("a subnet without room for a jail says so", "[store][addresses]") {
+    MemoryState state({}, "10.213.0.0/31");
+    CHECK(insert_refused(*state.store, plain("a")).reason == "addresses_exhausted");
+}
+
+TEST_CASE("a change of the spec moves only the addresses that it is about", "[store][addresses]") {
+    MemoryState state;
+    auto& store = *state.store;
+    insert(store, "first");
+    const auto jail = insert(store, "web");
+    auto relabelled = plain("web");
+    relabelled.spec.labels["a"] = "b";
+    CHECK(updated(store, jail.id, relabelled) == "10.213.0.3/24 fd12:3456:789a::3/64");
+    CHECK(updated(store, jail.id, with_static("web", {"10.213.0.50/24"})) == "10.213.0.50/24 fd12:3456:789a::3/64");
+    CHECK(updated(store, jail.id, plain("web")) == "10.213.0.50/24 fd12:3456:789a::3/64");  // it still fits
+    CHECK(addresses(insert(store, "second")) == "10.213.0.3/24 fd12:3456:789a::4/64");
+    CHECK(updated(store, jail.id, with_mode_none("web")).empty());
+    CHECK(updated(store, jail.id, plain("web")) == "10.213.0.4/24 fd12:3456:789a::3/64");
+}
+
+TEST_CASE("a change that is refused keeps the addresses", "[store][addresses]") {
+    MemoryState state;
+    auto& store = *state.store;
+    const auto first = insert(store, "first");
+    const auto web = insert(store, "web");
+    const auto refused = store::write<model::Jail>(store, [&](store::Writer& writer) {
+        return writer.update_jail(web.id, with_static("web", {"10.213.0.2/24"}).spec);
+    });
+    CHECK(refused.error().reason == "address_in_use");
+    const auto jails = all_jails(store);
+    CHECK(addresses(jails[0]) == addresses(first));
+    CHECK(addresses(jails[1]) == addresses(web));
+    CHECK(jails[1].generation == 1);
+}
+
+TEST_CASE("thousands of jails each have their own address", "[store][addresses]") {
+    MemoryState state({}, "10.213.0.0/16");
+    constexpr int count = 3000;
+    REQUIRE(state.store->write([](store::Writer& writer) -> Result<void> {
+        for (int i = 0; i < count; ++i) {
+            auto jail = writer.insert_jail(plain(fmt::format("j{}", i)));
+            if (!jail) return std::unexpected(jail.error());
+        }
+        return {};
+    }));
+    std::set<std::string> distinct;
+    for (const auto& jail : all_jails(*state.store)) {
+        for (const auto& address : jail.addresses) distinct.insert(address.to_string());
+    }
+    CHECK(distinct.size() == 2 * count);
+    CHECK(distinct.contains(fmt::format("10.213.{}.{}/16", (count + 1) / 256, (count + 1) % 256)));
+}

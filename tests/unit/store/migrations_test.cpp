@@ -1,0 +1,53 @@
+#include "core/store/migrations.h"
+
+#include <vector>
+
+#include "tests/catch.h"
+#include "tests/results.h"
+
+using namespace jaild;
+using namespace jaild::store;
+using test::value_of;
+
+namespace {
+
+std::unique_ptr<Connection> memory() {
+    return value_of(Connection::open({}, Connection::Mode::memory));
+}
+
+const std::vector<Migration> kThree{{.to = 1, .sql = "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1)"},
+                                    {.to = 2, .sql = "ALTER TABLE a ADD COLUMN y INTEGER DEFAULT 7"},
+                                    {.to = 3, .sql = "CREATE TABLE c (x INTEGER)"}};
+
+}  // namespace
+
+TEST_CASE("our own migrations lead from nothing to the latest version, one by one", "[store][migrations]") {
+    auto connection = memory();
+    int expected = 0;
+    for (const auto& migration : migrations()) CHECK(migration.to == ++expected);
+    REQUIRE(migrate(*connection, migrations()));
+    CHECK(value_of(schema_version(*connection)) == expected);
+    CHECK(value_of(first_text(connection->prepare("PRAGMA quick_check"))) == std::optional<std::string>("ok"));
+}
+
+TEST_CASE("migrations run once each, from whatever version is there", "[store][migrations]") {
+    auto connection = memory();
+    REQUIRE(migrate(*connection, std::span(kThree).first(1)));
+    REQUIRE(migrate(*connection, kThree));
+    REQUIRE(migrate(*connection, kThree));
+    CHECK(value_of(schema_version(*connection)) == 3);
+    CHECK(value_of(first_integer(connection->prepare("SELECT y FROM a"))) == std::optional<std::int64_t>(7));
+}
+
+TEST_CASE("a migration that fails leaves the version before it, whole", "[store][migrations]") {
+    auto connection = memory();
+    auto broken = kThree;
+    broken[1].sql = "CREATE TABLE b (x INTEGER); CREATE TABLE a (again INTEGER)";
+    CHECK_FALSE(migrate(*connection, broken));
+    CHECK(value_of(schema_version(*connection)) == 1);
+    CHECK_FALSE(connection->in_transaction());
+    CHECK(value_of(first_integer(connection->prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'b'"))) ==
+          std::optional<std::int64_t>(0));
+    REQUIRE(migrate(*connection, kThree));
+    CHECK(value_of(schema_version(*connection)) == 3);
+}
