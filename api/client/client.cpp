@@ -1,0 +1,198 @@
+#include "api/client/client.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <limits>
+#include <optional>
+
+namespace jaild::client {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using Stream = beast::basic_stream<asio::generic::stream_protocol>;
+using Parser = http::response_parser<http::buffer_body>;
+
+constexpr std::size_t kChunk = 16 * 1024;
+constexpr std::size_t kMaxBody = 64 * 1024 * 1024;
+
+Error connect_error(const Endpoint& endpoint, const boost::system::error_code& error) {
+    const auto where = endpoint.to_string();
+    if (error == asio::error::access_denied)
+        return Error{.code = Errc::denied,
+                     .op = "connect",
+                     .sys = error.value(),
+                     .detail = fmt::format("{} may not be opened", where),
+                     .reason = "socket_denied",
+                     .remedy = "ask as root, or as a member of the group jaild"};
+    return Error{.code = Errc::not_found,
+                 .op = "connect",
+                 .sys = error.value(),
+                 .detail = fmt::format("no jaild answers at {}: {}", where, error.message()),
+                 .reason = "no_daemon",
+                 .remedy = "start it (jaild), or name another with --host or JAILD_HOST"};
+}
+
+Error transfer_error(const boost::system::error_code& error) {
+    if (error == beast::error::timeout)
+        return Error{.code = Errc::busy, .op = "http", .detail = "jaild did not answer in time", .reason = "timeout"};
+    return Error{
+        .code = Errc::kernel, .op = "http", .detail = fmt::format("the connection broke: {}", error.message())};
+}
+
+Response head_of(const Parser& parser) {
+    const auto& head = parser.get();
+    return {.status = head.result_int(),
+            .content_type = std::string(head[http::field::content_type]),
+            .location = std::string(head[http::field::location])};
+}
+
+}  // namespace
+
+/// Beast's timeouts work on asynchronous calls only, so each call is one, and io_ runs until it is done.
+class Client::Impl {
+public:
+    Impl(Endpoint endpoint, std::string token) : endpoint_(std::move(endpoint)), token_(std::move(token)) {}
+
+    using OnData = std::function<bool(std::string_view)>;
+
+    Result<Response> exchange(const Request& request, bool bounded, const OnData& on_data) {
+        if (!stream_)
+            if (auto connected = connect(); !connected) return std::unexpected(connected.error());
+        if (bounded)
+            stream_->expires_after(request.timeout);
+        else
+            stream_->expires_never();
+        Parser parser;
+        parser.body_limit(bounded ? kMaxBody : std::numeric_limits<std::uint64_t>::max());
+        if (request.method == "HEAD") parser.skip(true);
+        if (auto sent = send_head(request, parser); !sent) {
+            stream_.reset();
+            return std::unexpected(sent.error());
+        }
+        auto response = head_of(parser);
+        const bool streamed = on_data && response.status / 100 == 2;
+        auto read = read_body(parser, [&](std::string_view data) {
+            if (streamed) return on_data(data);
+            response.body += data;
+            return true;
+        });
+        if (!read || !parser.is_done() || !parser.keep_alive()) stream_.reset();
+        if (!read) return std::unexpected(read.error());
+        return response;
+    }
+
+private:
+    Result<void> connect() {
+        boost::system::error_code error;
+        stream_.emplace(io_);
+        if (!endpoint_.path.empty()) {
+            // The constructor throws for a path longer than sun_path.
+            if (endpoint_.path.size() >= sizeof(sockaddr_un{}.sun_path)) {
+                stream_.reset();
+                return std::unexpected(connect_error(endpoint_, asio::error::name_too_long));
+            }
+            stream_->socket().connect(asio::local::stream_protocol::endpoint(endpoint_.path), error);
+        } else {
+            asio::ip::tcp::resolver resolver(io_);
+            const auto found = resolver.resolve(endpoint_.host, endpoint_.port, error);
+            for (const auto& candidate : found) {
+                stream_->socket().close(error);
+                stream_->socket().connect(candidate.endpoint(), error);
+                if (!error) break;
+            }
+        }
+        if (!error) return {};
+        stream_.reset();
+        return std::unexpected(connect_error(endpoint_, error));
+    }
+
+    Result<void> send_head(const Request& request, Parser& parser) {
+        http::request<http::string_body> message;
+        message.method_string(request.method);
+        message.target(request.target);
+        message.version(11);
+        const bool tcp = endpoint_.path.empty();
+        message.set(http::field::host, tcp ? fmt::format("{}:{}", endpoint_.host, endpoint_.port) : "localhost");
+        message.set(http::field::user_agent, "jaildctl/" JAILD_VERSION);
+        if (!token_.empty()) message.set(http::field::authorization, "Bearer " + token_);
+        for (const auto& [name, value] : request.headers) message.set(name, value);
+        if (!request.body.empty()) {
+            message.set(http::field::content_type, request.content_type);
+            message.body() = request.body;
+        }
+        message.prepare_payload();
+
+        boost::system::error_code failed;
+        http::async_write(*stream_, message, [&](boost::system::error_code error, std::size_t) { failed = error; });
+        run();
+        // A server that refuses early (413) may close before all is written; its answer is still there to be read.
+        boost::system::error_code unread;
+        http::async_read_header(*stream_, buffer_, parser,
+                                [&](boost::system::error_code error, std::size_t) { unread = error; });
+        run();
+        if (unread) return std::unexpected(transfer_error(failed ? failed : unread));
+        return {};
+    }
+
+    Result<void> read_body(Parser& parser, const OnData& on_data) {
+        std::string chunk(kChunk, '\0');
+        while (!parser.is_done()) {
+            parser.get().body().data = chunk.data();
+            parser.get().body().size = chunk.size();
+            boost::system::error_code failed;
+            http::async_read_some(*stream_, buffer_, parser,
+                                  [&](boost::system::error_code error, std::size_t) { failed = error; });
+            run();
+            if (failed == http::error::need_buffer) failed = {};
+            if (failed) return std::unexpected(transfer_error(failed));
+            const auto size = chunk.size() - parser.get().body().size;
+            if (size > 0 && !on_data(std::string_view(chunk.data(), size))) return {};
+        }
+        return {};
+    }
+
+    void run() {
+        io_.restart();
+        io_.run();
+    }
+
+    Endpoint endpoint_;
+    std::string token_;
+    asio::io_context io_{1};
+    std::optional<Stream> stream_;
+    beast::flat_buffer buffer_;
+};
+
+Client::Client(Endpoint endpoint, std::string token)
+    : impl_(std::make_unique<Impl>(std::move(endpoint), std::move(token))) {}
+Client::~Client() = default;
+
+Result<Response> Client::send(const Request& request) {
+    return impl_->exchange(request, true, {});
+}
+
+Result<Response> Client::stream(const Request& request, const std::function<bool(std::string_view)>& on_data) {
+    return impl_->exchange(request, false, on_data);
+}
+
+std::string encode(std::string_view segment) {
+    std::string text;
+    for (const char byte : segment) {
+        const bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+                           (byte >= '0' && byte <= '9') || byte == '-' || byte == '_' || byte == '.' || byte == '~';
+        text += plain ? std::string(1, byte) : fmt::format("%{:02X}", static_cast<unsigned char>(byte));
+    }
+    return text;
+}
+
+}  // namespace jaild::client

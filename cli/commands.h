@@ -1,0 +1,20 @@
+#pragma once
+
+#include <CLI/App.hpp>
+#include <functional>
+
+#include "cli/context.h"
+
+namespace jaild::cli {
+
+/// What the chosen subcommand will do once the daemon to ask is known; its exit code.
+using Command = std::function<int(Context&)>;
+
+/// Each adds subcommands to `app`; a parsed one sets `chosen`.
+void add_lifecycle_commands(CLI::App& app, Command& chosen);  ///< create start stop restart rm
+void add_look_commands(CLI::App& app, Command& chosen);       ///< ls show plan why
+void add_exec_command(CLI::App& app, Command& chosen);
+void add_stream_commands(CLI::App& app, Command& chosen);  ///< logs events
+void add_doctor_command(CLI::App& app, Command& chosen);
+
+}  // namespace jaild::cli

@@ -1,0 +1,117 @@
+#include "cli/context.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace jaild::cli {
+namespace {
+
+using nlohmann::json;
+
+std::string text_of(const json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+void print_error(const std::string& detail, const std::string& field, const std::string& remedy) {
+    fmt::print(stderr, "jaildctl: {}\n", detail);
+    if (!field.empty()) fmt::print(stderr, "  field:  {}\n", field);
+    if (!remedy.empty()) fmt::print(stderr, "  remedy: {}\n", remedy);
+}
+
+/// One line on a terminal that the next output overwrites.
+class Progress {
+public:
+    explicit Progress(const std::string& text) : shown_(isatty(STDERR_FILENO) != 0) {
+        if (shown_) fmt::print(stderr, "{} ...", text);
+    }
+    ~Progress() {
+        if (shown_) fmt::print(stderr, "\r\x1b[K");
+    }
+    Progress(const Progress&) = delete;
+    Progress& operator=(const Progress&) = delete;
+
+private:
+    bool shown_;
+};
+
+}  // namespace
+
+int report(const Error& error) {
+    print_error(error.detail.empty() ? error.to_string() : error.detail, error.field, error.remedy);
+    if (error.reason == "no_daemon") return kNoDaemon;
+    return error.reason == "host_invalid" || error.reason == "tls_unsupported" ? kUsage : kFailed;
+}
+
+int report(const client::Response& response) {
+    const auto problem = json::parse(response.body, nullptr, false);
+    if (!problem.is_object()) {
+        fmt::print(stderr, "jaildctl: jaild answered {} without a reason\n", response.status);
+        return kFailed;
+    }
+    auto detail = text_of(problem, "detail");
+    if (detail.empty()) detail = text_of(problem, "title");
+    print_error(fmt::format("{} ({})", detail, text_of(problem, "code")), text_of(problem, "field"),
+                text_of(problem, "remedy"));
+    return kFailed;
+}
+
+std::optional<client::Response> call(Context& context, const client::Request& request, int& exit) {
+    auto response = context.client.send(request);
+    if (!response) {
+        exit = report(response.error());
+        return std::nullopt;
+    }
+    if (response->status / 100 != 2) {
+        exit = report(*response);
+        return std::nullopt;
+    }
+    return *std::move(response);
+}
+
+std::optional<json> get(Context& context, const std::string& target, int& exit) {
+    const auto response = call(context, {.target = target}, exit);
+    if (!response) return std::nullopt;
+    auto value = json::parse(response->body, nullptr, false);
+    if (!value.is_discarded()) return value;
+    fmt::print(stderr, "jaildctl: jaild answered something that is no JSON\n");
+    exit = kFailed;
+    return std::nullopt;
+}
+
+void print_json(const json& value) {
+    fmt::print("{}\n", value.dump(2));
+}
+
+client::Request change(const Context& context, std::string method, std::string target, std::string body) {
+    client::Request request{.method = std::move(method), .target = std::move(target), .body = std::move(body)};
+    if (context.wait) request.headers.emplace_back("Prefer", fmt::format("wait={}", kWaitSeconds));
+    return request;
+}
+
+int apply(Context& context, const client::Request& request, const std::string& doing, const std::string& done) {
+    int exit = kDone;
+    std::optional<client::Response> response;
+    {
+        const Progress progress(doing);
+        response = call(context, request, exit);
+    }
+    if (!response) return exit;
+    const auto answer = json::parse(response->body, nullptr, false);
+    if (context.json && !answer.is_discarded()) print_json(answer);
+    if (response->status == 202 && context.wait) {
+        fmt::print(stderr, "jaildctl: {} still goes on after {} s; see: jaildctl why NAME\n", doing, kWaitSeconds);
+        return kFailed;
+    }
+    if (!context.json) fmt::print("{}\n", response->status == 202 ? doing + " (not waited for)" : done);
+    return kDone;
+}
+
+std::string jail_target(const std::string& name, const std::string& rest) {
+    return "/v1/jails/" + client::encode(name) + rest;
+}
+
+}  // namespace jaild::cli

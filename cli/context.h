@@ -1,0 +1,45 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "api/client/client.h"
+#include "core/base/error.h"
+
+namespace jaild::cli {
+
+/// Exit codes that scripts rely on; exec passes the command's own on instead.
+enum Exit { kDone = 0, kFailed = 1, kUsage = 2, kNoDaemon = 3 };
+
+/// What all commands share.
+struct Context {
+    client::Client client;
+    bool json = false;  ///< -o json: what the API answered, nothing else on standard output
+    bool wait = true;   ///< until the jail is as asked for
+};
+
+/// How long a command waits for the jail to be as asked for.
+inline constexpr int kWaitSeconds = 300;
+
+/// Sends a request. Not a 2xx, no daemon: says so on standard error; then there is no value, and `exit` is set.
+std::optional<client::Response> call(Context& context, const client::Request& request, int& exit);
+/// The same for a GET of JSON.
+std::optional<nlohmann::json> get(Context& context, const std::string& target, int& exit);
+
+/// "jaildctl: <detail>", field and remedy on standard error; returns the exit code for it.
+int report(const Error& error);
+int report(const client::Response& problem);
+
+/// With -o json the answer as it came (indented), otherwise nothing.
+void print_json(const nlohmann::json& value);
+
+/// A request that changes something; waits for it unless --no-wait.
+client::Request change(const Context& context, std::string method, std::string target, std::string body = {});
+/// Sends it and says what became of it in one line: `done` ("started web").
+int apply(Context& context, const client::Request& request, const std::string& doing, const std::string& done);
+
+/// "/v1/jails/web", the name percent-encoded.
+std::string jail_target(const std::string& name, const std::string& rest = {});
+
+}  // namespace jaild::cli

@@ -1,0 +1,53 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/table.h"
+
+namespace jaild::cli {
+namespace {
+
+using nlohmann::json;
+
+std::string joined(const json& words) {
+    std::string text;
+    for (const auto& word : words) text += (text.empty() ? "" : " ") + word.get<std::string>();
+    return text;
+}
+
+int doctor(Context& context) {
+    int exit = kDone;
+    const auto host = get(context, "/v1/host", exit);
+    if (!host) return exit;
+    bool problem = false;
+    for (const auto& check : host->at("checks")) problem = problem || check.at("state") == "problem";
+    if (context.json) {
+        print_json(*host);
+        return problem ? kFailed : kDone;
+    }
+    fmt::print("jaild {} on {} {} ({}), kernel driver {}, instance {}\n", host->value("version", ""),
+               host->value("os", ""), host->value("release", ""), host->value("machine", ""),
+               host->value("kernel_driver", ""), host->value("instance", ""));
+    fmt::print("networks: {}; roots: {}; {} jails, {} running\n\n", joined(host->at("network_modes")),
+               joined(host->at("root_kinds")), host->value("jails", 0), host->value("running", 0));
+    Table table({"", "CHECK", "FOUND"});
+    for (const auto& check : host->at("checks"))
+        table.add({check.value("state", ""), check.value("name", ""), printable(check.value("detail", ""))});
+    fmt::print("{}", table.to_string());
+    for (const auto& check : host->at("checks"))
+        if (const auto remedy = check.value("remedy", std::string{}); !remedy.empty() && check.at("state") != "ok")
+            fmt::print("\n{}: {}", check.value("name", ""), printable(remedy));
+    fmt::print("{}", problem ? "\n" : "");
+    return problem ? kFailed : kDone;
+}
+
+}  // namespace
+
+void add_doctor_command(CLI::App& app, Command& chosen) {
+    auto* sub = app.add_subcommand("doctor", "what this host can do, and the line that mends what it cannot");
+    sub->callback([&chosen] { chosen = doctor; });
+}
+
+}  // namespace jaild::cli

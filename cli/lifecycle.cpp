@@ -1,0 +1,207 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "cli/commands.h"
+#include "core/base/files.h"
+
+namespace jaild::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxSpecFile = 1 << 20;
+
+struct CreateOptions {
+    std::string name;
+    std::string template_name;
+    std::string root;
+    std::string network;
+    std::string hostname;
+    std::string restart;
+    std::string user;
+    std::vector<std::string> addresses;
+    std::vector<std::string> labels;
+    std::vector<std::string> environment;
+    std::string file;
+    bool stopped = false;
+    bool no_wait = false;
+    bool dry_run = false;
+    std::vector<std::string> command;
+};
+
+/// "KEY=VALUE" options as an object. Nothing: one has no "=".
+std::optional<json> pairs(const std::vector<std::string>& texts, const char* option) {
+    json object = json::object();
+    for (const auto& text : texts) {
+        const auto equals = text.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            fmt::print(stderr, "jaildctl: {} \"{}\" is not KEY=VALUE\n", option, text);
+            return std::nullopt;
+        }
+        object[text.substr(0, equals)] = text.substr(equals + 1);
+    }
+    return object;
+}
+
+std::optional<json> read_spec(const std::string& file) {
+    if (file.empty()) return json::object();
+    auto text = files::read(file == "-" ? "/dev/stdin" : file, kMaxSpecFile);
+    if (!text) {
+        report(text.error());
+        return std::nullopt;
+    }
+    auto spec = json::parse(*text, nullptr, false);
+    if (spec.is_object()) return spec;
+    fmt::print(stderr, "jaildctl: {} holds no JSON object\n", file);
+    return std::nullopt;
+}
+
+json root_of(const std::string& text) {
+    constexpr std::string_view path = "path=";
+    if (text.starts_with(path)) return {{"kind", "path"}, {"path", text.substr(path.size())}};
+    return {{"kind", text}};
+}
+
+json network_of(const CreateOptions& options) {
+    if (options.network == "none" || options.network == "inherit" || options.network == "alias")
+        return {{"mode", options.network}};
+    json interface = json::object();
+    if (!options.network.empty()) interface["network"] = options.network;
+    if (!options.addresses.empty()) interface["addresses"] = options.addresses;
+    return {{"mode", "vnet"}, {"interfaces", json::array({interface})}};
+}
+
+/// The flat object of POST /v1/jails: the file's fields, overridden by the options.
+std::optional<json> spec_of(const CreateOptions& options) {
+    auto spec = read_spec(options.file);
+    auto labels = pairs(options.labels, "--label");
+    auto environment = pairs(options.environment, "--env");
+    if (!spec || !labels || !environment) return std::nullopt;
+    (*spec)["name"] = options.name;
+    if (!options.template_name.empty()) (*spec)["template"] = options.template_name;
+    if (!options.root.empty()) (*spec)["root"] = root_of(options.root);
+    if (!options.hostname.empty()) (*spec)["hostname"] = options.hostname;
+    if (!options.restart.empty()) (*spec)["restart"] = options.restart;
+    if (!options.network.empty() || !options.addresses.empty()) (*spec)["network"] = network_of(options);
+    if (!options.user.empty()) (*spec)["exec"]["user"] = options.user;
+    if (!labels->empty()) (*spec)["labels"].update(*labels);
+    if (!environment->empty()) (*spec)["exec"]["env"].update(*environment);
+    if (options.stopped) (*spec)["running"] = false;
+    if (!options.command.empty()) (*spec)["command"] = options.command;
+    return spec;
+}
+
+int create(Context& context, const CreateOptions& options) {
+    const auto spec = spec_of(options);
+    if (!spec) return kUsage;
+    context.wait = !options.no_wait;
+    // Arguments are bytes, JSON is UTF-8.
+    const auto body = spec->dump(-1, ' ', false, json::error_handler_t::replace);
+    if (!options.dry_run)
+        return apply(context, change(context, "POST", "/v1/jails", body), "creating " + options.name,
+                     options.stopped ? "created " + options.name + " (stopped)" : "created " + options.name);
+    int exit = kDone;
+    const auto answer = call(context, {.method = "POST", .target = "/v1/jails?dry_run=true", .body = body}, exit);
+    if (!answer) return exit;
+    const auto value = json::parse(answer->body);
+    if (context.json)
+        print_json(value);
+    else
+        for (const auto& step : value.at("plan")) fmt::print("{}\n", step.get<std::string>());
+    return kDone;
+}
+
+void add_create(CLI::App& app, Command& chosen) {
+    auto options = std::make_shared<CreateOptions>();
+    auto* create_app = app.add_subcommand("create", "make a jail, and start it");
+    create_app->footer(
+        "Examples:\n"
+        "  jaildctl create web\n"
+        "  jaildctl create db --address 10.213.0.20/24 --label tier=data\n"
+        "  jaildctl create build --network none -- /bin/sh -c 'make check'\n"
+        "  jaildctl create old --root path=/srv/jails/old --stopped");
+    create_app->add_option("name", options->name, "letters, digits, - and _; not only digits")->required();
+    create_app->add_option("--template", options->template_name, "what its root is made from (host)");
+    create_app->add_option("--root", options->root, "thin, or path=DIR for a directory that exists");
+    create_app->add_option("--network", options->network, "a network's name (default), or none");
+    create_app->add_option("--address", options->addresses, "IP/LEN within the network; IPv4, IPv6 or both")
+        ->expected(1)
+        ->take_all();
+    create_app->add_option("--hostname", options->hostname, "the jail's name");
+    create_app->add_option("--label", options->labels, "KEY=VALUE")->expected(1)->take_all();
+    create_app->add_option("--env", options->environment, "NAME=VALUE for its programs")->expected(1)->take_all();
+    create_app->add_option("--user", options->user, "who its programs run as (root)");
+    create_app->add_option("--restart", options->restart, "what happens when the command ends: no");
+    create_app->add_option("-f,--file", options->file, "spec as JSON; options override it; - is standard input");
+    create_app->add_flag("--stopped", options->stopped, "make it, do not start it");
+    create_app->add_flag("--no-wait", options->no_wait, "return when it is written down");
+    create_app->add_flag("--dry-run", options->dry_run, "show the steps, do nothing");
+    create_app->add_option("command", options->command, "-- COMMAND...: its supervised main process");
+    create_app->callback(
+        [options, &chosen] { chosen = [options](Context& context) { return create(context, *options); }; });
+}
+
+struct NamesOptions {
+    std::vector<std::string> names;
+    bool force = false;
+    bool no_wait = false;
+};
+
+using ForEach = std::function<int(Context&, const std::string& name, const NamesOptions&)>;
+
+/// A command over names: all are tried, the first failure is the exit code.
+CLI::App* add_names(CLI::App& app, Command& chosen, const char* name, const char* description,
+                    const std::shared_ptr<NamesOptions>& options, ForEach each) {
+    auto* sub = app.add_subcommand(name, description);
+    sub->add_option("name", options->names, "jails")->required();
+    sub->add_flag("--no-wait", options->no_wait, "return when it is written down");
+    sub->callback([options, &chosen, each = std::move(each)] {
+        chosen = [options, each](Context& context) {
+            context.wait = !options->no_wait;
+            int exit = kDone;
+            for (const auto& jail : options->names)
+                if (const int code = each(context, jail, *options); exit == kDone) exit = code;
+            return exit;
+        };
+    });
+    return sub;
+}
+
+int set_running(Context& context, const std::string& name, bool running) {
+    const json patch{{"running", running}};
+    return apply(context, change(context, "PATCH", jail_target(name), patch.dump()),
+                 (running ? "starting " : "stopping ") + name, (running ? "started " : "stopped ") + name);
+}
+
+}  // namespace
+
+void add_lifecycle_commands(CLI::App& app, Command& chosen) {
+    add_create(app, chosen);
+    add_names(app, chosen, "start", "start jails", std::make_shared<NamesOptions>(),
+              [](Context& context, const std::string& name, const NamesOptions&) {
+                  return set_running(context, name, true);
+              });
+    add_names(app, chosen, "stop", "stop jails; they stay stopped", std::make_shared<NamesOptions>(),
+              [](Context& context, const std::string& name, const NamesOptions&) {
+                  return set_running(context, name, false);
+              });
+    add_names(app, chosen, "restart", "stop and start jails, which takes up changed fields",
+              std::make_shared<NamesOptions>(), [](Context& context, const std::string& name, const NamesOptions&) {
+                  return apply(context, change(context, "POST", jail_target(name, "/restart")), "restarting " + name,
+                               "restarted " + name);
+              });
+    auto remove = std::make_shared<NamesOptions>();
+    auto* rm = add_names(
+        app, chosen, "rm", "remove jails with their roots (a path= root is left alone)", remove,
+        [](Context& context, const std::string& name, const NamesOptions& options) {
+            return apply(context, change(context, "DELETE", jail_target(name, options.force ? "?force=true" : "")),
+                         "removing " + name, "removed " + name);
+        });
+    rm->add_flag("-f,--force", remove->force, "stop running ones first");
+}
+
+}  // namespace jaild::cli
