@@ -57,17 +57,17 @@ enum class LaunchMode : std::uint8_t {
 
 struct Launch {
     LaunchMode mode = LaunchMode::helper;
-    std::vector<std::string> argv;
-    std::vector<std::string> environment;  ///< "NAME=value"
+    std::vector<std::string> argv{};
+    std::vector<std::string> environment{};  ///< "NAME=value"
     // helper
-    std::string document;  ///< what the helper reads from descriptor 3; it writes its own log to descriptor 4
-    std::string pid_file;  ///< a name in the shim's directory: the helper writes the program's pid there, by rename
+    std::string document{};  ///< what the helper reads from descriptor 3; it writes its own log to descriptor 4
+    std::string pid_file{};  ///< a name in the shim's directory: the helper writes the program's pid there, by rename
     // jail
-    std::string jail_name;
+    std::string jail_name{};
     std::int64_t jid = 0;  ///< refused unless this jail has that name
-    std::string jail_path;
-    std::string user;
-    std::string directory;
+    std::string jail_path{};
+    std::string user{};
+    std::string directory{};
     [[nodiscard]] std::string encode() const;
     static std::optional<Launch> decode(std::string_view body);
 };
