@@ -17,14 +17,14 @@
 namespace jaild::reconcile {
 
 struct Desired {
-    model::Jail jail;                        ///< status unused
-    std::vector<kernel::Mount> mounts;       ///< what Roots::mounts answered
-    std::optional<model::Network> network;   ///< of its interface, with mode vnet
+    model::Jail jail;                       ///< status unused
+    std::vector<kernel::Mount> mounts;      ///< what Roots::mounts answered
+    std::optional<model::Network> network;  ///< of its interface, with mode vnet
 };
 
 struct Observed {
-    bool directory = false;                  ///< `<state>/jails/<id>` exists
-    bool prepared = false;                   ///< its root is made
+    bool directory = false;  ///< `<state>/jails/<id>` exists
+    bool prepared = false;   ///< its root is made
     std::optional<kernel::ObservedJail> jail;
     std::optional<kernel::ObservedShim> shim;
     std::vector<kernel::ObservedMount> mounts;
@@ -33,10 +33,32 @@ struct Observed {
 };
 
 enum class StepKind {
-    prepare_root, refresh_root, mount, unmount, hold, reset, record_begun, create_jail, update_jail, ensure_link,
-    exec_start, start_command, record_done,
-    exec_stop, stop_command, destroy_link, remove_jail, release, remove_root, forget,
-    ensure_bridge, enable_forwarding, apply_rules, remove_rules, remove_bridge,
+    prepare_root,
+    refresh_root,
+    mount,
+    unmount,
+    hold,
+    reset,
+    record_begun,
+    create_jail,
+    update_jail,
+    ensure_link,
+    exec_start,
+    start_command,
+    record_done,
+    exec_stop,
+    record_stopped,
+    stop_command,
+    destroy_link,
+    remove_jail,
+    release,
+    remove_root,
+    forget,
+    ensure_bridge,
+    enable_forwarding,
+    apply_rules,
+    remove_rules,
+    remove_bridge,
 };
 std::string_view to_string(StepKind kind);
 
@@ -52,16 +74,17 @@ struct Step {
 
 using Plan = std::vector<Step>;
 
-/// Empty when the jail is as wanted. Otherwise steps in the order in which they must be done; after a teardown the rest
-/// may be left to the next round.
+/// Empty when nothing is left to do now: the jail is as wanted, or it is being removed and still dying. Otherwise steps
+/// in the order in which they must be done; after a teardown the rest may be left to the next round.
 Plan plan(const Desired& desired, const Observed& observed);
 
-/// True for a plan on a jail that was complete under this generation and incarnation: somebody disturbed it.
+/// True if a plan that is not empty means that somebody disturbed the jail: it should run, and was complete under this
+/// generation and incarnation.
 bool is_drift(const Desired& desired, const Observed& observed);
 
 struct DesiredNetwork {
     model::Network network;
-    bool in_use = false;            ///< by a jail that runs, should run, or has a link left
+    bool in_use = false;  ///< by a jail that runs, should run, or has a link left
     bool manage_forwarding = true;
 };
 
@@ -69,7 +92,7 @@ struct ObservedNetwork {
     std::optional<kernel::ObservedBridge> bridge;
     bool forwarding4 = false;
     bool forwarding6 = false;
-    bool firewall = false;          ///< available
+    bool firewall = false;  ///< available
     std::optional<kernel::ObservedRules> rules;
 };
 

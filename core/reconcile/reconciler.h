@@ -15,17 +15,19 @@ namespace jaild::reconcile {
 
 struct ReconcilerOptions {
     std::size_t workers = 8;
-    std::size_t max_written_off = 8;         ///< hung workers that were replaced; beyond it /readyz says so
-    Milliseconds call_deadline{120'000};     ///< a round that takes longer costs its worker
-    Milliseconds resync{5'000};              ///< jails, links, mounts
-    Milliseconds slow_resync{30'000};        ///< firewall, forwarding
+    std::size_t max_written_off = 8;  ///< hung workers that were replaced; beyond it /readyz says so
+    Milliseconds call_deadline{
+        120'000};  ///< a step that takes longer (programs of the user's: than their timeout and this) costs its worker
+    Milliseconds resync{5'000};          ///< jails, links, mounts
+    Milliseconds slow_resync{30'000};    ///< firewall, forwarding
+    Milliseconds stop_patience{10'000};  ///< how long stop() waits for steps under way
     bool manage_forwarding = true;
 };
 
 struct Readiness {
-    bool ready = false;                      ///< the first round over all jails is done
+    bool ready = false;  ///< the first round over all jails is done
     std::size_t written_off = 0;
-    bool exhausted = false;                  ///< too many workers written off
+    bool exhausted = false;  ///< too many workers written off
 };
 
 /// Makes the kernel match the store. One serial queue for each jail, jails in parallel, a periodic resync.
@@ -37,30 +39,37 @@ public:
 
     /// Starts workers, kernel watch and resync; the first round over everything begins.
     void start();
-    /// Ends after the steps under way; jails run on.
-    void stop();
+    /// Ends after the steps under way; jails run on. False: a step hangs (or runs a program of the user's) in a thread
+    /// that still uses kernel and store; the process should end by _exit(2) then, which hurts nothing.
+    bool stop();
 
-    /// Something of this jail changed: look at it soon. Never blocks.
+    /// Something of this jail changed: look at it now, even if it waits to be tried again. Never blocks.
     void poke(JailId id);
 
-    /// What a round found last, from memory: never blocks. A jail not looked at yet: state by its spec, no conditions.
+    /// What a round found last, from memory: never blocks. A jail not looked at yet: stopped, no conditions.
     [[nodiscard]] model::JailStatus status(JailId id) const;
+    /// The same; a jail not looked at yet: the state on the way to what its spec asks for, no conditions.
+    [[nodiscard]] model::JailStatus status(const model::Jail& row) const;
+    /// Steps done since the jail last converged, the last 64: what its running operation has done. Never blocks.
+    [[nodiscard]] std::vector<std::string> progress(JailId id) const;
     /// Called (any worker) when a status changed; must not block. Set before start().
     void on_status(std::function<void(JailId)> listener);
 
-    /// Observes now and plans. Blocking.
+    /// Observes now and plans, its network first. Blocking.
     Result<Plan> plan_now(const model::Jail& jail);
     [[nodiscard]] Readiness readiness() const;
 
     /// One jail, once, on this thread: observe, plan, apply, until the plan is empty or a step fails. Networks that it
-    /// uses come first. Blocking; what workers call, and the simulation directly.
+    /// uses come first. Blocking; what workers call, and the simulation directly. Errc::busy "round_under_way" when
+    /// another thread has it.
     Result<void> reconcile(JailId id);
-    /// Networks, residue without a row, drift. Blocking; called by the resync thread, and by the simulation.
+    /// Networks, residue without a row, drift. Blocking; a job of the queue's, one at a time. Without start() (the
+    /// simulation) it is thorough each time, and jails that differ are reconciled on this thread.
     Result<void> resync();
 
 private:
     class Impl;
-    std::unique_ptr<Impl> impl_;
+    std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace jaild::reconcile

@@ -1,0 +1,139 @@
+#include "core/reconcile/apply.h"
+
+#include "core/reconcile/effective.h"
+#include "core/reconcile/observe.h"
+
+namespace jaild::reconcile {
+namespace {
+
+struct Context {
+    kernel::Kernel& kernel;
+    const Desired& desired;
+    const Observed& observed;
+};
+
+/// With the secrets of its environment: this is where they are used.
+kernel::Program program(const model::Jail& jail, const std::vector<std::string>& argv) {
+    const auto& exec = jail.spec.exec;
+    kernel::Program made{.argv = argv, .environment = {}, .user = exec.user, .directory = exec.directory};
+    for (const auto& [name, value] : exec.env) made.environment.emplace(name, value.value);
+    return made;
+}
+
+kernel::JailParameters jail_parameters(const model::Jail& jail) {
+    return {.id = jail.id, .name = jail.name, .hostname = hostname_of(jail), .mode = jail.spec.network.mode};
+}
+
+Result<void> create_jail(const Context& context) {
+    return context.kernel.jails().create(jail_parameters(context.desired.jail));
+}
+
+Result<void> ensure_link(const Context& context) {
+    return context.kernel.links().ensure(link_parameters(context.desired.jail, *context.desired.network));
+}
+
+Result<void> exec_start(const Context& context) {
+    const auto& jail = context.desired.jail;
+    return context.kernel.processes().run(jail.id, program(jail, jail.spec.exec.start), jail.spec.exec.timeout, true);
+}
+
+Result<void> exec_stop(const Context& context) {
+    const auto& jail = context.desired.jail;
+    return context.kernel.processes().run(jail.id, program(jail, jail.spec.exec.stop), jail.spec.exec.timeout, false);
+}
+
+Result<void> start_command(const Context& context) {
+    const auto& jail = context.desired.jail;
+    return context.kernel.processes().start_command(jail.id, program(jail, jail.spec.command));
+}
+
+Error no_step_of(std::string_view whose, const Step& step) {
+    return {.code = Errc::corrupt,
+            .op = "apply",
+            .sys = 0,
+            .detail = step.to_string() + " is no step of a " + std::string(whose),
+            .reason = {},
+            .field = {},
+            .remedy = {}};
+}
+
+}  // namespace
+
+Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observed& observed, const Step& step) {
+    const Context context{.kernel = kernel, .desired = desired, .observed = observed};
+    const auto& jail = desired.jail;
+    switch (step.kind) {
+        case StepKind::prepare_root:
+            return kernel.roots().prepare(root_parameters(jail));
+        case StepKind::refresh_root:
+            return kernel.roots().refresh(root_parameters(jail));
+        case StepKind::mount:
+            return kernel.mounts().mount(jail.id, *step.mount);
+        case StepKind::unmount:
+            return kernel.mounts().unmount(jail.id, step.object);
+        case StepKind::hold:
+            return kernel.processes().hold(jail.id);
+        case StepKind::reset:
+            return kernel.processes().reset(jail.id);
+        case StepKind::record_begun:
+            return kernel.jails().record(jail.id, begun_record(jail, observed));
+        case StepKind::create_jail:
+            return create_jail(context);
+        case StepKind::update_jail:
+            return kernel.jails().update(jail_parameters(jail));
+        case StepKind::ensure_link:
+            return ensure_link(context);
+        case StepKind::exec_start:
+            return exec_start(context);
+        case StepKind::start_command:
+            return start_command(context);
+        case StepKind::record_done:
+            return kernel.jails().record(jail.id, done_record(jail, observed));
+        case StepKind::exec_stop:
+            return exec_stop(context);
+        case StepKind::record_stopped:
+            return kernel.jails().record(jail.id, kernel::Applied{});
+        case StepKind::stop_command:
+            return kernel.processes().stop_command(jail.id, jail.spec.exec.timeout);
+        case StepKind::destroy_link:
+            return kernel.links().destroy(jail.id);
+        case StepKind::remove_jail:
+            return kernel.jails().remove(jail.id);
+        case StepKind::release:
+            return kernel.processes().release(jail.id);
+        case StepKind::remove_root:
+            return kernel.roots().remove(jail.id);
+        default:
+            return std::unexpected(no_step_of("jail", step));
+    }
+}
+
+Result<void> apply(kernel::Kernel& kernel, const model::Network& network, const Step& step) {
+    switch (step.kind) {
+        case StepKind::ensure_bridge:
+            return kernel.links().ensure_bridge(network);
+        case StepKind::enable_forwarding:
+            return kernel.links().enable_forwarding(step.object == "ipv6" ? Family::ipv6 : Family::ipv4);
+        case StepKind::apply_rules:
+            return kernel.firewall().apply(network);
+        case StepKind::remove_rules:
+            return kernel.firewall().remove(network.id);
+        case StepKind::remove_bridge:
+            return kernel.links().remove_bridge(network.id);
+        default:
+            return std::unexpected(no_step_of("network", step));
+    }
+}
+
+Milliseconds allowance(const Desired& desired, const Step& step) {
+    switch (step.kind) {
+        case StepKind::exec_start:
+        case StepKind::exec_stop:
+        case StepKind::stop_command:
+            return desired.jail.spec.exec.timeout;
+        default:
+            return Milliseconds{0};
+    }
+}
+
+}  // namespace jaild::reconcile

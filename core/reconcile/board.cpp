@@ -1,0 +1,148 @@
+#include "core/reconcile/board.h"
+
+#include <algorithm>
+
+#include "core/reconcile/effective.h"
+
+namespace jaild::reconcile {
+
+bool Board::enter(JailId id) {
+    const std::lock_guard lock(mutex_);
+    auto& memory = memories_[id];
+    if (memory.under_way) return false;
+    memory.under_way = true;
+    memory.version++;
+    return true;
+}
+
+void Board::leave(JailId id) {
+    const std::lock_guard lock(mutex_);
+    const auto entry = memories_.find(id);
+    if (entry == memories_.end()) return;
+    entry->second.under_way = false;
+    entry->second.version++;
+}
+
+void Board::begin(const model::Jail& row) {
+    const std::lock_guard lock(mutex_);
+    auto& memory = memories_[row.id];
+    memory.name = row.name.text();
+    const bool linked = wanted(row) && row.spec.network.mode == model::NetworkMode::vnet;
+    memory.network = linked && !row.spec.network.interfaces.empty() ? row.spec.network.interfaces.front().network : "";
+    if (memory.generation == row.generation && memory.incarnation == row.incarnation && memory.removing == row.removing)
+        return;
+    memory.generation = row.generation;
+    memory.incarnation = row.incarnation;
+    memory.removing = row.removing;
+    memory.failure.reset();
+    memory.tries = 0;
+    memory.disturbed = false;
+}
+
+void Board::ask(JailId id) {
+    const std::lock_guard lock(mutex_);
+    memories_[id].asked++;
+}
+
+std::uint64_t Board::asked(JailId id) const {
+    const std::lock_guard lock(mutex_);
+    const auto entry = memories_.find(id);
+    return entry == memories_.end() ? 0 : entry->second.asked;
+}
+
+void Board::add_progress(JailId id, std::string step) {
+    const std::lock_guard lock(mutex_);
+    auto& progress = memories_[id].progress;
+    if (progress.size() == kKeptProgress) progress.erase(progress.begin());
+    progress.push_back(std::move(step));
+}
+
+unsigned Board::failed(JailId id, Failure failure) {
+    const std::lock_guard lock(mutex_);
+    auto& memory = memories_[id];
+    memory.failure = std::move(failure);
+    return ++memory.tries;
+}
+
+bool Board::store(Memory& memory, const Findings& findings) {
+    auto status = derive_status(findings, memory.status);
+    memory.observed = findings.observed;
+    memory.name = findings.row.name.text();
+    const bool changed = !memory.seen || status != memory.status;
+    memory.seen = true;
+    memory.status = std::move(status);
+    return changed;
+}
+
+model::JailStatus Board::publish(Findings findings) {
+    model::JailStatus status;
+    bool changed = false;
+    {
+        const std::lock_guard lock(mutex_);
+        auto& memory = memories_[findings.row.id];
+        findings.failure = memory.failure;
+        changed = store(memory, findings);
+        status = memory.status;
+    }
+    if (changed && listener_) listener_(findings.row.id);
+    return status;
+}
+
+void Board::adopt(std::uint64_t version, Findings findings, model::JailState state) {
+    bool changed = false;
+    {
+        const std::lock_guard lock(mutex_);
+        auto& memory = memories_[findings.row.id];
+        if (memory.version != version || memory.under_way) return;
+        findings.failure = memory.failure;
+        changed = store(memory, findings);
+        memory.announced = state;
+        const auto& shim = findings.observed.shim;
+        memory.command_ran = shim && shim->alive && shim->command == kernel::CommandState::running;
+    }
+    if (changed && listener_) listener_(findings.row.id);
+}
+
+void Board::erase(JailId id) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (memories_.erase(id) == 0) return;
+    }
+    if (listener_) listener_(id);
+}
+
+Memory Board::get(JailId id) const {
+    const std::lock_guard lock(mutex_);
+    const auto entry = memories_.find(id);
+    return entry == memories_.end() ? Memory{} : entry->second;
+}
+
+std::map<JailId, Memory> Board::all() const {
+    const std::lock_guard lock(mutex_);
+    return memories_;
+}
+
+void Board::update(JailId id, const std::function<void(Memory&)>& change) {
+    const std::lock_guard lock(mutex_);
+    change(memories_[id]);
+}
+
+std::optional<std::string> Board::holder_of(const std::vector<Prefix>& addresses, JailId self) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, memory] : memories_) {
+        if (id == self || !memory.observed || !memory.observed->link) continue;
+        const bool holds = std::ranges::any_of(memory.observed->link->addresses, [&](const Prefix& held) {
+            return std::ranges::any_of(addresses, [&](const Prefix& one) { return one.address == held.address; });
+        });
+        if (holds) return memory.name;
+    }
+    return std::nullopt;
+}
+
+bool Board::others_use(const std::string& network, JailId self) const {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::any_of(
+        memories_, [&](const auto& entry) { return entry.first != self && entry.second.network == network; });
+}
+
+}  // namespace jaild::reconcile

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/reconcile/status.h"
+
+/// What this process remembers of each jail: never needed for correctness, all of it is found again after a crash.
+namespace jaild::reconcile {
+
+struct Memory {
+    model::JailStatus status{};
+    bool seen = false;  ///< status was derived from an observation
+    std::optional<Failure> failure{};
+    unsigned tries = 0;  ///< failed rounds in a row, for this generation, incarnation and wish to remove
+    Generation generation = 0;
+    Incarnation incarnation = 0;
+    bool removing = false;
+    std::vector<std::string> progress{};          ///< steps done since it last converged, the last 64
+    std::optional<model::JailState> announced{};  ///< in the last event about its state
+    bool disturbed = false;                       ///< it had been whole: what is done now is a repair
+    bool command_ran = false;                     ///< when it last converged
+    std::optional<Observed> observed{};           ///< when last looked at
+    std::string name{};
+    std::string network{};      ///< that it should be linked to; empty: none, or it should not run
+    std::uint64_t asked = 0;    ///< grows with every poke from outside
+    std::uint64_t version = 0;  ///< grows with every round
+    bool under_way = false;
+};
+
+/// Thread-safe; nothing blocks beyond a short lock.
+class Board {
+public:
+    static constexpr std::size_t kKeptProgress = 64;
+
+    /// Set before use; called outside the lock, by any thread.
+    void on_status(std::function<void(JailId)> listener) { listener_ = std::move(listener); }
+
+    /// One round at a time: false when one is under way.
+    bool enter(JailId id);
+    void leave(JailId id);
+
+    /// The row that a round works for; a new wish forgets the failures of the old one.
+    void begin(const model::Jail& row);
+    void ask(JailId id);
+    [[nodiscard]] std::uint64_t asked(JailId id) const;
+    void add_progress(JailId id, std::string step);
+    /// Another failed round; how many now.
+    unsigned failed(JailId id, Failure failure);
+    /// Derives the status of what was found, with the remembered failure, and tells the listener if it changed.
+    model::JailStatus publish(Findings findings);
+    /// The same for what a sweep found in order, unless a round began or ended since `version`. `state` is no news.
+    void adopt(std::uint64_t version, Findings findings, model::JailState state);
+    void erase(JailId id);
+
+    /// A copy; a default one for a jail never heard of.
+    [[nodiscard]] Memory get(JailId id) const;
+    [[nodiscard]] std::map<JailId, Memory> all() const;
+    void update(JailId id, const std::function<void(Memory&)>& change);
+
+    /// The name of another jail whose link still has one of these addresses.
+    [[nodiscard]] std::optional<std::string> holder_of(const std::vector<Prefix>& addresses, JailId self) const;
+    /// Another jail should be on that network, as far as we remember.
+    [[nodiscard]] bool others_use(const std::string& network, JailId self) const;
+
+private:
+    bool store(Memory& memory, const Findings& findings);
+
+    mutable std::mutex mutex_;
+    std::map<JailId, Memory> memories_;
+    std::function<void(JailId)> listener_;
+};
+
+}  // namespace jaild::reconcile

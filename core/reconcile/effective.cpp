@@ -1,0 +1,129 @@
+#include "core/reconcile/effective.h"
+
+#include <algorithm>
+
+namespace jaild::reconcile {
+namespace {
+
+bool current_incarnation(const model::Jail& jail, const Observed& observed) {
+    // Greater ones exist after a restored backup of the database: the jail is newer than its row, so it stays.
+    return observed.applied.incarnation >= jail.incarnation;
+}
+
+std::optional<MadeWith> made_with(const Observed& observed) {
+    if (observed.applied.spec.empty()) return std::nullopt;
+    return decode(observed.applied.spec);
+}
+
+/// The fields that a running jail takes at once, from `row`; everything else as it was made.
+model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& row) {
+    made.running = row.running;
+    made.hostname = row.hostname;
+    made.labels = row.labels;
+    made.exec.stop = row.exec.stop;
+    made.exec.timeout = row.exec.timeout;
+    made.restart = row.restart;
+    return made;
+}
+
+bool differs_for_restart(const model::Jail& jail, const MadeWith& made) {
+    return made.addresses != jail.addresses || !model::restart_fields_changed(made.spec, jail.spec).empty();
+}
+
+kernel::Applied record(const model::Jail& jail, const Observed& observed, bool complete) {
+    return {.generation = jail.generation,
+            .incarnation = jail.incarnation,
+            .complete = complete,
+            .spec = encode(
+                {.spec = jail.spec, .addresses = jail.addresses, .command_spent = command_spent(jail, observed)})};
+}
+
+}  // namespace
+
+bool wanted(const model::Jail& jail) {
+    return jail.spec.running && !jail.removing;
+}
+
+bool alive(const Observed& observed) {
+    return observed.jail && observed.jail->alive;
+}
+
+bool shim_alive(const Observed& observed) {
+    return observed.shim && observed.shim->alive;
+}
+
+Effective effective(const model::Jail& row, const Observed& observed) {
+    Effective result{.jail = row, .waiting = {}};
+    if (!alive(observed) || !observed.applied.complete || !current_incarnation(row, observed)) return result;
+    // A hint that cannot be read says nothing against the jail that runs: it is taken for what the row asks.
+    const auto made = made_with(observed);
+    if (!made) return result;
+
+    result.waiting = model::restart_fields_changed(made->spec, row.spec);
+    if (!result.waiting.empty()) result.jail.spec = with_live_fields(made->spec, row.spec);
+    if (made->addresses != row.addresses) {
+        result.jail.addresses = made->addresses;
+        if (result.waiting.empty()) result.waiting.emplace_back("/network/interfaces");
+    }
+    std::ranges::sort(result.waiting);
+    return result;
+}
+
+Situation situation(const model::Jail& jail, const Observed& observed) {
+    const bool outdated = !current_incarnation(jail, observed);
+    if (alive(observed)) {
+        if (outdated) return Situation::anew;
+        if (!shim_alive(observed)) return Situation::remade;
+        if (observed.applied.complete) return Situation::continues;
+        const auto made = made_with(observed);
+        return made && differs_for_restart(jail, *made) ? Situation::anew : Situation::continues;
+    }
+    // A dying jail needs nothing of ours any more and does not block its name (FreeBSD 14 and later).
+    const bool remains = observed.jail && !observed.jail->dying;
+    const bool orphans =
+        observed.link || (shim_alive(observed) && observed.shim->command == kernel::CommandState::running);
+    if (!remains && !orphans) return Situation::absent;
+    return outdated ? Situation::anew : Situation::remade;
+}
+
+bool command_spent(const model::Jail& jail, const Observed& observed) {
+    if (!current_incarnation(jail, observed)) return false;
+    const auto made = made_with(observed);
+    if (made && made->command_spent) return true;
+    // In a jail that continues, the shim's state is about the life that goes on.
+    const Situation now = situation(jail, observed);
+    if (now == Situation::continues || now == Situation::anew) return false;
+    const bool whole = observed.applied.complete && made && !made->spec.command.empty();
+    return whole || (observed.shim && observed.shim->command != kernel::CommandState::none);
+}
+
+kernel::Applied begun_record(const model::Jail& jail, const Observed& observed) {
+    return record(jail, observed, false);
+}
+
+kernel::Applied done_record(const model::Jail& jail, const Observed& observed) {
+    return record(jail, observed, true);
+}
+
+kernel::LinkParameters link_parameters(const model::Jail& jail, const model::Network& network) {
+    kernel::LinkParameters link{
+        .jail = jail.id, .network = network.id, .addresses = jail.addresses, .gateways = {}, .mtu = network.mtu};
+    const auto has = [&](Family family) {
+        return std::ranges::any_of(jail.addresses, [&](const Prefix& p) { return p.address.family == family; });
+    };
+    if (has(Family::ipv4)) link.gateways.push_back(network.gateway4().address);
+    if (has(Family::ipv6)) link.gateways.push_back(network.gateway6().address);
+    return link;
+}
+
+bool on_network(const model::Jail& jail, const model::Network& network) {
+    const auto& asked = jail.spec.network;
+    return asked.mode == model::NetworkMode::vnet && !asked.interfaces.empty() &&
+           asked.interfaces.front().network == network.name.text();
+}
+
+std::string hostname_of(const model::Jail& jail) {
+    return jail.spec.hostname.empty() ? jail.name.text() : jail.spec.hostname;
+}
+
+}  // namespace jaild::reconcile

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/reconcile/applied_record.h"
+#include "core/reconcile/plan.h"
+
+/// What a jail is held to now. Pure.
+namespace jaild::reconcile {
+
+/// A running jail keeps the restart fields (and addresses) that it was made with until it is made again; all other
+/// fields follow the row at once. Applying this twice changes nothing more.
+struct Effective {
+    model::Jail jail;
+    std::vector<std::string> waiting;  ///< JSON pointers of the fields that wait for a restart, sorted
+};
+Effective effective(const model::Jail& row, const Observed& observed);
+
+/// Somebody wants this jail to run.
+[[nodiscard]] bool wanted(const model::Jail& jail);
+[[nodiscard]] bool alive(const Observed& observed);
+[[nodiscard]] bool shim_alive(const Observed& observed);
+
+/// Where the way to a wanted jail begins.
+enum class Situation {
+    absent,     ///< nothing runs: build it
+    continues,  ///< it lives in the incarnation that is wanted, whole or half-made: add what is missing
+    anew,       ///< it must go, and what comes next is a fresh start: a restart, or half-made to another spec
+    remade,     ///< it must go, and the same incarnation is made again: it died, or its shim did
+};
+Situation situation(const model::Jail& jail, const Observed& observed);
+
+/// The command must not be run: it was, in this incarnation, in an earlier life of the jail.
+bool command_spent(const model::Jail& jail, const Observed& observed);
+
+/// The hint written before the jail is made, and after its last step.
+kernel::Applied begun_record(const model::Jail& jail, const Observed& observed);
+kernel::Applied done_record(const model::Jail& jail, const Observed& observed);
+
+/// The link that a jail on this network has: assigned addresses, the network's gateways of their families.
+kernel::LinkParameters link_parameters(const model::Jail& jail, const model::Network& network);
+/// Its row asks for a link to that network.
+bool on_network(const model::Jail& jail, const model::Network& network);
+/// spec.hostname, or the jail's name.
+std::string hostname_of(const model::Jail& jail);
+
+}  // namespace jaild::reconcile

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <atomic>
+
+#include "core/reconcile/board.h"
+#include "core/reconcile/journal.h"
+#include "core/reconcile/networks.h"
+#include "core/reconcile/reconciler.h"
+
+namespace jaild::reconcile {
+
+/// What rounds and sweeps share. Owned by the reconciler; store, kernel and clock outlive it.
+struct Engine {
+    Engine(store::Store& the_store, kernel::Kernel& the_kernel, Clock& the_clock, const ReconcilerOptions& the_options)
+        : store(the_store),
+          kernel(the_kernel),
+          clock(the_clock),
+          options(the_options),
+          networks(the_store, the_kernel, the_options.manage_forwarding),
+          journal(the_store, the_clock) {}
+
+    store::Store& store;
+    kernel::Kernel& kernel;
+    Clock& clock;
+    const ReconcilerOptions options;
+    Board board;
+    Networks networks;
+    Journal journal;
+    /// The end is near: a call that returns late must touch nothing more.
+    std::atomic<bool> stopping{false};
+};
+
+Result<std::vector<model::Network>> read_networks(store::Store& store);
+
+/// Row, observation and failure of one jail put together for its status.
+Findings findings_of(Engine& engine, const model::Jail& row, const Observed& observed, const Desired* desired,
+                     Phase phase);
+
+}  // namespace jaild::reconcile

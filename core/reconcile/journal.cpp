@@ -1,0 +1,163 @@
+#include "core/reconcile/journal.h"
+
+#include <nlohmann/json.hpp>
+
+namespace jaild::reconcile {
+namespace {
+
+using model::Operation;
+using model::OperationState;
+using store::Reader;
+using store::Writer;
+
+constexpr std::string_view kRemove = "remove";
+
+/// Names of files, and what programs printed, may hold bytes that are no UTF-8.
+std::string text_of(const nlohmann::json& data) {
+    return data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// Those whose wish the row holds already; a later one has its own round.
+Result<std::vector<Operation>> operations_of(Reader& reader, const model::Jail& row) {
+    auto running = reader.running_operations(row.id);
+    if (!running) return running;
+    std::erase_if(*running, [&](const Operation& operation) {
+        return operation.generation > row.generation || operation.incarnation > row.incarnation;
+    });
+    return running;
+}
+
+Result<void> append(Writer& writer, const std::string& jail, const std::string& operation, const Note& note) {
+    auto appended = writer.append_event(note.type, jail, operation, note.data);
+    if (!appended) return std::unexpected(appended.error());
+    return {};
+}
+
+Result<void> append_all(Writer& writer, const std::string& jail, const std::vector<Note>& notes) {
+    for (const auto& note : notes)
+        if (auto appended = append(writer, jail, {}, note); !appended) return appended;
+    return {};
+}
+
+Result<void> end(Writer& writer, Operation operation, OperationState state, std::optional<model::Problem> problem,
+                 const std::vector<std::string>& progress, UtcTime now) {
+    operation.state = state;
+    operation.problem = std::move(problem);
+    operation.steps = progress;
+    operation.finished_at = now;
+    if (auto updated = writer.update_operation(operation); !updated) return updated;
+
+    nlohmann::json data{{"kind", operation.kind}, {"state", model::to_string(state)}};
+    if (operation.problem) data["code"] = operation.problem->code;
+    return append(writer, operation.jail_name, operation.id, {.type = "operation.finished", .data = data.dump()});
+}
+
+}  // namespace
+
+Note drift_note(std::string_view kind, const std::string& name, const std::vector<std::string>& steps) {
+    const nlohmann::json data{{std::string(kind), name}, {"steps", steps}};
+    return {.type = "drift.repaired", .data = text_of(data)};
+}
+
+Note state_note(model::JailState state) {
+    return {.type = "jail.state", .data = nlohmann::json{{"state", model::to_string(state)}}.dump()};
+}
+
+Note command_ended_note(const std::optional<model::LastExit>& exit) {
+    return {.type = "command.ended", .data = exit ? model::to_json(*exit).dump() : "{}"};
+}
+
+Note failure_note(const Failure& failure) {
+    const nlohmann::json data{{"step", failure.step},
+                              {"reason", failure.error.name()},
+                              {"errno", failure.error.sys},
+                              {"message", message_of(failure)}};
+    return {.type = "step.failed", .data = text_of(data)};
+}
+
+Result<void> Journal::converged(const model::Jail& row, const std::vector<std::string>& progress,
+                                const std::vector<Note>& notes) {
+    if (notes.empty()) {
+        auto waiting =
+            store::read<std::vector<Operation>>(store_, [&](Reader& reader) { return operations_of(reader, row); });
+        if (!waiting) return std::unexpected(waiting.error());
+        if (waiting->empty()) return {};
+    }
+    return store_.write([&](Writer& writer) -> Result<void> {
+        if (auto appended = append_all(writer, row.name.text(), notes); !appended) return appended;
+        auto operations = operations_of(writer, row);
+        if (!operations) return std::unexpected(operations.error());
+        for (auto& operation : *operations) {
+            auto ended = end(writer, operation, OperationState::succeeded, std::nullopt, progress, clock_.utc());
+            if (!ended) return ended;
+        }
+        return {};
+    });
+}
+
+Result<void> Journal::failed(const model::Jail& row, const std::vector<std::string>& progress, const Failure& failure,
+                             Operations operations, const std::vector<Note>& notes) {
+    const bool fails = operations == Operations::fail;
+    if (notes.empty()) {
+        if (!fails) return {};
+        auto waiting =
+            store::read<std::vector<Operation>>(store_, [&](Reader& reader) { return operations_of(reader, row); });
+        if (!waiting) return std::unexpected(waiting.error());
+        if (waiting->empty()) return {};
+    }
+    return store_.write([&](Writer& writer) -> Result<void> {
+        if (auto appended = append_all(writer, row.name.text(), notes); !appended) return appended;
+        if (!fails) return {};
+        auto ending = operations_of(writer, row);
+        if (!ending) return std::unexpected(ending.error());
+        auto problem = model::to_problem(failure.error);
+        problem.detail = failure.step + ": " + problem.detail;
+        for (auto& operation : *ending) {
+            auto ended = end(writer, operation, OperationState::failed, problem, progress, clock_.utc());
+            if (!ended) return ended;
+        }
+        return {};
+    });
+}
+
+Result<void> Journal::removed(const model::Jail& row, const std::vector<std::string>& progress) {
+    return store_.write([&](Writer& writer) -> Result<void> {
+        auto running = writer.running_operations(row.id);
+        if (!running) return std::unexpected(running.error());
+        if (auto deleted = writer.delete_jail(row.id); !deleted) return deleted;
+        const nlohmann::json data{{"id", row.id.value}};
+        if (auto told = append(writer, row.name.text(), {}, {.type = "jail.removed", .data = data.dump()}); !told)
+            return told;
+        for (auto& operation : *running) {
+            const bool removal = operation.kind == kRemove;
+            auto ended = end(writer, operation, removal ? OperationState::succeeded : OperationState::cancelled,
+                             std::nullopt, removal ? progress : operation.steps, clock_.utc());
+            if (!ended) return ended;
+        }
+        return {};
+    });
+}
+
+Result<void> Journal::note(const std::string& jail, const Note& note) {
+    return store_.write([&](Writer& writer) { return append(writer, jail, {}, note); });
+}
+
+bool is_permanent(const Error& error) {
+    switch (error.code) {
+        case Errc::invalid:
+        case Errc::conflict:
+        case Errc::unsupported:
+        case Errc::denied:
+        case Errc::corrupt:
+            return true;
+        case Errc::not_found:
+        case Errc::stale:
+        case Errc::busy:
+        case Errc::exhausted:
+        case Errc::kernel:
+            return false;
+    }
+    return false;
+}
+
+}  // namespace jaild::reconcile

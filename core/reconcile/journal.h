@@ -1,0 +1,48 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/reconcile/status.h"
+#include "core/store/store.h"
+
+/// What rounds write into the store: one transaction for each round that ended, none for one that changed nothing.
+namespace jaild::reconcile {
+
+/// An event about to be written; `data` is a JSON object as text.
+struct Note {
+    std::string type;
+    std::string data;
+};
+
+Note drift_note(std::string_view kind, const std::string& name, const std::vector<std::string>& steps);
+Note state_note(model::JailState state);
+Note command_ended_note(const std::optional<model::LastExit>& exit);
+Note failure_note(const Failure& failure);
+
+/// Blocking.
+class Journal {
+public:
+    Journal(store::Store& store, Clock& clock) : store_(store), clock_(clock) {}
+
+    /// The jail is as its row asks: operations up to that generation and incarnation have succeeded.
+    Result<void> converged(const model::Jail& row, const std::vector<std::string>& progress,
+                           const std::vector<Note>& notes);
+    enum class Operations { go_on, fail };
+    Result<void> failed(const model::Jail& row, const std::vector<std::string>& progress, const Failure& failure,
+                        Operations operations, const std::vector<Note>& notes);
+    /// Nothing is left of the jail: its row goes, its removal has succeeded, whatever else was under way is cancelled.
+    Result<void> removed(const model::Jail& row, const std::vector<std::string>& progress);
+    /// An event that is about no operation.
+    Result<void> note(const std::string& jail, const Note& note);
+
+private:
+    store::Store& store_;
+    Clock& clock_;
+};
+
+/// Trying again cannot help: the operation fails at once. The jail itself is tried again all the same.
+[[nodiscard]] bool is_permanent(const Error& error);
+
+}  // namespace jaild::reconcile

@@ -1,0 +1,144 @@
+#include "core/reconcile/networks.h"
+
+#include <algorithm>
+
+#include "core/reconcile/apply.h"
+#include "core/reconcile/effective.h"
+
+namespace jaild::reconcile {
+namespace {
+
+/// A call on another network hangs if this is not enough.
+constexpr std::chrono::seconds kPatience{30};
+
+Networks::Done failed(std::string step, Error error) {
+    return {.steps = {}, .repaired = false, .failure = Failure{.step = std::move(step), .error = std::move(error)}};
+}
+
+Networks::Done no_turn() {
+    return failed("network", {.code = Errc::busy,
+                              .op = "networks",
+                              .sys = 0,
+                              .detail = "another change of a network does not end",
+                              .reason = "network_busy",
+                              .field = {},
+                              .remedy = {}});
+}
+
+/// What only adds to a network that works without it.
+bool is_degrading(StepKind kind) {
+    return kind == StepKind::enable_forwarding || kind == StepKind::apply_rules;
+}
+
+}  // namespace
+
+/// The right to change networks. Not a plain mutex: its holder may hang in a kernel call.
+class Networks::Turn {
+public:
+    explicit Turn(Networks& networks) : networks_(networks) {
+        std::unique_lock lock(networks_.turn_mutex_);
+        held_ = networks_.turn_free_.wait_for(lock, kPatience, [&] { return !networks_.turn_taken_; });
+        if (held_) networks_.turn_taken_ = true;
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() {
+        if (!held_) return;
+        const std::lock_guard lock(networks_.turn_mutex_);
+        networks_.turn_taken_ = false;
+        networks_.turn_free_.notify_one();
+    }
+    explicit operator bool() const { return held_; }
+
+private:
+    Networks& networks_;
+    bool held_ = false;
+};
+
+Networks::Done Networks::ensure(const model::Network& network, const std::vector<model::Network>& all) {
+    const Turn turn(*this);
+    if (!turn) return no_turn();
+    return bring(network, all, true);
+}
+
+Networks::Done Networks::settle(const model::Network& network, const std::vector<model::Network>& all) {
+    const Turn turn(*this);
+    if (!turn) return no_turn();
+    // Asked again here: a jail whose row came in meanwhile waits for its turn in ensure().
+    const auto used = in_use(network);
+    if (!used) return failed("network " + network.name.text(), used.error());
+    return bring(network, all, *used);
+}
+
+Networks::Done Networks::clear(NetworkId id) {
+    const Turn turn(*this);
+    if (!turn) return no_turn();
+    if (auto removed = kernel_.firewall().remove(id); !removed) return failed("remove_rules", removed.error());
+    if (auto removed = kernel_.links().remove_bridge(id); !removed) return failed("remove_bridge", removed.error());
+    return {};
+}
+
+Result<bool> Networks::in_use(const model::Network& network) {
+    auto rows = store::read<std::vector<model::Jail>>(store_, [](store::Reader& reader) { return reader.all_jails(); });
+    if (!rows) return std::unexpected(rows.error());
+    const auto uses = [&](const model::Jail& row) { return on_network(row, network); };
+    if (std::ranges::any_of(*rows, [&](const model::Jail& row) { return wanted(row) && uses(row); })) return true;
+
+    // A link that is left keeps it too: its jail may wait for a restart that takes it elsewhere, or be half gone.
+    auto links = kernel_.links().list(std::nullopt);
+    if (!links) return std::unexpected(links.error());
+    return std::ranges::any_of(*links, [&](const kernel::ObservedLink& link) {
+        if (link.bridge == network.id) return true;
+        const auto row = std::ranges::find(*rows, link.jail, &model::Jail::id);
+        return row != rows->end() && uses(*row);
+    });
+}
+
+Networks::Done Networks::bring(const model::Network& network, const std::vector<model::Network>& all, bool in_use) {
+    auto view = observe_network(kernel_, network, all);
+    if (!view) return failed("observe network " + network.name.text(), view.error());
+    const auto steps =
+        plan_network({.network = network, .in_use = in_use, .manage_forwarding = manage_forwarding_}, view->observed);
+
+    Done done;
+    Known now{.whole = in_use, .nat_missing = view->firewall_error, .forwarding_missing = false};
+    now.forwarding_missing = !manage_forwarding_ && !(view->observed.forwarding4 && view->observed.forwarding6);
+    for (const auto& step : steps) {
+        auto applied = apply(kernel_, network, step);
+        if (applied) {
+            done.steps.push_back(step.to_string());
+        } else if (in_use && is_degrading(step.kind)) {
+            now.nat_missing = applied.error();
+        } else {
+            done.failure = Failure{.step = step.to_string(), .error = applied.error()};
+            break;
+        }
+    }
+    if (!network.nat) now.nat_missing.reset();
+
+    const std::lock_guard lock(known_mutex_);
+    auto& known = known_[network.id];
+    done.repaired = in_use && known.whole && !done.steps.empty();
+    now.whole = now.whole && (known.whole || !done.failure);
+    known = std::move(now);
+    return done;
+}
+
+void Networks::found_whole(NetworkId id) {
+    const std::lock_guard lock(known_mutex_);
+    known_[id].whole = true;
+}
+
+std::optional<Error> Networks::nat_missing(NetworkId id) const {
+    const std::lock_guard lock(known_mutex_);
+    const auto known = known_.find(id);
+    return known == known_.end() ? std::nullopt : known->second.nat_missing;
+}
+
+bool Networks::forwarding_missing(NetworkId id) const {
+    const std::lock_guard lock(known_mutex_);
+    const auto known = known_.find(id);
+    return known != known_.end() && known->second.forwarding_missing;
+}
+
+}  // namespace jaild::reconcile

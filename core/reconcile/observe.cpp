@@ -1,0 +1,142 @@
+#include "core/reconcile/observe.h"
+
+#include <algorithm>
+
+#include "core/reconcile/effective.h"
+
+namespace jaild::reconcile {
+namespace {
+
+/// A removed jail may be dying while its successor lives: the one that matters is the one that is not dying.
+bool outranks(const kernel::ObservedJail& one, const kernel::ObservedJail& other) {
+    if (one.alive != other.alive) return one.alive;
+    return !one.dying && other.dying;
+}
+
+/// Lists all ports into one map.
+Result<std::map<JailId, Observed>> collect(kernel::Kernel& kernel, kernel::Scope scope) {
+    std::map<JailId, Observed> found;
+    auto jails = kernel.jails().list(scope);
+    if (!jails) return std::unexpected(jails.error());
+    for (auto& jail : *jails) {
+        auto& slot = found[jail.id].jail;
+        if (!slot || outranks(jail, *slot)) slot = std::move(jail);
+    }
+    auto shims = kernel.processes().list(scope);
+    if (!shims) return std::unexpected(shims.error());
+    for (auto& shim : *shims) found[shim.id].shim = std::move(shim);
+
+    auto mounts = kernel.mounts().list(scope);
+    if (!mounts) return std::unexpected(mounts.error());
+    for (auto& mount : *mounts) found[mount.id].mounts.push_back(std::move(mount));
+
+    auto links = kernel.links().list(scope);
+    if (!links) return std::unexpected(links.error());
+    for (auto& link : *links) found[link.jail].link = std::move(link);
+    return found;
+}
+
+}  // namespace
+
+Result<void> read_files(kernel::Kernel& kernel, JailId id, Observed& observed) {
+    auto prepared = kernel.roots().prepared(id);
+    if (!prepared) return std::unexpected(prepared.error());
+    observed.prepared = *prepared;
+    auto applied = kernel.jails().applied(id);
+    if (!applied) return std::unexpected(applied.error());
+    observed.applied = *std::move(applied);
+    return {};
+}
+
+Result<Observed> observe(kernel::Kernel& kernel, JailId id) {
+    auto found = collect(kernel, id);
+    if (!found) return std::unexpected(found.error());
+    Observed observed = std::move((*found)[id]);
+    if (auto added = read_files(kernel, id, observed); !added) return std::unexpected(added.error());
+    observed.directory = observed.prepared;
+    if (observed.directory) return observed;
+
+    auto directories = kernel.roots().list();
+    if (!directories) return std::unexpected(directories.error());
+    observed.directory = std::ranges::find(*directories, id) != directories->end();
+    return observed;
+}
+
+Result<std::map<JailId, Observed>> observe_all(kernel::Kernel& kernel) {
+    auto directories = kernel.roots().list();
+    if (!directories) return std::unexpected(directories.error());
+    auto found = collect(kernel, std::nullopt);
+    if (!found) return found;
+    for (const JailId id : *directories) (*found)[id].directory = true;
+    return found;
+}
+
+Result<Desired> desire(kernel::Kernel& kernel, const model::Jail& row, const Observed& observed,
+                       const std::vector<model::Network>& networks) {
+    Desired desired{.jail = effective(row, observed).jail, .mounts = {}, .network = {}};
+    if (!wanted(row)) return desired;
+
+    auto mounts = kernel.roots().mounts(root_parameters(desired.jail));
+    if (!mounts) return std::unexpected(mounts.error());
+    desired.mounts = *std::move(mounts);
+
+    const auto& asked = desired.jail.spec.network;
+    if (asked.mode != model::NetworkMode::vnet || asked.interfaces.empty()) return desired;
+    const auto& name = asked.interfaces.front().network;
+    const auto network =
+        std::ranges::find_if(networks, [&](const model::Network& one) { return one.name.text() == name; });
+    if (network == networks.end()) {
+        return std::unexpected(Error{.code = Errc::not_found,
+                                     .op = "network",
+                                     .detail = "network " + name + " does not exist",
+                                     .reason = "network_not_found",
+                                     .field = "/network/interfaces/0/network"});
+    }
+    desired.network = *network;
+    return desired;
+}
+
+Result<NetworkView> observe_network(kernel::Kernel& kernel, const model::Network& network,
+                                    const std::vector<model::Network>& all) {
+    NetworkView view;
+    auto bridges = kernel.links().bridges();
+    if (!bridges) return std::unexpected(bridges.error());
+    const auto bridge = std::ranges::find(*bridges, network.id, &kernel::ObservedBridge::network);
+    if (bridge != bridges->end()) view.observed.bridge = *bridge;
+
+    auto forwarding4 = kernel.links().forwarding(Family::ipv4);
+    if (!forwarding4) return std::unexpected(forwarding4.error());
+    view.observed.forwarding4 = *forwarding4;
+    auto forwarding6 = kernel.links().forwarding(Family::ipv6);
+    if (!forwarding6) return std::unexpected(forwarding6.error());
+    view.observed.forwarding6 = *forwarding6;
+
+    if (auto available = kernel.firewall().available(); !available) {
+        view.firewall_error = available.error();
+        return view;
+    }
+    view.observed.firewall = true;
+    auto rules = kernel.firewall().list(all);
+    if (!rules) {
+        // A packet filter that cannot be read degrades its network; the jails go on.
+        view.observed.firewall = false;
+        view.firewall_error = rules.error();
+        return view;
+    }
+    const auto loaded = std::ranges::find(*rules, network.id, &kernel::ObservedRules::network);
+    if (loaded != rules->end()) view.observed.rules = *loaded;
+    return view;
+}
+
+kernel::RootParameters root_parameters(const model::Jail& jail) {
+    return {.id = jail.id,
+            .name = jail.name,
+            .root = jail.spec.root,
+            .template_name = jail.spec.template_name,
+            .hostname = hostname_of(jail),
+            .addresses = jail.addresses,
+            .nameservers = jail.spec.network.nameservers,
+            .search = jail.spec.network.search};
+}
+
+}  // namespace jaild::reconcile

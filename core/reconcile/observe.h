@@ -1,0 +1,36 @@
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "core/kernel/kernel.h"
+#include "core/reconcile/plan.h"
+
+/// What is there, from the kernel's ports. Blocking.
+namespace jaild::reconcile {
+
+/// All that is there of one jail.
+Result<Observed> observe(kernel::Kernel& kernel, JailId id);
+
+/// Everything of this installation, each port asked once, without what is read from a file for each jail. A jail that
+/// the kernel knows nothing of has no entry.
+Result<std::map<JailId, Observed>> observe_all(kernel::Kernel& kernel);
+/// Adds that: `prepared` and `applied`.
+Result<void> read_files(kernel::Kernel& kernel, JailId id, Observed& observed);
+
+/// What the row asks for, held to what the running jail was made with: mounts and network belong to that.
+/// Errc::not_found when its network does not exist. Mounts and network are left out for one that should not run.
+Result<Desired> desire(kernel::Kernel& kernel, const model::Jail& row, const Observed& observed,
+                       const std::vector<model::Network>& networks);
+
+/// One network. Rules are listed only where the packet filter is available; `firewall_error` says why it is not.
+struct NetworkView {
+    ObservedNetwork observed;
+    std::optional<Error> firewall_error;
+};
+Result<NetworkView> observe_network(kernel::Kernel& kernel, const model::Network& network,
+                                    const std::vector<model::Network>& all);
+
+kernel::RootParameters root_parameters(const model::Jail& jail);
+
+}  // namespace jaild::reconcile

@@ -1,0 +1,144 @@
+#include "core/reconcile/plan.h"
+
+#include <algorithm>
+
+#include "core/reconcile/effective.h"
+#include "core/reconcile/plan_mounts.h"
+
+namespace jaild::reconcile {
+namespace {
+
+using kernel::CommandState;
+using kernel::Mount;
+
+void add(Plan& steps, StepKind kind, std::string object = {}) {
+    steps.push_back({.kind = kind, .object = std::move(object), .mount = {}});
+}
+
+enum class Next {
+    fresh,   ///< what comes next, if anything, is a start that somebody asked for: the hint is cleared
+    remake,  ///< the same incarnation comes back: the hint must say if its command was run
+};
+
+/// What runs goes; root, row and log stay. The jail's own end first, while all of it still works; then nothing may lose
+/// what it stands on: the link before the jail whose network stack holds it (FreeBSD returns an interface only when the
+/// last reference to a removed jail drops), the jail before its reaper, everything before the mounts.
+void tear_down(const model::Jail& jail, const Observed& observed, Next next, Plan& steps) {
+    const bool lives = alive(observed);
+    if (next == Next::fresh) {
+        const bool stops = lives && shim_alive(observed) && observed.applied.complete && !jail.spec.exec.stop.empty();
+        if (stops) add(steps, StepKind::exec_stop);
+        // From here on it is nobody's running jail: exec.stop is not run again when a later step must be retried. (The
+        // hint of a removed jail goes with its directory.)
+        if (observed.applied != kernel::Applied{} && (stops || !jail.removing)) add(steps, StepKind::record_stopped);
+    } else if (const auto begun = begun_record(jail, observed); observed.applied != begun) {
+        add(steps, StepKind::record_begun);
+    }
+    if (shim_alive(observed) && observed.shim->command == CommandState::running) add(steps, StepKind::stop_command);
+    if (observed.link) add(steps, StepKind::destroy_link, "vnet0");
+    if (observed.jail && !observed.jail->dying) add(steps, StepKind::remove_jail, jail.name.text());
+    if (shim_alive(observed)) add(steps, StepKind::release);
+    plan_unmounts(observed.mounts, steps);
+}
+
+bool contains_all(const auto& whole, const auto& part) {
+    return std::ranges::all_of(part, [&](const auto& one) { return std::ranges::find(whole, one) != whole.end(); });
+}
+
+/// More addresses or routes than ours are the jail's own affair: its root may add them.
+bool link_is_whole(const kernel::ObservedLink& link, const kernel::LinkParameters& wanted_link) {
+    return link.host_end && link.jail_end && link.up && link.bridge == wanted_link.network &&
+           link.mtu == wanted_link.mtu && contains_all(link.addresses, wanted_link.addresses) &&
+           contains_all(link.gateways, wanted_link.gateways);
+}
+
+void mend_link(const Desired& desired, const Observed& observed, Plan& steps) {
+    if (desired.jail.spec.network.mode == model::NetworkMode::none) {
+        if (observed.link) add(steps, StepKind::destroy_link, "vnet0");
+        return;
+    }
+    if (!desired.network) return;
+    if (!observed.link || !link_is_whole(*observed.link, link_parameters(desired.jail, *desired.network)))
+        add(steps, StepKind::ensure_link, "vnet0");
+}
+
+/// A whole start. What a crash left of an earlier try is used where it is there.
+void build(const Desired& desired, const Observed& observed, Plan& steps) {
+    const auto& spec = desired.jail.spec;
+    if (!observed.prepared) add(steps, StepKind::prepare_root);
+    add(steps, StepKind::refresh_root);
+    plan_mounts(desired.mounts, observed.mounts, steps);
+    if (!shim_alive(observed)) add(steps, StepKind::hold);
+    // Before reset, which forgets what it says of the command.
+    if (observed.applied != begun_record(desired.jail, observed)) add(steps, StepKind::record_begun);
+    add(steps, StepKind::reset);
+    add(steps, StepKind::create_jail, desired.jail.name.text());
+    if (spec.network.mode == model::NetworkMode::vnet && desired.network) add(steps, StepKind::ensure_link, "vnet0");
+    if (!spec.exec.start.empty()) add(steps, StepKind::exec_start);
+    if (!spec.command.empty() && !command_spent(desired.jail, observed)) add(steps, StepKind::start_command);
+    add(steps, StepKind::record_done);
+}
+
+/// A jail that lives: what was taken from it, what a live change asks for, what a half-made one still needs. Nothing of
+/// the user's is run in one that was complete: under restart policy `no` that happens once for each start.
+void mend(const Desired& desired, const Observed& observed, Plan& steps) {
+    const auto& spec = desired.jail.spec;
+    plan_mounts(desired.mounts, observed.mounts, steps);
+    if (observed.jail->hostname != hostname_of(desired.jail))
+        add(steps, StepKind::update_jail, desired.jail.name.text());
+    mend_link(desired, observed, steps);
+    if (!observed.applied.complete) {
+        if (!spec.exec.start.empty() && !observed.shim->start_done && observed.shim->command == CommandState::none)
+            add(steps, StepKind::exec_start);
+        if (!spec.command.empty() && observed.shim->command == CommandState::none &&
+            !command_spent(desired.jail, observed))
+            add(steps, StepKind::start_command);
+    }
+    const auto& applied = observed.applied;
+    if (!applied.complete || applied.generation != desired.jail.generation ||
+        applied.incarnation != desired.jail.incarnation)
+        add(steps, StepKind::record_done);
+}
+
+Plan plan_running(const Desired& desired, const Observed& observed) {
+    Plan steps;
+    switch (situation(desired.jail, observed)) {
+        case Situation::absent:
+            build(desired, observed, steps);
+            break;
+        case Situation::continues:
+            mend(desired, observed, steps);
+            break;
+        case Situation::anew:
+            tear_down(desired.jail, observed, Next::fresh, steps);
+            break;
+        case Situation::remade:
+            tear_down(desired.jail, observed, Next::remake, steps);
+            break;
+    }
+    return steps;
+}
+
+}  // namespace
+
+Plan plan(const Desired& desired, const Observed& observed) {
+    Desired held = desired;
+    held.jail = effective(desired.jail, observed).jail;
+    if (wanted(held.jail)) return plan_running(held, observed);
+
+    Plan steps;
+    tear_down(held.jail, observed, Next::fresh, steps);
+    if (!held.jail.removing) return steps;
+    if (observed.directory) add(steps, StepKind::remove_root);
+    // A dying jail is residue too: until it is gone, its name is not free.
+    if (!observed.jail || !observed.jail->dying) add(steps, StepKind::forget, held.jail.name.text());
+    return steps;
+}
+
+bool is_drift(const Desired& desired, const Observed& observed) {
+    const auto& applied = observed.applied;
+    return wanted(desired.jail) && applied.complete && applied.generation == desired.jail.generation &&
+           applied.incarnation == desired.jail.incarnation;
+}
+
+}  // namespace jaild::reconcile

@@ -1,0 +1,45 @@
+#include <algorithm>
+
+#include "core/reconcile/plan.h"
+
+namespace jaild::reconcile {
+namespace {
+
+bool bridge_is_whole(const kernel::ObservedBridge& bridge, const model::Network& network) {
+    const auto has = [&](const Prefix& address) {
+        return std::ranges::find(bridge.addresses, address) != bridge.addresses.end();
+    };
+    return bridge.up && bridge.mtu == network.mtu && has(network.gateway4()) && has(network.gateway6());
+}
+
+void build(const DesiredNetwork& desired, const ObservedNetwork& observed, Plan& steps) {
+    const auto& network = desired.network;
+    const auto add = [&](StepKind kind, std::string object) {
+        steps.push_back({.kind = kind, .object = std::move(object), .mount = {}});
+    };
+    if (!observed.bridge || !bridge_is_whole(*observed.bridge, network))
+        add(StepKind::ensure_bridge, network.name.text());
+    if (desired.manage_forwarding && !observed.forwarding4) add(StepKind::enable_forwarding, "ipv4");
+    if (desired.manage_forwarding && !observed.forwarding6) add(StepKind::enable_forwarding, "ipv6");
+    // Without a packet filter there is no step: the jails run without it, and their condition says so.
+    if (observed.firewall && (!observed.rules || !observed.rules->complete))
+        add(StepKind::apply_rules, network.name.text());
+}
+
+}  // namespace
+
+Plan plan_network(const DesiredNetwork& desired, const ObservedNetwork& observed) {
+    Plan steps;
+    if (desired.in_use) {
+        build(desired, observed, steps);
+        return steps;
+    }
+    // A member left on the bridge is somebody's: the network stays whole until it is gone.
+    if (observed.bridge && observed.bridge->members > 0) return steps;
+    const auto& name = desired.network.name.text();
+    if (observed.rules) steps.push_back({.kind = StepKind::remove_rules, .object = name, .mount = {}});
+    if (observed.bridge) steps.push_back({.kind = StepKind::remove_bridge, .object = name, .mount = {}});
+    return steps;
+}
+
+}  // namespace jaild::reconcile

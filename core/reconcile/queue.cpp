@@ -1,0 +1,249 @@
+#include "core/reconcile/queue.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <list>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
+
+namespace jaild::reconcile {
+namespace {
+
+/// The longest that the timekeeper sleeps: a clock that a test moves by hand is looked at so often.
+constexpr Milliseconds kLongestSleep{1'000};
+constexpr Milliseconds kShortestSleep{1};
+
+struct Entry {
+    bool queued = false;
+    bool running = false;
+    bool poked = false;   ///< while it ran
+    bool nudged = false;  ///< while it ran
+    std::optional<Clock::Monotonic> due{};
+};
+
+}  // namespace
+
+struct Queue::Slot {
+    JailId key;
+    Clock::Monotonic deadline;
+    bool written_off = false;
+};
+
+struct Queue::State : std::enable_shared_from_this<State> {
+    State(Clock& the_clock, const QueueOptions& the_options, Work the_work)
+        : clock(the_clock), options(the_options), work(std::move(the_work)) {}
+
+    Clock& clock;
+    const QueueOptions options;
+    const Work work;
+
+    mutable std::mutex mutex;
+    std::condition_variable ready_changed;  ///< for workers
+    std::condition_variable time_changed;   ///< for the timekeeper
+    std::condition_variable thread_ended;   ///< for stop()
+    std::map<JailId, Entry> entries;
+    std::deque<JailId> ready;
+    std::list<Slot> slots;    ///< works under way
+    std::size_t threads = 0;  ///< all that run, the timekeeper too
+    std::size_t serving = 0;  ///< workers that are not written off
+    std::size_t written_off = 0;
+    bool stopping = false;
+
+    // All of the following are called with the mutex held.
+    void enqueue(JailId key) {
+        auto& entry = entries[key];
+        entry.due.reset();
+        if (entry.queued || stopping) return;
+        entry.queued = true;
+        ready.push_back(key);
+        ready_changed.notify_one();
+    }
+
+    void finished(JailId key) {
+        auto& entry = entries[key];
+        entry.running = false;
+        const bool poked = std::exchange(entry.poked, false);
+        const bool nudged = std::exchange(entry.nudged, false);
+        if (poked || (nudged && !entry.due)) return enqueue(key);
+        if (entry.due) return time_changed.notify_one();
+        entries.erase(key);
+    }
+
+    bool spawn(void (State::*body)()) {
+        try {
+            std::thread([self = shared_from_this(), body] { (self.get()->*body)(); }).detach();
+            ++threads;
+            return true;
+        } catch (const std::system_error& failed) {
+            spdlog::error("cannot start a thread: {}", failed.what());
+            return false;
+        }
+    }
+
+    void write_off_hung(Clock::Monotonic now) {
+        for (auto& slot : slots) {
+            if (slot.written_off || now < slot.deadline) continue;
+            slot.written_off = true;
+            --serving;
+            spdlog::error("a kernel call for jail id {} hangs: its worker is written off ({} so far)", slot.key.value,
+                          ++written_off);
+            if (written_off <= options.max_written_off && !stopping && spawn(&State::serve)) ++serving;
+        }
+    }
+
+    /// Moves what is due to the workers; when to look again.
+    Milliseconds wake_due(Clock::Monotonic now) {
+        auto next = now + kLongestSleep;
+        for (auto& [key, entry] : entries) {
+            if (!entry.due || entry.running) continue;
+            if (*entry.due <= now) {
+                enqueue(key);
+            } else {
+                next = std::min(next, *entry.due);
+            }
+        }
+        for (const auto& slot : slots)
+            if (!slot.written_off) next = std::min(next, slot.deadline);
+        return std::max(kShortestSleep, std::chrono::ceil<Milliseconds>(next - now));
+    }
+
+    // The bodies of threads: they take the mutex themselves.
+    void serve();
+    void run_one(std::unique_lock<std::mutex>& lock, std::list<Slot>::iterator slot);
+    void keep_time();
+    void end_thread() {
+        --threads;
+        thread_ended.notify_all();
+    }
+};
+
+void Queue::State::run_one(std::unique_lock<std::mutex>& lock, std::list<Slot>::iterator slot) {
+    lock.unlock();
+    Lease lease(*this, *slot);
+    try {
+        work(slot->key, lease);
+    } catch (const std::exception& thrown) {
+        spdlog::error("jail id {}: {}", slot->key.value, thrown.what());
+    } catch (...) {
+        spdlog::error("jail id {}: an unknown exception", slot->key.value);
+    }
+    lock.lock();
+}
+
+void Queue::State::serve() {
+    std::unique_lock lock(mutex);
+    while (true) {
+        ready_changed.wait(lock, [this] { return stopping || !ready.empty(); });
+        if (stopping) break;
+        const JailId key = ready.front();
+        ready.pop_front();
+        auto& entry = entries[key];
+        entry.queued = false;
+        entry.running = true;
+        const auto slot = slots.insert(
+            slots.end(), {.key = key, .deadline = clock.monotonic() + options.call_deadline, .written_off = false});
+        time_changed.notify_one();
+        run_one(lock, slot);
+        const bool was_written_off = slot->written_off;
+        slots.erase(slot);
+        finished(key);
+        if (!was_written_off) continue;
+        // It came back. If nobody could take its place, it serves on.
+        --written_off;
+        if (serving >= options.workers) return end_thread();
+        ++serving;
+    }
+    --serving;
+    end_thread();
+}
+
+void Queue::State::keep_time() {
+    std::unique_lock lock(mutex);
+    while (!stopping) {
+        const auto now = clock.monotonic();
+        write_off_hung(now);
+        const auto sleep = wake_due(now);
+        time_changed.wait_for(lock, sleep);
+    }
+    end_thread();
+}
+
+void Queue::Lease::expect(Milliseconds more) {
+    const std::lock_guard lock(state_.mutex);
+    slot_.deadline = state_.clock.monotonic() + state_.options.call_deadline + more;
+}
+
+Queue::Queue(Clock& clock, const QueueOptions& options, Work work)
+    : state_(std::make_shared<State>(clock, options, std::move(work))) {}
+
+Queue::~Queue() {
+    stop(Milliseconds{0});
+}
+
+void Queue::start() {
+    const std::lock_guard lock(state_->mutex);
+    for (std::size_t n = 0; n < state_->options.workers; ++n)
+        if (state_->spawn(&State::serve)) ++state_->serving;
+    state_->spawn(&State::keep_time);
+}
+
+bool Queue::stop(Milliseconds patience) {
+    std::unique_lock lock(state_->mutex);
+    state_->stopping = true;
+    state_->ready_changed.notify_all();
+    state_->time_changed.notify_all();
+    return state_->thread_ended.wait_for(lock, patience, [this] { return state_->threads == 0; });
+}
+
+void Queue::poke(JailId key) {
+    const std::lock_guard lock(state_->mutex);
+    auto& entry = state_->entries[key];
+    if (entry.running) {
+        entry.poked = true;
+    } else {
+        state_->enqueue(key);
+    }
+}
+
+void Queue::nudge(JailId key) {
+    const std::lock_guard lock(state_->mutex);
+    auto& entry = state_->entries[key];
+    if (entry.running) {
+        entry.nudged = true;
+    } else if (!entry.due) {
+        state_->enqueue(key);
+    }
+}
+
+void Queue::again(JailId key, Milliseconds delay) {
+    const std::lock_guard lock(state_->mutex);
+    auto& entry = state_->entries[key];
+    if (entry.queued) return;
+    entry.due = state_->clock.monotonic() + delay;
+    state_->time_changed.notify_one();
+}
+
+bool Queue::busy(JailId key) const {
+    const std::lock_guard lock(state_->mutex);
+    const auto entry = state_->entries.find(key);
+    return entry != state_->entries.end() && (entry->second.running || entry->second.queued);
+}
+
+bool Queue::waiting(JailId key) const {
+    const std::lock_guard lock(state_->mutex);
+    const auto entry = state_->entries.find(key);
+    return entry != state_->entries.end() && entry->second.due.has_value();
+}
+
+std::size_t Queue::written_off() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->written_off;
+}
+
+}  // namespace jaild::reconcile

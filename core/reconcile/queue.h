@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "core/base/clock.h"
+#include "core/base/ids.h"
+#include "core/base/units.h"
+
+namespace jaild::reconcile {
+
+struct QueueOptions {
+    std::size_t workers = 8;
+    std::size_t max_written_off = 8;  ///< hung workers that are replaced by a new thread
+    Milliseconds call_deadline{120'000};
+};
+
+/// Work by key: one worker at a time for each key, many keys in parallel, a key asked for twice is done once. A worker
+/// that passes its deadline is written off: another thread takes its place, and its key stays locked until it returns.
+/// Thread-safe; nothing here blocks but stop().
+class Queue {
+    struct State;
+    struct Slot;
+
+public:
+    /// What a work holds while it runs.
+    class Lease {
+    public:
+        /// The next call may take `call_deadline` and this much more from now on.
+        void expect(Milliseconds more);
+
+    private:
+        friend class Queue;
+        Lease(State& state, Slot& slot) : state_(state), slot_(slot) {}
+        State& state_;
+        Slot& slot_;
+    };
+    /// What it throws is caught and logged by the worker.
+    using Work = std::function<void(JailId, Lease&)>;
+
+    Queue(Clock& clock, const QueueOptions& options, Work work);
+    ~Queue();  ///< stop(0)
+    Queue(const Queue&) = delete;
+    Queue& operator=(const Queue&) = delete;
+
+    void start();
+    /// No work begins any more; waits for what is under way. False: threads remain that still use what Work uses.
+    bool stop(Milliseconds patience);
+
+    /// As soon as possible, even if it was to wait. During its own work: once more after that.
+    void poke(JailId key);
+    /// The same, but one that waits for again() goes on waiting.
+    void nudge(JailId key);
+    /// Not before `delay` has passed, unless it is poked. Mostly called by its own work.
+    void again(JailId key, Milliseconds delay);
+
+    /// Under way, or about to be.
+    [[nodiscard]] bool busy(JailId key) const;
+    /// Waits for again().
+    [[nodiscard]] bool waiting(JailId key) const;
+    [[nodiscard]] std::size_t written_off() const;
+
+private:
+    std::shared_ptr<State> state_;  ///< also held by each thread: a hung one may outlive this object
+};
+
+}  // namespace jaild::reconcile

@@ -1,0 +1,249 @@
+#include "core/reconcile/reconciler.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/reconcile/effective.h"
+#include "core/reconcile/queue.h"
+#include "core/reconcile/round.h"
+#include "core/reconcile/sweep.h"
+
+namespace jaild::reconcile {
+namespace {
+
+/// The sweep is a job like those of jails, so that a call that hangs in it is noticed too.
+constexpr JailId kSweep{0};
+constexpr Milliseconds kFirstRetry{1'000};
+constexpr Milliseconds kLastRetry{300'000};
+
+/// 1 s, doubled with each failure up to 5 min.
+Milliseconds backoff(unsigned tries) {
+    auto delay = kFirstRetry;
+    for (unsigned n = 1; n < tries && delay < kLastRetry; ++n) delay *= 2;
+    return std::min(delay, kLastRetry);
+}
+
+}  // namespace
+
+/// Shared with the threads of the queue: one that hangs may outlive the Reconciler, and finds `engine.stopping` then.
+class Reconciler::Impl : public std::enable_shared_from_this<Reconciler::Impl> {
+public:
+    Impl(store::Store& store, kernel::Kernel& kernel, Clock& clock, const ReconcilerOptions& options)
+        : engine(store, kernel, clock, options), sweep_(engine) {}
+
+    void start();
+    bool stop();
+    void poke(JailId id);
+    Result<void> reconcile(JailId id, const Round::Expect& expect);
+    Result<void> resync(const Round::Expect& expect);
+    Result<Plan> plan_now(const model::Jail& jail);
+    Readiness readiness() const;
+
+    Engine engine;
+
+private:
+    void work(JailId key, Queue::Lease& lease);
+    void work_on_sweep(Queue::Lease& lease);
+    void first_round_done(JailId id);
+    bool is_busy(JailId id) const { return queue_ && queue_->busy(id); }
+    Thoroughness next_thoroughness();
+
+    std::unique_ptr<Queue> queue_;  ///< from start() on
+    std::mutex sweep_mutex_;
+    Sweep sweep_;
+    bool swept_ = false;
+    Clock::Monotonic last_full_{};
+
+    mutable std::mutex ready_mutex_;
+    bool ready_ = false;
+    std::set<JailId> awaited_;  ///< jails of the first round that are not done
+};
+
+void Reconciler::Impl::start() {
+    if (queue_) return;
+    const auto& options = engine.options;
+    const QueueOptions queue_options{
+        .workers = options.workers, .max_written_off = options.max_written_off, .call_deadline = options.call_deadline};
+    queue_ = std::make_unique<Queue>(engine.clock, queue_options,
+                                     [weak = weak_from_this()](JailId key, Queue::Lease& lease) {
+                                         if (const auto self = weak.lock()) self->work(key, lease);
+                                     });
+    engine.kernel.watch([weak = weak_from_this()](JailId id) {
+        // Not a wish of anybody's: a jail that keeps failing still waits for its next try.
+        if (const auto self = weak.lock(); self && !self->engine.stopping) self->queue_->nudge(id);
+    });
+    queue_->poke(kSweep);
+    queue_->start();
+}
+
+bool Reconciler::Impl::stop() {
+    engine.stopping = true;
+    return !queue_ || queue_->stop(engine.options.stop_patience);
+}
+
+void Reconciler::Impl::poke(JailId id) {
+    engine.board.ask(id);
+    if (queue_) queue_->poke(id);
+}
+
+void Reconciler::Impl::work(JailId key, Queue::Lease& lease) {
+    if (engine.stopping) return;
+    if (key == kSweep) return work_on_sweep(lease);
+    const auto done = reconcile(key, [&lease](Milliseconds more) { lease.expect(more); });
+    if (engine.stopping) return;
+    if (!done) queue_->again(key, backoff(std::max(1U, engine.board.get(key).tries)));
+    first_round_done(key);
+}
+
+void Reconciler::Impl::work_on_sweep(Queue::Lease& lease) {
+    const auto done = resync([&lease](Milliseconds more) { lease.expect(more); });
+    if (engine.stopping) return;
+    if (!done) spdlog::warn("resync: {}", done.error().to_string());
+    const bool first_failed = !done && !readiness().ready;
+    queue_->again(kSweep, first_failed ? std::min(kFirstRetry, engine.options.resync) : engine.options.resync);
+}
+
+void Reconciler::Impl::first_round_done(JailId id) {
+    const std::lock_guard lock(ready_mutex_);
+    awaited_.erase(id);
+    if (swept_ && awaited_.empty()) ready_ = true;
+}
+
+Thoroughness Reconciler::Impl::next_thoroughness() {
+    const auto now = engine.clock.monotonic();
+    if (!swept_) {
+        last_full_ = now;
+        return Thoroughness::first;
+    }
+    if (queue_ && now - last_full_ < engine.options.slow_resync) return Thoroughness::quick;
+    last_full_ = now;
+    return Thoroughness::full;
+}
+
+Result<void> Reconciler::Impl::resync(const Round::Expect& expect) {
+    const std::lock_guard one_at_a_time(sweep_mutex_);
+    auto due = sweep_.run(next_thoroughness(), [this](JailId id) { return is_busy(id); });
+    if (!due) return std::unexpected(due.error());
+    if (engine.stopping) return {};
+
+    if (!queue_) {
+        for (const auto* ids : {&due->differ, &due->recovered})
+            for (const JailId id : *ids) (void)reconcile(id, expect);  // its failure is on the board
+    } else {
+        if (!swept_) {
+            const std::lock_guard lock(ready_mutex_);
+            awaited_.insert(due->differ.begin(), due->differ.end());
+        }
+        for (const JailId id : due->differ) queue_->nudge(id);
+        for (const JailId id : due->recovered) queue_->poke(id);
+    }
+    {
+        const std::lock_guard lock(ready_mutex_);
+        swept_ = true;
+    }
+    first_round_done(kSweep);
+    return {};
+}
+
+Result<void> Reconciler::Impl::reconcile(JailId id, const Round::Expect& expect) {
+    if (!engine.board.enter(id)) {
+        return std::unexpected(Error{.code = Errc::busy,
+                                     .op = "reconcile",
+                                     .sys = 0,
+                                     .detail = "a round over this jail is under way",
+                                     .reason = "round_under_way",
+                                     .field = {},
+                                     .remedy = {}});
+    }
+    struct Leave {
+        Board& board;
+        JailId id;
+        ~Leave() { board.leave(id); }
+    } const leave{.board = engine.board, .id = id};
+    return Round(engine, id, expect).run();
+}
+
+Result<Plan> Reconciler::Impl::plan_now(const model::Jail& jail) {
+    auto networks = read_networks(engine.store);
+    if (!networks) return std::unexpected(networks.error());
+    auto observed = observe(engine.kernel, jail.id);
+    if (!observed) return std::unexpected(observed.error());
+    auto desired = desire(engine.kernel, jail, *observed, *networks);
+    if (!desired) return std::unexpected(desired.error());
+
+    const Plan steps = plan(*desired, *observed);
+    const bool links = std::ranges::find(steps, StepKind::ensure_link, &Step::kind) != steps.end();
+    if (!links) return steps;
+    auto view = observe_network(engine.kernel, *desired->network, *networks);
+    if (!view) return std::unexpected(view.error());
+    Plan all = plan_network(
+        {.network = *desired->network, .in_use = true, .manage_forwarding = engine.options.manage_forwarding},
+        view->observed);
+    all.insert(all.end(), steps.begin(), steps.end());
+    return all;
+}
+
+Readiness Reconciler::Impl::readiness() const {
+    Readiness readiness;
+    if (queue_) readiness.written_off = queue_->written_off();
+    readiness.exhausted = readiness.written_off > engine.options.max_written_off;
+    const std::lock_guard lock(ready_mutex_);
+    readiness.ready = ready_;
+    return readiness;
+}
+
+Reconciler::Reconciler(store::Store& store, kernel::Kernel& kernel, Clock& clock, ReconcilerOptions options)
+    : impl_(std::make_shared<Impl>(store, kernel, clock, options)) {}
+
+Reconciler::~Reconciler() {
+    impl_->stop();
+}
+
+void Reconciler::start() {
+    impl_->start();
+}
+
+bool Reconciler::stop() {
+    return impl_->stop();
+}
+
+void Reconciler::poke(JailId id) {
+    impl_->poke(id);
+}
+
+model::JailStatus Reconciler::status(JailId id) const {
+    return impl_->engine.board.get(id).status;
+}
+
+model::JailStatus Reconciler::status(const model::Jail& row) const {
+    auto memory = impl_->engine.board.get(row.id);
+    return memory.seen ? std::move(memory.status) : expected_status(row);
+}
+
+std::vector<std::string> Reconciler::progress(JailId id) const {
+    return impl_->engine.board.get(id).progress;
+}
+
+void Reconciler::on_status(std::function<void(JailId)> listener) {
+    impl_->engine.board.on_status(std::move(listener));
+}
+
+Result<Plan> Reconciler::plan_now(const model::Jail& jail) {
+    return impl_->plan_now(jail);
+}
+
+Readiness Reconciler::readiness() const {
+    return impl_->readiness();
+}
+
+Result<void> Reconciler::reconcile(JailId id) {
+    return impl_->reconcile(id, {});
+}
+
+Result<void> Reconciler::resync() {
+    return impl_->resync({});
+}
+
+}  // namespace jaild::reconcile

@@ -1,0 +1,247 @@
+#include "core/reconcile/round.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "core/reconcile/apply.h"
+#include "core/reconcile/effective.h"
+
+namespace jaild::reconcile {
+namespace {
+
+/// Teardown, build and a look at the result are three; the rest is for what happens meanwhile.
+constexpr int kMaxPasses = 8;
+/// Failures that may pass by themselves are given so many tries before the operation is told.
+constexpr unsigned kTriesOfOperation = 5;
+
+bool has_step(const Plan& steps, StepKind kind) {
+    return std::ranges::find(steps, kind, &Step::kind) != steps.end();
+}
+
+Error plain_error(Errc code, std::string_view op, std::string detail, std::string_view reason) {
+    return {.code = code, .op = op, .sys = 0, .detail = std::move(detail), .reason = reason, .field = {}, .remedy = {}};
+}
+
+}  // namespace
+
+Result<void> Round::run() {
+    if (auto loaded = load(); !loaded || !*loaded) {
+        if (loaded) return {};
+        return fail({.step = current_, .error = loaded.error()});
+    }
+    for (int count = 0; count < kMaxPasses; ++count) {
+        auto passed = pass();
+        if (!passed) return fail({.step = current_, .error = passed.error()});
+        if (*passed != Pass::again) return {};
+    }
+    return fail(
+        {.step = current_,
+         .error = plain_error(Errc::busy, "reconcile", "the jail is changed faster than it can be mended", {})});
+}
+
+/// False: the jail is gone.
+Result<bool> Round::load() {
+    current_ = "read the jail";
+    asked_ = engine_.board.asked(id_);
+    auto read = engine_.store.read([&](store::Reader& reader) -> Result<void> {
+        auto row = reader.jail(id_);
+        if (!row) return std::unexpected(row.error());
+        auto networks = reader.networks();
+        if (!networks) return std::unexpected(networks.error());
+        row_ = *std::move(row);
+        networks_ = *std::move(networks);
+        return {};
+    });
+    if (read) {
+        engine_.board.begin(*row_);
+        return true;
+    }
+    if (read.error().code != Errc::not_found) return std::unexpected(read.error());
+    engine_.board.erase(id_);
+    return false;
+}
+
+Result<Round::Look> Round::look() {
+    current_ = "observe";
+    if (expect_) expect_(Milliseconds{0});
+    auto observed = observe(engine_.kernel, id_);
+    if (!observed) return std::unexpected(observed.error());
+    auto desired = desire(engine_.kernel, *row_, *observed, networks_);
+    if (!desired) return std::unexpected(desired.error());
+    Look look{.observed = *std::move(observed), .desired = *std::move(desired), .steps = {}};
+    look.steps = plan(look.desired, look.observed);
+    return look;
+}
+
+Result<Round::Pass> Round::pass() {
+    auto looked = look();
+    if (!looked) return std::unexpected(looked.error());
+    desired_ = looked->desired;
+    if (looked->steps.empty()) {
+        if (auto settled = settle(*looked); !settled) return std::unexpected(settled.error());
+        return Pass::settled;
+    }
+    current_ = looked->steps.front().to_string();
+    if (looked->steps == last_) {
+        return std::unexpected(plain_error(Errc::kernel, "reconcile",
+                                           "it was done without an error, and yet is still to be done", "no_effect"));
+    }
+    if (last_.empty() && is_drift(looked->desired, looked->observed))
+        engine_.board.update(id_, [](Memory& memory) { memory.disturbed = true; });
+    engine_.board.publish(findings_of(engine_, *row_, looked->observed, &looked->desired, Phase::at_work));
+    return do_steps(*looked);
+}
+
+/// What must be known or there before the first step.
+Result<void> Round::prepare(const Look& look) {
+    const auto& jail = look.desired.jail;
+    if (has_step(look.steps, StepKind::create_jail)) {
+        current_ = "check_name " + jail.name.text();
+        if (auto free = engine_.kernel.jails().check_name(jail.name, jail.id); !free) return free;
+    }
+    if (!has_step(look.steps, StepKind::ensure_link)) return {};
+    current_ = "ensure_link vnet0";
+    if (const auto holder = engine_.board.holder_of(jail.addresses, jail.id)) {
+        // Given away while its old owner runs on with it, until he is restarted.
+        return std::unexpected(Error{.code = Errc::busy,
+                                     .op = "address",
+                                     .sys = 0,
+                                     .detail = "jail " + *holder + " still uses an address of this jail",
+                                     .reason = "address_in_use",
+                                     .field = {},
+                                     .remedy = "restart or stop jail " + *holder});
+    }
+    return ensure_network(*look.desired.network);
+}
+
+Result<void> Round::ensure_network(const model::Network& network) {
+    const auto done = engine_.networks.ensure(network, networks_);
+    for (const auto& step : done.steps) engine_.board.add_progress(id_, step);
+    if (done.repaired) notes_.push_back(drift_note("network", network.name.text(), done.steps));
+    if (!done.failure) return {};
+    current_ = done.failure->step;
+    return std::unexpected(done.failure->error);
+}
+
+Result<Round::Pass> Round::do_steps(const Look& look) {
+    if (auto prepared = prepare(look); !prepared) return std::unexpected(prepared.error());
+    for (const auto& step : look.steps) {
+        if (engine_.stopping)
+            return std::unexpected(plain_error(Errc::busy, "reconcile", "the daemon stops", "stopping"));
+        // Somebody wants something else by now: each step stands for itself, so the rest is planned anew.
+        if (engine_.board.asked(id_) != asked_) {
+            last_.clear();
+            auto loaded = load();
+            if (!loaded) return std::unexpected(loaded.error());
+            return *loaded ? Pass::again : Pass::forgotten;
+        }
+        current_ = step.to_string();
+        if (step.kind == StepKind::forget) {
+            if (auto forgotten = forget(); !forgotten) return std::unexpected(forgotten.error());
+            return Pass::forgotten;
+        }
+        if (auto done = do_step(look, step); !done) return std::unexpected(done.error());
+        done_.push_back(current_);
+        engine_.board.add_progress(id_, current_);
+    }
+    last_ = look.steps;
+    return Pass::again;
+}
+
+Result<void> Round::do_step(const Look& look, const Step& step) {
+    if (expect_) expect_(allowance(look.desired, step));
+    auto done = apply(engine_.kernel, look.desired, look.observed, step);
+    if (step.kind == StepKind::destroy_link || step.kind == StepKind::remove_jail) released_ = true;
+    if (done) return {};
+    if (step.kind != StepKind::exec_stop) return done;
+    // As with jail(8): a failing exec.stop makes no jail unstoppable.
+    spdlog::warn("jail {}: exec_stop: {}", row_->name.text(), done.error().to_string());
+    notes_.push_back(failure_note({.step = step.to_string(), .error = done.error()}));
+    return {};
+}
+
+/// Networks that this jail may have been the last on. A failure is the next sweep's to mend.
+void Round::release_networks() {
+    if (!std::exchange(released_, false)) return;
+    for (const auto& network : networks_) {
+        if (engine_.board.others_use(network.name.text(), id_)) continue;
+        const auto done = engine_.networks.settle(network, networks_);
+        for (const auto& step : done.steps) engine_.board.add_progress(id_, step);
+        if (done.failure) spdlog::info("network {}: {}", network.name.text(), message_of(*done.failure));
+    }
+}
+
+Result<void> Round::forget() {
+    release_networks();
+    engine_.board.add_progress(id_, current_);
+    if (auto removed = engine_.journal.removed(*row_, engine_.board.get(id_).progress); !removed) return removed;
+    engine_.board.erase(id_);
+    return {};
+}
+
+std::vector<Note> Round::notes_of(const Look& look, model::JailState state) {
+    auto notes = std::move(notes_);
+    notes_.clear();
+    const auto memory = engine_.board.get(id_);
+    if (memory.disturbed && !memory.progress.empty())
+        notes.push_back(drift_note("jail", row_->name.text(), memory.progress));
+    const bool started = std::ranges::find(done_, to_string(StepKind::start_command)) != done_.end();
+    const bool ended = look.observed.shim && look.observed.shim->command == kernel::CommandState::exited;
+    if (ended && (memory.command_ran || started)) notes.push_back(command_ended_note(look.observed.shim->last_exit));
+    // A jail that is found as it should be after a start of the daemon is no news.
+    const bool news = memory.announced ? *memory.announced != state : !done_.empty();
+    if (news) notes.push_back(state_note(state));
+    return notes;
+}
+
+/// Nothing is left to do now.
+Result<void> Round::settle(const Look& look) {
+    if (!wanted(*row_)) release_networks();
+    current_ = "record the outcome";
+    engine_.board.update(id_, [](Memory& memory) { memory.failure.reset(); });
+    const auto status =
+        engine_.board.publish(findings_of(engine_, *row_, look.observed, &look.desired, Phase::settled));
+    const auto notes = notes_of(look, status.state);
+    // A removal ends with forget(), never here: something is dying still.
+    auto written = row_->removing ? engine_.journal.failed(*row_, {}, {}, Journal::Operations::go_on, notes)
+                                  : engine_.journal.converged(*row_, engine_.board.get(id_).progress, notes);
+    if (!written) return written;
+    const auto& shim = look.observed.shim;
+    engine_.board.update(id_, [&](Memory& memory) {
+        memory.tries = 0;
+        memory.disturbed = false;
+        if (!row_->removing) memory.progress.clear();
+        memory.announced = status.state;
+        memory.command_ran = shim && shim->alive && shim->command == kernel::CommandState::running;
+    });
+    return {};
+}
+
+Result<void> Round::fail(Failure failure) {
+    if (engine_.stopping) return std::unexpected(std::move(failure.error));
+    const auto before = engine_.board.get(id_);
+    const auto tries = engine_.board.failed(id_, failure);
+    if (!row_) return std::unexpected(std::move(failure.error));
+
+    const bool repeated = before.failure && message_of(*before.failure) == message_of(failure);
+    if (!repeated) spdlog::warn("jail {}: {}: {}", row_->name.text(), failure.step, failure.error.to_string());
+    // Steps were done since the last look: what clients see should be what is there.
+    auto observed = observe(engine_.kernel, id_);
+    engine_.board.publish(findings_of(engine_, *row_, observed ? *observed : before.observed.value_or(Observed{}),
+                                      desired_ ? &*desired_ : nullptr, Phase::settled));
+    auto notes = std::move(notes_);
+    if (!repeated) notes.push_back(failure_note(failure));
+    if (before.announced != model::JailState::failed) notes.push_back(state_note(model::JailState::failed));
+    const bool ends = is_permanent(failure.error) || tries >= kTriesOfOperation;
+    auto written = engine_.journal.failed(*row_, before.progress, failure,
+                                          ends ? Journal::Operations::fail : Journal::Operations::go_on, notes);
+    if (written) {
+        engine_.board.update(id_, [](Memory& memory) { memory.announced = model::JailState::failed; });
+    } else {
+        spdlog::error("jail {}: cannot be recorded: {}", row_->name.text(), written.error().to_string());
+    }
+    return std::unexpected(std::move(failure.error));
+}
+
+}  // namespace jaild::reconcile

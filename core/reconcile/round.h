@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/reconcile/engine.h"
+
+namespace jaild::reconcile {
+
+/// One jail from what it is to what it should be: observe, plan, apply, until nothing is left to do or a step fails.
+/// Blocking; one at a time for each jail (Board::enter). What a kernel throws goes through it.
+class Round {
+public:
+    /// Told before each step how long it may take beyond the usual.
+    using Expect = std::function<void(Milliseconds)>;
+
+    Round(Engine& engine, JailId id, Expect expect) : engine_(engine), id_(id), expect_(std::move(expect)) {}
+
+    /// The error of the failed step, which the board remembers.
+    Result<void> run();
+
+private:
+    /// A plan made from one observation.
+    struct Look {
+        Observed observed;
+        Desired desired;
+        Plan steps;
+    };
+    enum class Pass { again, settled, forgotten };
+
+    Result<bool> load();
+    Result<Pass> pass();
+    Result<Look> look();
+    Result<void> prepare(const Look& look);
+    Result<Pass> do_steps(const Look& look);
+    Result<void> do_step(const Look& look, const Step& step);
+    Result<void> ensure_network(const model::Network& network);
+    void release_networks();
+    Result<void> forget();
+    Result<void> settle(const Look& look);
+    Result<void> fail(Failure failure);
+    std::vector<Note> notes_of(const Look& look, model::JailState state);
+
+    Engine& engine_;
+    JailId id_;
+    Expect expect_;
+
+    std::optional<model::Jail> row_;
+    std::vector<model::Network> networks_;
+    std::uint64_t asked_ = 0;         ///< when the row was read
+    std::string current_;             ///< step, for a failure
+    Plan last_;                       ///< done to its end
+    std::optional<Desired> desired_;  ///< of the last look
+    bool released_ = false;           ///< something left the network
+    std::vector<std::string> done_;   ///< steps of this round
+    std::vector<Note> notes_;         ///< of this round
+};
+
+}  // namespace jaild::reconcile

@@ -1,0 +1,175 @@
+#include "core/reconcile/status.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/reconcile/effective.h"
+
+namespace jaild::reconcile {
+namespace {
+
+using model::Condition;
+using model::JailState;
+
+bool has_runtime(const Observed& observed) {
+    return observed.jail || observed.link || shim_alive(observed) || !observed.mounts.empty();
+}
+
+JailState state_of(const Findings& findings) {
+    const auto& observed = findings.observed;
+    if (findings.failure) return JailState::failed;
+    if (wanted(findings.row)) {
+        if (!alive(observed) || !observed.applied.complete) return JailState::starting;
+        const bool anew = situation(findings.row, observed) != Situation::continues;
+        return anew ? JailState::starting : JailState::running;
+    }
+    if (observed.jail && observed.jail->dying) return JailState::dying;
+    if (has_runtime(observed) || findings.row.removing) return JailState::stopping;
+    return JailState::stopped;
+}
+
+std::string_view camel_case(JailState state) {
+    switch (state) {
+        case JailState::stopped:
+            return "Stopped";
+        case JailState::starting:
+            return "Starting";
+        case JailState::running:
+            return "Running";
+        case JailState::stopping:
+            return "Stopping";
+        case JailState::failed:
+            return "Failed";
+        case JailState::dying:
+            return "Dying";
+    }
+    return "Failed";
+}
+
+Condition ready(const Findings& findings, JailState state) {
+    Condition condition{.type = "Ready",
+                        .status = state == JailState::running,
+                        .reason = std::string(camel_case(state)),
+                        .message = {},
+                        .since = findings.now};
+    if (findings.failure) {
+        condition.reason = findings.failure->error.name();
+        condition.message = message_of(*findings.failure);
+        return condition;
+    }
+    if (state == JailState::dying)
+        condition.message =
+            "removed, but something refers to it still (an open socket can, for minutes): it goes by itself";
+    return condition;
+}
+
+std::string_view reason_of(const model::LastExit& exit) {
+    if (exit.reason == "lost") return "Lost";
+    if (exit.reason == "failed_to_start") return "FailedToStart";
+    return exit.signal != 0 ? "Signaled" : "Exited";
+}
+
+std::optional<Condition> command_ended(const Findings& findings, const model::JailStatus& status) {
+    const auto& observed = findings.observed;
+    const auto held = effective(findings.row, observed).jail;
+    if (status.state != JailState::running || held.spec.command.empty()) return std::nullopt;
+    const bool ended = observed.shim && observed.shim->command == kernel::CommandState::exited;
+    if (!ended && !command_spent(held, observed)) return std::nullopt;
+
+    Condition condition{
+        .type = "CommandEnded", .status = true, .reason = "Exited", .message = {}, .since = findings.now};
+    std::string how = "the command ended";
+    if (status.last_exit) {
+        condition.reason = reason_of(*status.last_exit);
+        if (condition.reason == "Exited")
+            how = fmt::format("the command exited with code {}", status.last_exit->exit_code);
+        if (condition.reason == "Signaled")
+            how = fmt::format("the command was ended by signal {}", status.last_exit->signal);
+        if (condition.reason == "Lost") how = "the command was lost with the process that held it";
+        if (condition.reason == "FailedToStart") how = "the command could not be executed";
+    }
+    condition.message = how + "; restart policy \"no\" does not run it again: restart the jail for that";
+    return condition;
+}
+
+std::vector<Condition> conditions_of(const Findings& findings, const model::JailStatus& status) {
+    std::vector<Condition> found{ready(findings, status.state)};
+    const auto add = [&](std::string type, std::string reason, std::string message) {
+        found.push_back({.type = std::move(type),
+                         .status = true,
+                         .reason = std::move(reason),
+                         .message = std::move(message),
+                         .since = findings.now});
+    };
+    if (const auto waiting = effective(findings.row, findings.observed).waiting;
+        wanted(findings.row) && !waiting.empty()) {
+        add("RestartRequired", "SpecChanged", fmt::format("restart the jail to apply {}", fmt::join(waiting, ", ")));
+    }
+    if (auto ended = command_ended(findings, status)) found.push_back(*std::move(ended));
+    if (findings.failure && findings.failure->error.reason == "name_in_use")
+        add("NameTaken", "NameInUse", message_of(*findings.failure));
+    if (!wanted(findings.row) || status.state == JailState::stopped) return found;
+    if (findings.nat_missing) {
+        add("NatMissing", std::string(findings.nat_missing->name()),
+            message_of({.step = "the jail reaches its own network only", .error = *findings.nat_missing}));
+    }
+    if (findings.forwarding_missing) {
+        add("ForwardingMissing", "Disabled",
+            "IP forwarding is off and manage_forwarding is false: the jail reaches its own network only; "
+            "turn forwarding on");
+    }
+    return found;
+}
+
+/// Keeps the time of those that were there before.
+std::vector<Condition> with_since(std::vector<Condition> found, const std::vector<Condition>& previous) {
+    for (auto& one : found) {
+        const auto before = std::ranges::find(previous, one.type, &Condition::type);
+        if (before != previous.end() && before->status == one.status && before->reason == one.reason)
+            one.since = before->since;
+    }
+    return found;
+}
+
+}  // namespace
+
+std::string message_of(const Failure& failure) {
+    const auto& error = failure.error;
+    std::string text = failure.step;
+    text += ": ";
+    text += error.detail.empty() ? std::string(error.name()) : error.detail;
+    if (error.sys != 0) text += fmt::format(" (errno {})", error.sys);
+    if (!error.remedy.empty()) text += "; " + error.remedy;
+    return text;
+}
+
+model::JailStatus derive_status(const Findings& findings, const model::JailStatus& previous) {
+    const auto& observed = findings.observed;
+    model::JailStatus status;
+    status.state = state_of(findings);
+    if (alive(observed)) {
+        status.jid = observed.jail->jid;
+        status.pid = observed.jail->pid;
+    }
+    if (shim_alive(observed) && observed.shim->command == kernel::CommandState::running)
+        status.command_pid = observed.shim->command_pid;
+    status.addresses = observed.link && !observed.link->addresses.empty()
+                           ? observed.link->addresses
+                           : effective(findings.row, observed).jail.addresses;
+    status.last_exit = observed.shim ? observed.shim->last_exit : previous.last_exit;
+    const bool converged = findings.phase == Phase::settled && !findings.failure && !findings.row.removing;
+    status.observed_generation = converged ? findings.row.generation : previous.observed_generation;
+    status.conditions = with_since(conditions_of(findings, status), previous.conditions);
+    return status;
+}
+
+model::JailStatus expected_status(const model::Jail& row) {
+    model::JailStatus status;
+    status.state = wanted(row) ? JailState::starting : row.removing ? JailState::stopping : JailState::stopped;
+    status.addresses = row.addresses;
+    return status;
+}
+
+}  // namespace jaild::reconcile

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/model/status.h"
+#include "core/reconcile/plan.h"
+
+/// What clients are told about a jail, from what was found. Pure.
+namespace jaild::reconcile {
+
+/// Why the last round did not end well.
+struct Failure {
+    std::string step;  ///< "mount root/usr"
+    Error error;
+};
+
+/// "mount root/usr: <detail> (errno 16); <remedy>"
+std::string message_of(const Failure& failure);
+
+enum class Phase { at_work, settled };
+
+struct Findings {
+    model::Jail row;
+    Observed observed;
+    Phase phase = Phase::settled;
+    std::optional<Failure> failure{};
+    /// Its network does without: no NAT, because of this.
+    std::optional<Error> nat_missing{};
+    bool forwarding_missing = false;  ///< off, and not ours to raise
+    UtcTime now{};
+};
+
+/// `previous` lends its observed_generation while this one has not converged, the `since` of conditions that stay, and
+/// a last_exit that cannot be read just now.
+model::JailStatus derive_status(const Findings& findings, const model::JailStatus& previous);
+
+/// Before anybody looked: the state that its spec asks for, no conditions.
+model::JailStatus expected_status(const model::Jail& row);
+
+}  // namespace jaild::reconcile

@@ -1,0 +1,71 @@
+#include <utility>
+
+#include "core/reconcile/plan.h"
+
+namespace jaild::reconcile {
+
+std::string_view to_string(StepKind kind) {
+    switch (kind) {
+        case StepKind::prepare_root:
+            return "prepare_root";
+        case StepKind::refresh_root:
+            return "refresh_root";
+        case StepKind::mount:
+            return "mount";
+        case StepKind::unmount:
+            return "unmount";
+        case StepKind::hold:
+            return "hold";
+        case StepKind::reset:
+            return "reset";
+        case StepKind::record_begun:
+            return "record_begun";
+        case StepKind::create_jail:
+            return "create_jail";
+        case StepKind::update_jail:
+            return "update_jail";
+        case StepKind::ensure_link:
+            return "ensure_link";
+        case StepKind::exec_start:
+            return "exec_start";
+        case StepKind::start_command:
+            return "start_command";
+        case StepKind::record_done:
+            return "record_done";
+        case StepKind::exec_stop:
+            return "exec_stop";
+        case StepKind::record_stopped:
+            return "record_stopped";
+        case StepKind::stop_command:
+            return "stop_command";
+        case StepKind::destroy_link:
+            return "destroy_link";
+        case StepKind::remove_jail:
+            return "remove_jail";
+        case StepKind::release:
+            return "release";
+        case StepKind::remove_root:
+            return "remove_root";
+        case StepKind::forget:
+            return "forget";
+        case StepKind::ensure_bridge:
+            return "ensure_bridge";
+        case StepKind::enable_forwarding:
+            return "enable_forwarding";
+        case StepKind::apply_rules:
+            return "apply_rules";
+        case StepKind::remove_rules:
+            return "remove_rules";
+        case StepKind::remove_bridge:
+            return "remove_bridge";
+    }
+    std::unreachable();
+}
+
+std::string Step::to_string() const {
+    std::string text(reconcile::to_string(kind));
+    if (!object.empty()) text.append(" ").append(object);
+    return text;
+}
+
+}  // namespace jaild::reconcile

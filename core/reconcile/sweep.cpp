@@ -1,0 +1,175 @@
+#include "core/reconcile/sweep.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "core/reconcile/effective.h"
+
+namespace jaild::reconcile {
+namespace {
+
+/// Keeps the first error: what follows it is swept all the same.
+void keep(Result<void>& first, Result<void> next) {
+    if (first && !next) first = std::move(next);
+}
+
+}  // namespace
+
+Result<void> Sweep::collect() {
+    memories_ = engine_.board.all();
+    auto found = observe_all(engine_.kernel);
+    if (!found) return std::unexpected(found.error());
+    found_ = *std::move(found);
+    auto bridges = engine_.kernel.links().bridges();
+    if (!bridges) return std::unexpected(bridges.error());
+    bridges_ = *std::move(bridges);
+    return engine_.store.read([&](store::Reader& reader) -> Result<void> {
+        auto rows = reader.all_jails();
+        if (!rows) return std::unexpected(rows.error());
+        auto networks = reader.networks();
+        if (!networks) return std::unexpected(networks.error());
+        rows_ = *std::move(rows);
+        networks_ = *std::move(networks);
+        return {};
+    });
+}
+
+Result<Sweep::Due> Sweep::run(Thoroughness thoroughness, const std::function<bool(JailId)>& busy) {
+    if (auto collected = collect(); !collected) return std::unexpected(collected.error());
+    Result<void> first;
+    for (const auto& row : rows_) {
+        const auto entry = found_.find(row.id);
+        if (entry == found_.end()) continue;
+        keep(first, read_files(engine_.kernel, row.id, entry->second));
+    }
+    if (!first) return std::unexpected(first.error());
+
+    remember_whole_ones();
+    keep(first, sweep_networks(thoroughness));
+
+    Due due;
+    for (const auto& row : rows_) {
+        if (busy(row.id)) continue;
+        const auto entry = found_.find(row.id);
+        switch (judge(row, entry == found_.end() ? Observed{} : entry->second, memories_[row.id])) {
+            case Verdict::fine:
+                break;
+            case Verdict::differs:
+                due.differ.push_back(row.id);
+                break;
+            case Verdict::recovered:
+                due.recovered.push_back(row.id);
+                break;
+        }
+    }
+    if (thoroughness == Thoroughness::first) keep(first, add_unfinished(due));
+
+    for (const auto& [id, observed] : found_) {
+        if (std::ranges::find(rows_, id, &model::Jail::id) != rows_.end() || busy(id)) continue;
+        keep(first, residue_.sweep(id));
+    }
+    if (!first) return std::unexpected(first.error());
+    return due;
+}
+
+Sweep::Verdict Sweep::judge(const model::Jail& row, Observed observed, const Memory& memory) {
+    if (memory.under_way) return Verdict::fine;
+    auto desired = desire(engine_.kernel, row, observed, networks_);
+    // Its round will say what is wrong.
+    if (!desired || !plan(*desired, observed).empty()) return Verdict::differs;
+    if (memory.failure) return Verdict::recovered;
+
+    auto findings = findings_of(engine_, row, observed, &*desired, Phase::settled);
+    const auto state = derive_status(findings, memory.status).state;
+    const bool ran_out = memory.command_ran && observed.shim && observed.shim->command == kernel::CommandState::exited;
+    if (ran_out || (memory.announced && *memory.announced != state)) return Verdict::differs;
+    if (memory.seen && memory.status.observed_generation != row.generation && !row.removing) return Verdict::differs;
+    engine_.board.adopt(memory.version, std::move(findings), state);
+    return Verdict::fine;
+}
+
+/// What an earlier daemon had done but not written down.
+Result<void> Sweep::add_unfinished(Due& due) {
+    return engine_.store.read([&](store::Reader& reader) -> Result<void> {
+        for (const auto& row : rows_) {
+            auto running = reader.running_operations(row.id);
+            if (!running) return std::unexpected(running.error());
+            if (running->empty() || std::ranges::find(due.differ, row.id) != due.differ.end()) continue;
+            due.differ.push_back(row.id);
+        }
+        return {};
+    });
+}
+
+/// So that what is missing of a network counts as drift after a start of the daemon too.
+void Sweep::remember_whole_ones() {
+    for (const auto& row : rows_) {
+        const auto entry = found_.find(row.id);
+        if (entry == found_.end() || !alive(entry->second) || !entry->second.applied.complete) continue;
+        for (const auto& network : networks_)
+            if (on_network(row, network)) engine_.networks.found_whole(network.id);
+    }
+}
+
+bool Sweep::in_use(const model::Network& network) const {
+    const auto row_uses = [&](const model::Jail& row) {
+        if (!on_network(row, network)) return false;
+        const auto entry = found_.find(row.id);
+        return wanted(row) || (entry != found_.end() && entry->second.link);
+    };
+    if (std::ranges::any_of(rows_, row_uses)) return true;
+    return std::ranges::any_of(
+        found_, [&](const auto& entry) { return entry.second.link && entry.second.link->bridge == network.id; });
+}
+
+Result<void> Sweep::sweep_networks(Thoroughness thoroughness) {
+    Result<void> first;
+    for (const auto& network : networks_) keep(first, sweep_network(network, thoroughness));
+    keep(first, sweep_unknown_networks(thoroughness));
+    return first;
+}
+
+Result<void> Sweep::sweep_network(const model::Network& network, Thoroughness thoroughness) {
+    if (thoroughness == Thoroughness::quick) {
+        // Only the bridge is known: everything else is taken as it should be.
+        ObservedNetwork assumed{.bridge = {}, .forwarding4 = true, .forwarding6 = true, .firewall = false, .rules = {}};
+        const auto bridge = std::ranges::find(bridges_, network.id, &kernel::ObservedBridge::network);
+        if (bridge != bridges_.end()) assumed.bridge = *bridge;
+        const DesiredNetwork desired{.network = network, .in_use = in_use(network), .manage_forwarding = false};
+        if (plan_network(desired, assumed).empty()) return {};
+    }
+    const auto done = engine_.networks.settle(network, networks_);
+    if (done.repaired) {
+        spdlog::info("network {} was disturbed: mended", network.name.text());
+        auto noted = engine_.journal.note({}, drift_note("network", network.name.text(), done.steps));
+        if (!noted) return noted;
+    }
+    if (!done.failure) return {};
+    spdlog::warn("network {}: {}", network.name.text(), message_of(*done.failure));
+    return std::unexpected(done.failure->error);
+}
+
+Result<void> Sweep::sweep_unknown_networks(Thoroughness thoroughness) {
+    std::set<NetworkId> unknown;
+    const auto add = [&](NetworkId id) {
+        if (std::ranges::find(networks_, id, &model::Network::id) == networks_.end()) unknown.insert(id);
+    };
+    for (const auto& bridge : bridges_)
+        if (bridge.members == 0) add(bridge.network);
+    if (thoroughness != Thoroughness::quick && engine_.kernel.firewall().available()) {
+        auto rules = engine_.kernel.firewall().list(networks_);
+        if (!rules) return std::unexpected(rules.error());
+        for (const auto& loaded : *rules) {
+            const auto bridge = std::ranges::find(bridges_, loaded.network, &kernel::ObservedBridge::network);
+            if (bridge == bridges_.end() || bridge->members == 0) add(loaded.network);
+        }
+    }
+    for (const NetworkId id : unknown) {
+        const auto done = engine_.networks.clear(id);
+        if (done.failure) return std::unexpected(done.failure->error);
+    }
+    return {};
+}
+
+}  // namespace jaild::reconcile

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "core/reconcile/engine.h"
+#include "core/reconcile/residue.h"
+
+namespace jaild::reconcile {
+
+enum class Thoroughness {
+    quick,  ///< jails, links, mounts, bridges
+    full,   ///< packet filter and forwarding too
+    first,  ///< and operations that an earlier daemon left
+};
+
+/// One look at everything: each port is asked once, each jail is compared without another call (but for its own files).
+/// Statuses follow what was seen, networks are brought up or down, residue is cleared. Blocking; one at a time.
+class Sweep {
+public:
+    explicit Sweep(Engine& engine) : engine_(engine), residue_(engine) {}
+
+    struct Due {
+        std::vector<JailId> differ;     ///< a round has something to do
+        std::vector<JailId> recovered;  ///< the last round failed, but nothing is left to do
+    };
+    /// `busy`: those that have a round already are left alone.
+    Result<Due> run(Thoroughness thoroughness, const std::function<bool(JailId)>& busy);
+
+private:
+    enum class Verdict { fine, differs, recovered };
+    Verdict judge(const model::Jail& row, Observed observed, const Memory& memory);
+    Result<void> collect();
+    Result<void> add_unfinished(Due& due);
+    Result<void> sweep_networks(Thoroughness thoroughness);
+    Result<void> sweep_network(const model::Network& network, Thoroughness thoroughness);
+    Result<void> sweep_unknown_networks(Thoroughness thoroughness);
+    [[nodiscard]] bool in_use(const model::Network& network) const;
+    void remember_whole_ones();
+
+    Engine& engine_;
+    Residue residue_;
+    std::map<JailId, Observed> found_;
+    std::map<JailId, Memory> memories_;  ///< from before the look
+    std::vector<model::Jail> rows_;      ///< from after it: what has no row then is residue
+    std::vector<model::Network> networks_;
+    std::vector<kernel::ObservedBridge> bridges_;
+};
+
+}  // namespace jaild::reconcile
