@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <thread>
 
 #include "core/kernel/names.h"
 #include "tests/results.h"
@@ -399,6 +401,35 @@ TEST_CASE("a watcher hears of a jail that dies", "[memory]") {
     REQUIRE(machine.kernel.hand().kill_jail(kWeb, Remains::nothing));
     pollfd heard{.fd = pipe.read.get(), .events = POLLIN, .revents = 0};
     CHECK(::poll(&heard, 1, 10'000) == 1);
+}
+
+TEST_CASE("several threads can work on jails of their own", "[memory]") {
+    Machine machine;
+    value_of(machine.kernel.links().ensure_bridge(default_network()));
+    std::vector<std::thread> threads;
+    std::atomic<int> failures = 0;
+    for (std::int64_t id = 1; id <= 4; ++id) {
+        threads.emplace_back([&, jail = JailId{id}] {
+            const auto name = model::Name::parse("jail" + std::to_string(jail.value));
+            const auto parameters = machine.root_parameters(jail);
+            auto link = machine.link(jail);
+            link.addresses = {*Prefix::parse("10.213.0." + std::to_string(jail.value + 1) + "/24")};
+            bool well = machine.kernel.roots().prepare(parameters).has_value();
+            const auto mounts = machine.kernel.roots().mounts(parameters);
+            for (const auto& mount : *mounts) {
+                well &= machine.kernel.mounts().mount(jail, mount).has_value();
+            }
+            well &= machine.kernel.processes().hold(jail).has_value();
+            well &= machine.kernel.jails().create({jail, *name, "host", machine.mode}).has_value();
+            well &= machine.kernel.links().ensure(link).has_value();
+            well &= machine.kernel.links().list({}).has_value();
+            if (!well) ++failures;
+        });
+    }
+    for (auto& one : threads) one.join();
+    CHECK(failures == 0);
+    CHECK(value_of(machine.kernel.links().bridges()).at(0).members == 4);
+    CHECK(machine.kernel.violations() == std::vector<std::string>{});
 }
 
 TEST_CASE("roots that no host has are refused with their field", "[memory]") {
