@@ -28,7 +28,7 @@ struct ListedChain {
 /// Our table as the kernel has it: chains by name.
 struct Listing {
     bool table = false;
-    bool dormant = false;
+    bool flags = false;  ///< "dormant" is the one that an admin sets; we set none
     std::map<std::string, ListedChain> chains;
 };
 
@@ -36,7 +36,8 @@ void add(Listing& listing, const json& entry) {
     if (!entry.is_object()) return;
     if (const auto table = entry.find("table"); table != entry.end() && table->is_object()) {
         listing.table = true;
-        listing.dormant = table->contains("flags") && (*table)["flags"].dump().contains("dormant");
+        // Not which: nft 1.0.6 writes the table's name there.
+        listing.flags = table->contains("flags");
     }
     if (const auto chain = entry.find("chain"); chain != entry.end() && chain->is_object()) {
         listing.chains[text(*chain, "name")].chain = *chain;
@@ -81,7 +82,7 @@ bool matches(const ListedChain& listed, const nft::Chain& expected) {
 }
 
 bool complete(const Listing& listing, const std::vector<nft::Chain>& expected) {
-    return !listing.dormant && std::ranges::all_of(expected, [&listing](const nft::Chain& chain) {
+    return !listing.flags && std::ranges::all_of(expected, [&listing](const nft::Chain& chain) {
         const auto found = listing.chains.find(chain.name);
         return found != listing.chains.end() && matches(found->second, chain);
     });
@@ -131,9 +132,14 @@ Result<std::vector<ObservedRules>> LinuxFirewall::list(const std::vector<model::
 
 Result<void> LinuxFirewall::apply(const model::Network& network) {
     const std::lock_guard lock(mutex_);
-    if (auto done = nft::run(nft::load_commands(options_.instance, network)); !done) return done;
+    const auto table = nft_table(options_.instance);
+    const auto commands = nft::load_commands(options_.instance, network);
+    auto done = nft::run(commands);
+    // A dormant table is woken by the bare `add`, but the kernel takes no chains in the same transaction.
+    if (!done && nft::run(fmt::format("add table inet {}\n", table))) done = nft::run(commands);
+    if (!done) return done;
     loaded_.erase(network.id);
-    const auto listing = read_table(nft_table(options_.instance));
+    const auto listing = read_table(table);
     if (listing) loaded_[network.id] = fingerprint(*listing, network.id);
     return {};
 }

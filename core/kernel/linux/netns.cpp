@@ -16,8 +16,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
-#include <system_error>
-#include <thread>
+
+#include "core/kernel/linux/own_thread.h"
 
 namespace jaild::kernel::netns {
 namespace {
@@ -28,24 +28,6 @@ constexpr const char* kOwn = "/proc/thread-self/ns/net";
 
 Error failed(std::string_view op, std::string detail) {
     return Error::from_errno(op, errno, std::move(detail));
-}
-
-/// A thread of its own, joined; whatever it throws becomes its Error.
-Result<void> on_thread(const std::function<Result<void>()>& work) {
-    Result<void> result;
-    try {
-        std::thread thread([&result, &work] {
-            try {
-                result = work();
-            } catch (const std::exception& caught) {
-                result = std::unexpected(Error{.code = Errc::kernel, .op = "netns", .detail = caught.what()});
-            }
-        });
-        thread.join();
-    } catch (const std::system_error& caught) {
-        return std::unexpected(Error::from_errno("pthread_create", caught.code().value()));
-    }
-    return result;
 }
 
 Result<void> loopback_up() {
@@ -102,7 +84,7 @@ Result<void> create(const std::string& name) {
     const auto target = path(name);
     const UniqueFd file(::open(target.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0));
     if (!file) return std::unexpected(failed("open", target));
-    return on_thread([&target]() -> Result<void> {
+    return on_own_thread([&target]() -> Result<void> {
         if (unshare(CLONE_NEWNET) != 0) return std::unexpected(failed("unshare", "a network namespace"));
         if (auto up = loopback_up(); !up) return up;
         if (mount(kOwn, target.c_str(), "none", MS_BIND, nullptr) != 0) {
@@ -140,7 +122,7 @@ Result<std::vector<std::string>> list() {
 }
 
 Result<void> run_in(int netns, const std::function<Result<void>()>& work) {
-    return on_thread([netns, &work]() -> Result<void> {
+    return on_own_thread([netns, &work]() -> Result<void> {
         if (setns(netns, CLONE_NEWNET) != 0) return std::unexpected(failed("setns", "a network namespace"));
         return work();
     });
