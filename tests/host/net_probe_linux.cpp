@@ -1,0 +1,132 @@
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "core/kernel/linux/netns.h"
+#include "tests/host/net_probe.h"
+
+namespace jaild::test {
+namespace {
+
+namespace netns = kernel::netns;
+
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t length = sizeof(sockaddr_storage);
+    sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+};
+
+Result<SocketAddress> socket_address(const std::string& text, std::uint16_t port) {
+    const auto address = IpAddress::parse(text);
+    if (!address) return std::unexpected(address.error());
+    SocketAddress result;
+    if (address->family == Family::ipv4) {
+        auto* inet = reinterpret_cast<sockaddr_in*>(&result.storage);
+        inet->sin_family = AF_INET;
+        inet->sin_port = htons(port);
+        std::memcpy(&inet->sin_addr, address->bytes.data(), 4);
+        result.length = sizeof(sockaddr_in);
+    } else {
+        auto* inet = reinterpret_cast<sockaddr_in6*>(&result.storage);
+        inet->sin6_family = AF_INET6;
+        inet->sin6_port = htons(port);
+        std::memcpy(&inet->sin6_addr, address->bytes.data(), 16);
+        result.length = sizeof(sockaddr_in6);
+    }
+    return result;
+}
+
+IpAddress address_of(const SocketAddress& from) {
+    IpAddress address;
+    if (from.storage.ss_family == AF_INET) {
+        std::memcpy(address.bytes.data(), &reinterpret_cast<const sockaddr_in*>(&from.storage)->sin_addr, 4);
+    } else {
+        address.family = Family::ipv6;
+        std::memcpy(address.bytes.data(), &reinterpret_cast<const sockaddr_in6*>(&from.storage)->sin6_addr, 16);
+    }
+    return address;
+}
+
+Error failed(std::string_view op) {
+    return Error::from_errno(op, errno);
+}
+
+Result<UniqueFd> socket_in(const std::string& name, int family) {
+    const auto netns = netns::open(name);
+    if (!netns) return std::unexpected(netns.error());
+    if (!*netns) return std::unexpected(Error{.code = Errc::not_found, .op = "netns", .detail = name});
+    UniqueFd socket;
+    auto made = netns::run_in((*netns)->get(), [&]() -> Result<void> {
+        socket.reset(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        return {};
+    });
+    if (!made) return std::unexpected(made.error());
+    if (!socket) return std::unexpected(failed("socket"));
+    return socket;
+}
+
+bool ready(int fd, short events, std::chrono::milliseconds patience) {
+    pollfd waiting{.fd = fd, .events = events, .revents = 0};
+    return ::poll(&waiting, 1, static_cast<int>(patience.count())) == 1;
+}
+
+Result<void> bind_foreign(int socket, const std::string& source) {
+    auto from = socket_address(source, 0);
+    if (!from) return std::unexpected(from.error());
+    const int on = 1;
+    const bool ipv4 = from->storage.ss_family == AF_INET;
+    ::setsockopt(socket, ipv4 ? IPPROTO_IP : IPPROTO_IPV6, ipv4 ? IP_FREEBIND : IPV6_FREEBIND, &on, sizeof on);
+    if (::bind(socket, from->get(), from->length) != 0) return std::unexpected(failed("bind"));
+    return {};
+}
+
+}  // namespace
+
+Result<Listener> Listener::open(const std::string& netns, const std::string& address) {
+    auto target = socket_address(address, 0);
+    if (!target) return std::unexpected(target.error());
+    auto socket = socket_in(netns, target->storage.ss_family);
+    if (!socket) return std::unexpected(socket.error());
+    if (::bind(socket->get(), target->get(), target->length) != 0) return std::unexpected(failed("bind"));
+    if (::listen(socket->get(), 8) != 0) return std::unexpected(failed("listen"));
+    SocketAddress bound;
+    if (::getsockname(socket->get(), bound.get(), &bound.length) != 0) return std::unexpected(failed("getsockname"));
+    // sockaddr_in and sockaddr_in6 have the port in the same place.
+    const auto port = ntohs(reinterpret_cast<sockaddr_in*>(&bound.storage)->sin_port);
+    return Listener(std::move(*socket), port);
+}
+
+Result<IpAddress> Listener::accept(std::chrono::milliseconds patience) {
+    if (!ready(socket_.get(), POLLIN, patience)) {
+        return std::unexpected(Error{.code = Errc::busy, .op = "accept", .detail = "nobody came"});
+    }
+    SocketAddress from;
+    const UniqueFd connection(::accept4(socket_.get(), from.get(), &from.length, SOCK_CLOEXEC));
+    if (!connection) return std::unexpected(failed("accept"));
+    return address_of(from);
+}
+
+Result<UniqueFd> connect_from(const std::string& netns, const std::string& address, std::uint16_t port,
+                              std::chrono::milliseconds patience, const std::optional<std::string>& source) {
+    auto target = socket_address(address, port);
+    if (!target) return std::unexpected(target.error());
+    auto socket = socket_in(netns, target->storage.ss_family);
+    if (!socket) return socket;
+    if (source) {
+        if (auto bound = bind_foreign(socket->get(), *source); !bound) return std::unexpected(bound.error());
+    }
+    if (::connect(socket->get(), target->get(), target->length) == 0) return socket;
+    if (errno != EINPROGRESS) return std::unexpected(failed("connect"));
+    if (!ready(socket->get(), POLLOUT, patience)) return std::unexpected(Error::from_errno("connect", ETIMEDOUT));
+    int error = 0;
+    socklen_t length = sizeof error;
+    ::getsockopt(socket->get(), SOL_SOCKET, SO_ERROR, &error, &length);
+    if (error != 0) return std::unexpected(Error::from_errno("connect", error));
+    return socket;
+}
+
+}  // namespace jaild::test
