@@ -1,0 +1,152 @@
+#include "api/v1/answers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <nlohmann/json.hpp>
+
+#include "api/http/json.h"
+#include "api/http/offload.h"
+#include "api/http/precondition.h"
+#include "api/http/problem.h"
+
+namespace jaild::api::v1 {
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+using Time = std::chrono::steady_clock::time_point;
+
+/// An event wakes a waiter; this is for events that were pruned before anybody read them.
+constexpr Milliseconds kLookAgain{5'000};
+
+std::string operation_path(const std::string& id) {
+    return fmt::format("/v1/operations/{}", id);
+}
+
+std::string jail_path(const model::Name& name) {
+    return fmt::format("/v1/jails/{}", name.text());
+}
+
+nlohmann::json with_operation(const Accepted& accepted) {
+    auto body = model::to_json(accepted.jail);
+    if (!accepted.operation.empty()) body["operation"] = accepted.operation;
+    return body;
+}
+
+/// Reads the operation until it has ended or `deadline` has come; nothing if it had not ended by then.
+asio::awaitable<std::optional<model::Operation>> ended_operation(Service& service, const Request& request,
+                                                                 const std::string& id, Time deadline) {
+    EventFeed::OperationWatch watch(service.feed, id);
+    while (!service.feed.stopping()) {
+        auto operation = co_await offload(
+            service.pool, [&service, &request, &id] { return service.supervisor.operation(request.caller, id); });
+        if (!operation) co_return std::nullopt;
+        if (operation->state != model::OperationState::running) co_return *std::move(operation);
+        const auto left = std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now());
+        if (left.count() <= 0) co_return std::nullopt;
+        co_await watch.changed(std::min(left, kLookAgain));
+    }
+    co_return std::nullopt;
+}
+
+/// The same, given up when the client goes away.
+asio::awaitable<std::optional<model::Operation>> wait_for(Service& service, const Request& request, std::string id,
+                                                          Milliseconds at_most) {
+    const auto deadline = std::chrono::steady_clock::now() + at_most;
+    auto first = co_await (ended_operation(service, request, id, deadline) || request.client->gone());
+    if (first.index() == 1) co_return std::nullopt;
+    co_return std::get<0>(std::move(first));
+}
+
+Error error_of(const model::Operation& operation) {
+    if (operation.state == model::OperationState::cancelled)
+        return {.code = Errc::conflict,
+                .op = "operation",
+                .detail = "the operation was cancelled; the jail goes on as its spec says",
+                .reason = "operation_cancelled"};
+    if (!operation.problem) return {.code = Errc::corrupt, .op = "operation", .reason = "internal"};
+    const auto& kept = *operation.problem;
+    // `reason` views into `operation`, which the caller holds.
+    return {.code = Errc::kernel,
+            .op = "operation",
+            .sys = kept.sys,
+            .detail = kept.detail,
+            .reason = kept.code,
+            .field = kept.field,
+            .remedy = kept.remedy};
+}
+
+/// What GET answers for the jail now; as it was accepted, when it is gone meanwhile.
+Response show_jail(Service& service, const Request& request, const Accepted& accepted) {
+    Response response;
+    auto document = service.supervisor.document(request.caller, accepted.jail.name);
+    if (document) {
+        response.document = std::move(document->json);
+        response.fields.emplace_back("ETag", std::move(document->etag));
+    } else {
+        response.body = dump(model::to_json(accepted.jail));
+    }
+    return response;
+}
+
+Response answer_ended(Service& service, const Request& request, const Accepted& accepted,
+                      const model::Operation& operation, Change change) {
+    if (operation.state != model::OperationState::succeeded)
+        return problem(error_of(operation), {{"operation", operation.id}});
+    if (change == Change::remove) return Response{.status = 204};
+    auto response = show_jail(service, request, accepted);
+    if (operation.kind == "create") {
+        response.status = 201;
+        response.fields.emplace_back("Location", jail_path(accepted.jail.name));
+    }
+    return response;
+}
+
+}  // namespace
+
+Response answer_json(const nlohmann::json& value, unsigned status) {
+    return Response{.status = status, .body = dump(value)};
+}
+
+Response answer_items(nlohmann::json items) {
+    return answer_json({{"items", std::move(items)}});
+}
+
+Result<model::Name> name_of(const Request& request) {
+    return model::Name::parse(request.parameter, "");
+}
+
+asio::awaitable<Response> answer_change(Service& service, const Request& request, Accepted accepted, Change change,
+                                        DryRun dry_run) {
+    if (dry_run == DryRun::yes)
+        co_return answer_json({{"plan", accepted.plan}, {"jail", model::to_json(accepted.jail)}});
+    if (accepted.operation.empty()) co_return show_jail(service, request, accepted);
+
+    Response response;
+    const auto asked = preferred_wait(request);
+    std::optional<std::string> applied;
+    if (asked) {
+        const auto longest = std::chrono::duration_cast<std::chrono::seconds>(service.limits.wait_max).count();
+        const auto seconds = std::min(*asked, longest);
+        applied = fmt::format("wait={}", seconds);
+        auto operation = co_await wait_for(service, request, accepted.operation, std::chrono::seconds(seconds));
+        if (operation)
+            response = answer_ended(service, request, accepted, *operation, change);
+        else
+            response.status = 202;
+    } else {
+        response.status = 202;
+    }
+    if (response.status == 202) {
+        response.body = dump(with_operation(accepted));
+        response.fields.emplace_back("Location", operation_path(accepted.operation));
+        response.fields.emplace_back("ETag", model::etag(accepted.jail));
+    }
+    if (applied) response.fields.emplace_back("Preference-Applied", *std::move(applied));
+    if (accepted.replayed) response.fields.emplace_back("Idempotency-Replayed", "true");
+    co_return response;
+}
+
+}  // namespace jaild::api::v1

@@ -1,0 +1,102 @@
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <nlohmann/json.hpp>
+
+#include "api/http/base64.h"
+#include "api/http/json.h"
+#include "api/http/offload.h"
+#include "api/http/problem.h"
+#include "api/http/utf8.h"
+#include "api/v1/answers.h"
+#include "api/v1/exec_request.h"
+#include "api/v1/handlers.h"
+#include "api/v1/program_run.h"
+
+namespace jaild::api::v1 {
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+
+constexpr std::size_t kLongestSequence = 4;  // of UTF-8
+
+/// Cuts off a character that the limit has cut in two.
+void drop_cut_character(std::string& text) {
+    for (std::size_t cut = 1; cut < kLongestSequence && cut <= text.size(); ++cut) {
+        const auto byte = static_cast<unsigned char>(text[text.size() - cut]);
+        if (byte < 0x80) return;
+        if (byte < 0xC0) continue;
+        if (!is_utf8(std::string_view(text).substr(text.size() - cut))) text.resize(text.size() - cut);
+        return;
+    }
+}
+
+/// As text where it is UTF-8, else as base64: nothing that a program writes is changed.
+void add_output(nlohmann::json& body, const std::string& name, Output& output) {
+    if (output.truncated) drop_cut_character(output.bytes);
+    const bool text = is_utf8(output.bytes);
+    body[name + "_encoding"] = text ? "utf-8" : "base64";
+    body[name + "_truncated"] = output.truncated;
+    body[name] = text ? std::move(output.bytes) : base64_encode(output.bytes);
+}
+
+Response answer_ending(const ProgramRun::Ending& ending, Output& output, Output& error_output) {
+    nlohmann::json body{{"exit_code", ending.exit.exit_code},
+                        {"signal", ending.exit.signal == 0 ? nlohmann::json() : nlohmann::json(ending.exit.signal)},
+                        {"timed_out", ending.timed_out}};
+    add_output(body, "stdout", output);
+    add_output(body, "stderr", error_output);
+    return answer_json(body);
+}
+
+/// Both at once: the streams are pumped until the end is known.
+asio::awaitable<Result<ProgramRun::Ending>> run_to_end(ProgramRun& run, ProgramStreams& streams, const ExecOrder& order,
+                                                       Output& output, Output& error_output) {
+    const std::string_view input = order.input ? std::string_view(*order.input) : std::string_view{};
+    auto first = co_await (run.end(order.timeout) || streams.pump(input, output, error_output));
+    streams.drain(output, error_output);
+    co_return std::get<0>(std::move(first));
+}
+
+Result<ExecOrder> parse_order(Service& service, const Request& request) {
+    auto body = parse_json(request.body, service.limits.json_depth);
+    if (!body) return std::unexpected(body.error());
+    return parse_exec_order(*body, service.limits);
+}
+
+}  // namespace
+
+Answer exec_in_jail(Service& service, const Request& request) {
+    auto name = name_of(request);
+    if (!name) co_return problem(name.error());
+    auto order = co_await offload(service.pool, [&] { return parse_order(service, request); });
+    if (!order) co_return problem(order.error());
+    const auto slot = service.programs.take();
+    if (!slot)
+        co_return problem(Error{.code = Errc::busy,
+                                .op = "exec",
+                                .detail = "as many programs as jaild runs for clients are under way",
+                                .reason = "too_many_programs"});
+
+    ExecRequest wanted{.program = order->program, .stdio = {}};
+    auto streams = ProgramStreams::create(co_await asio::this_coro::executor, order->input.has_value(), wanted.stdio);
+    if (!streams) co_return problem(streams.error());
+    auto program = co_await offload(service.pool,
+                                    [&] { return service.supervisor.exec(request.caller, *name, std::move(wanted)); });
+    if (!program) co_return problem(program.error());
+
+    ProgramRun run(service.pool, *std::move(program));
+    Output output{.limit = order->output_limit};
+    Output error_output{.limit = order->output_limit};
+    auto first = co_await (run_to_end(run, **streams, *order, output, error_output) || request.client->gone());
+    if (first.index() == 1)
+        co_return problem(Error{.code = Errc::busy,
+                                .op = "exec",
+                                .detail = "jaild is stopping, and the program was ended with it",
+                                .reason = "stopping"});
+    auto ending = std::get<0>(std::move(first));
+    if (!ending) co_return problem(ending.error());
+    co_return co_await offload(service.pool, [&] { return answer_ending(*ending, output, error_output); });
+}
+
+}  // namespace jaild::api::v1

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "api/http/message.h"
+#include "api/v1/service.h"
+
+/// The handlers, each in the file of its resource.
+namespace jaild::api::v1 {
+
+using Answer = asio::awaitable<Response>;
+
+// jails.cpp
+Response list_jails(Service& service, const Request& request);
+Response get_jail(Service& service, const Request& request);
+Answer plan_jail(Service& service, const Request& request);
+// jail_changes.cpp
+Answer create_jail(Service& service, const Request& request);
+Answer replace_jail(Service& service, const Request& request);
+Answer patch_jail(Service& service, const Request& request);
+Answer delete_jail(Service& service, const Request& request);
+Answer restart_jail(Service& service, const Request& request);
+// exec.cpp
+Answer exec_in_jail(Service& service, const Request& request);
+// logs.cpp
+Answer read_log(Service& service, const Request& request);
+// templates.cpp
+Answer list_templates(Service& service, const Request& request);
+Answer get_template(Service& service, const Request& request);
+// networks.cpp
+Answer list_networks(Service& service, const Request& request);
+Answer get_network(Service& service, const Request& request);
+// operations.cpp
+Answer get_operation(Service& service, const Request& request);
+Answer cancel_operation(Service& service, const Request& request);
+// events.cpp
+Answer get_events(Service& service, const Request& request);
+// host.cpp
+Answer get_host(Service& service, const Request& request);
+Response get_health(Service& service, const Request& request);
+Response get_readiness(Service& service, const Request& request);
+Response get_openapi(Service& service, const Request& request);
+
+}  // namespace jaild::api::v1

@@ -1,0 +1,143 @@
+#include <nlohmann/json.hpp>
+
+#include "api/http/json.h"
+#include "api/http/offload.h"
+#include "api/http/precondition.h"
+#include "api/http/problem.h"
+#include "api/v1/answers.h"
+#include "api/v1/handlers.h"
+
+namespace jaild::api::v1 {
+namespace {
+
+/// What a change of one jail says beside its body.
+struct ChangeRequest {
+    model::Name name;
+    Precondition precondition;
+    DryRun dry_run = DryRun::no;
+    bool restart = false;
+    bool force = false;
+};
+
+Result<DryRun> dry_run_of(const Request& request) {
+    auto flag = request.target.query.flag("dry_run", false);
+    if (!flag) return std::unexpected(flag.error());
+    return *flag ? DryRun::yes : DryRun::no;
+}
+
+/// Of several entity tags, core is asked about the one that the jail has now, if any of them is it.
+std::string tag_to_ask(Service& service, const Request& request, const model::Name& name, const EntityTags& tags) {
+    if (tags.any) return "*";
+    auto document = service.supervisor.document(request.caller, name);
+    if (document && tags.strongly_match(document->etag)) return document->etag;
+    return tags.tags.front();
+}
+
+Result<Precondition> precondition_of(Service& service, const Request& request, const model::Name& name) {
+    Precondition precondition;
+    auto match = entity_tags(request, "If-Match");
+    if (!match) return std::unexpected(match.error());
+    auto none = entity_tags(request, "If-None-Match");
+    if (!none) return std::unexpected(none.error());
+    if (*none && !(*none)->any)
+        return std::unexpected(Error{.code = Errc::invalid,
+                                     .op = "precondition",
+                                     .detail = "a change understands If-None-Match with \"*\" only",
+                                     .reason = "invalid_precondition"});
+    if (*match) precondition.if_match = tag_to_ask(service, request, name, **match);
+    if (*none) precondition.if_none_match = "*";
+    return precondition;
+}
+
+Result<ChangeRequest> change_of(Service& service, const Request& request) {
+    auto name = name_of(request);
+    if (!name) return std::unexpected(name.error());
+    auto precondition = precondition_of(service, request, *name);
+    if (!precondition) return std::unexpected(precondition.error());
+    auto dry_run = dry_run_of(request);
+    if (!dry_run) return std::unexpected(dry_run.error());
+    auto restart = request.target.query.flag("restart", false);
+    if (!restart) return std::unexpected(restart.error());
+    auto force = request.target.query.flag("force", false);
+    if (!force) return std::unexpected(force.error());
+    return ChangeRequest{.name = *std::move(name),
+                         .precondition = *std::move(precondition),
+                         .dry_run = *dry_run,
+                         .restart = *restart,
+                         .force = *force};
+}
+
+Result<Retry> retry_of(const Request& request) {
+    auto key = idempotency_key(request);
+    if (!key) return std::unexpected(key.error());
+    if (key->empty()) return Retry{};
+    return Retry{.key = *std::move(key), .fingerprint = fingerprint(request)};
+}
+
+}  // namespace
+
+Answer create_jail(Service& service, const Request& request) {
+    auto dry_run = dry_run_of(request);
+    if (!dry_run) co_return problem(dry_run.error());
+    auto retry = retry_of(request);
+    if (!retry) co_return problem(retry.error());
+    auto accepted = co_await offload(service.pool, [&]() -> Result<Accepted> {
+        auto body = parse_json(request.body, service.limits.json_depth);
+        if (!body) return std::unexpected(body.error());
+        auto spec = model::parse_named_spec(*body);
+        if (!spec) return std::unexpected(spec.error());
+        return service.supervisor.create(request.caller, *std::move(spec), *dry_run, *retry);
+    });
+    if (!accepted) co_return problem(accepted.error());
+    co_return co_await answer_change(service, request, *std::move(accepted), Change::create, *dry_run);
+}
+
+Answer replace_jail(Service& service, const Request& request) {
+    auto change = change_of(service, request);
+    if (!change) co_return problem(change.error());
+    auto accepted = co_await offload(service.pool, [&]() -> Result<Accepted> {
+        auto body = parse_json(request.body, service.limits.json_depth);
+        if (!body) return std::unexpected(body.error());
+        return service.supervisor.replace(request.caller, change->name, *std::move(body), change->precondition,
+                                          change->restart, change->dry_run);
+    });
+    if (!accepted) co_return problem(accepted.error());
+    co_return co_await answer_change(service, request, *std::move(accepted), Change::replace, change->dry_run);
+}
+
+Answer patch_jail(Service& service, const Request& request) {
+    auto change = change_of(service, request);
+    if (!change) co_return problem(change.error());
+    auto accepted = co_await offload(service.pool, [&]() -> Result<Accepted> {
+        auto body = parse_json(request.body, service.limits.json_depth);
+        if (!body) return std::unexpected(body.error());
+        return service.supervisor.patch(request.caller, change->name, *std::move(body), change->precondition,
+                                        change->restart, change->dry_run);
+    });
+    if (!accepted) co_return problem(accepted.error());
+    co_return co_await answer_change(service, request, *std::move(accepted), Change::patch, change->dry_run);
+}
+
+Answer delete_jail(Service& service, const Request& request) {
+    auto change = change_of(service, request);
+    if (!change) co_return problem(change.error());
+    auto accepted = co_await offload(service.pool, [&] {
+        return service.supervisor.remove(request.caller, change->name, change->precondition, change->force,
+                                         change->dry_run);
+    });
+    if (!accepted) co_return problem(accepted.error());
+    co_return co_await answer_change(service, request, *std::move(accepted), Change::remove, change->dry_run);
+}
+
+Answer restart_jail(Service& service, const Request& request) {
+    auto name = name_of(request);
+    if (!name) co_return problem(name.error());
+    auto retry = retry_of(request);
+    if (!retry) co_return problem(retry.error());
+    auto accepted =
+        co_await offload(service.pool, [&] { return service.supervisor.restart(request.caller, *name, *retry); });
+    if (!accepted) co_return problem(accepted.error());
+    co_return co_await answer_change(service, request, *std::move(accepted), Change::restart, DryRun::no);
+}
+
+}  // namespace jaild::api::v1

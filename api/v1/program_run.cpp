@@ -1,0 +1,162 @@
+#include "api/v1/program_run.h"
+
+#include <fcntl.h>
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <csignal>
+
+#include "api/http/offload.h"
+
+namespace jaild::api::v1 {
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+using Stream = asio::posix::stream_descriptor;
+
+constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kPiece = 64 * 1024;
+/// More than any pipe holds: whoever still writes after the program's end is not waited for.
+constexpr std::size_t kDrainMax = 2 * 1024 * 1024;
+constexpr Milliseconds kKillGrace{10'000};
+
+Result<void> adopt(Stream& stream, UniqueFd descriptor) {
+    boost::system::error_code failure;
+    stream.assign(descriptor.get(), failure);
+    if (!failure) {
+        static_cast<void>(descriptor.release());
+        stream.native_non_blocking(true, failure);
+    }
+    if (failure) return std::unexpected(Error::from_errno("assign", failure.value(), "a program's stream"));
+    return {};
+}
+
+void drain_one(Stream& from, Output& into) {
+    if (!from.is_open()) return;
+    std::array<char, kPiece> piece{};
+    for (std::size_t total = 0; total < kDrainMax;) {
+        const auto count = ::read(from.native_handle(), piece.data(), piece.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return;
+        into.add({piece.data(), static_cast<std::size_t>(count)});
+        total += static_cast<std::size_t>(count);
+    }
+}
+
+asio::awaitable<void> sleep_for(Milliseconds time) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, time);
+    co_await timer.async_wait(kTuple);
+}
+
+asio::awaitable<void> readable(Stream& stream) {
+    co_await stream.async_wait(Stream::wait_read, kTuple);
+}
+
+/// False when `time` passed first.
+asio::awaitable<bool> readable_within(Stream& stream, Milliseconds time) {
+    const auto first = co_await (readable(stream) || sleep_for(time));
+    co_return first.index() == 0;
+}
+
+}  // namespace
+
+void Output::add(std::string_view more) {
+    const auto room = limit - bytes.size();
+    if (more.size() > room) truncated = true;
+    bytes.append(more.substr(0, room));
+}
+
+Result<std::unique_ptr<ProgramStreams>> ProgramStreams::create(asio::any_io_executor executor, bool has_input,
+                                                               kernel::Stdio& theirs) {
+    std::unique_ptr<ProgramStreams> ours(new ProgramStreams(executor));
+    auto output = Pipe::create();
+    if (!output) return std::unexpected(output.error());
+    auto error_output = Pipe::create();
+    if (!error_output) return std::unexpected(error_output.error());
+    theirs.output = std::move(output->write);
+    theirs.error_output = std::move(error_output->write);
+    if (auto adopted = adopt(ours->output_, std::move(output->read)); !adopted) return std::unexpected(adopted.error());
+    if (auto adopted = adopt(ours->error_output_, std::move(error_output->read)); !adopted)
+        return std::unexpected(adopted.error());
+    if (!has_input) {
+        theirs.input = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        if (!theirs.input) return std::unexpected(Error::from_errno("open", errno, "/dev/null"));
+        return ours;
+    }
+    auto input = Pipe::create();
+    if (!input) return std::unexpected(input.error());
+    theirs.input = std::move(input->read);
+    if (auto adopted = adopt(ours->input_, std::move(input->write)); !adopted) return std::unexpected(adopted.error());
+    return ours;
+}
+
+asio::awaitable<void> ProgramStreams::feed(std::string_view input) {
+    if (!input_.is_open()) co_return;
+    while (!input.empty()) {
+        // EPIPE when the program reads no more: its own business.
+        const auto [failure, count] =
+            co_await input_.async_write_some(asio::buffer(input.data(), input.size()), kTuple);
+        if (failure) break;
+        input.remove_prefix(count);
+    }
+    boost::system::error_code ignored;
+    input_.close(ignored);
+}
+
+asio::awaitable<void> ProgramStreams::collect(Stream& from, Output& into) {
+    std::vector<char> piece(kPiece);
+    while (true) {
+        const auto [failure, count] = co_await from.async_read_some(asio::buffer(piece), kTuple);
+        into.add({piece.data(), count});
+        if (failure) co_return;
+    }
+}
+
+asio::awaitable<void> ProgramStreams::pump(std::string_view input, Output& output, Output& error_output) {
+    co_await (feed(input) && collect(output_, output) && collect(error_output_, error_output));
+    // All three are done, and the program may still run: its end is somebody else's to tell.
+    asio::steady_timer forever(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+    co_await forever.async_wait(kTuple);
+}
+
+void ProgramStreams::drain(Output& output, Output& error_output) {
+    drain_one(output_, output);
+    drain_one(error_output_, error_output);
+}
+
+ProgramRun::~ProgramRun() {
+    if (program_) asio::post(pool_, [program = std::move(program_)]() mutable { program.reset(); });
+}
+
+asio::awaitable<Result<ProgramRun::Ending>> ProgramRun::end(Milliseconds timeout) {
+    Stream ended(co_await asio::this_coro::executor);
+    UniqueFd copy(::fcntl(program_->descriptor(), F_DUPFD_CLOEXEC, 0));
+    if (!copy) co_return std::unexpected(Error::from_errno("fcntl", errno, "F_DUPFD_CLOEXEC"));
+    if (auto adopted = adopt(ended, std::move(copy)); !adopted) co_return std::unexpected(adopted.error());
+
+    Ending ending;
+    bool known = co_await readable_within(ended, timeout);
+    if (!known) {
+        ending.timed_out = true;
+        auto killed = co_await offload(pool_, [this] { return program_->kill(SIGKILL); });
+        if (!killed) co_return std::unexpected(killed.error());
+        known = co_await readable_within(ended, kKillGrace);
+    }
+    if (!known)
+        co_return std::unexpected(Error{.code = Errc::busy,
+                                        .op = "exec",
+                                        .detail = "the program was killed and does not end; it hangs in the kernel",
+                                        .reason = "program_hangs"});
+    auto exit = co_await offload(pool_, [this] { return program_->wait(); });
+    if (!exit) co_return std::unexpected(exit.error());
+    ending.exit = *exit;
+    co_return ending;
+}
+
+}  // namespace jaild::api::v1

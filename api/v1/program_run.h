@@ -1,0 +1,70 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <memory>
+#include <string>
+
+#include "core/base/unique_fd.h"
+#include "core/base/units.h"
+#include "core/kernel/processes.h"
+
+namespace jaild::api::v1 {
+
+namespace asio = boost::asio;
+
+/// What a program wrote to one stream, up to a limit; beyond it is read and dropped, so that the program goes on.
+struct Output {
+    std::size_t limit = 0;
+    std::string bytes{};
+    bool truncated = false;
+    void add(std::string_view more);
+};
+
+/// Our ends of a program's standard streams, without blocking. I/O thread.
+class ProgramStreams {
+public:
+    /// Fills `theirs` with the program's ends; without input it reads from /dev/null. Blocking as open(2) is.
+    static Result<std::unique_ptr<ProgramStreams>> create(asio::any_io_executor executor, bool has_input,
+                                                          kernel::Stdio& theirs);
+
+    /// Writes the input and reads both outputs until it is cancelled.
+    asio::awaitable<void> pump(std::string_view input, Output& output, Output& error_output);
+    /// What is in the pipes now, without waiting.
+    void drain(Output& output, Output& error_output);
+
+private:
+    explicit ProgramStreams(const asio::any_io_executor& executor)
+        : input_(executor), output_(executor), error_output_(executor) {}
+
+    asio::awaitable<void> feed(std::string_view input);
+    static asio::awaitable<void> collect(asio::posix::stream_descriptor& from, Output& into);
+
+    asio::posix::stream_descriptor input_;
+    asio::posix::stream_descriptor output_;
+    asio::posix::stream_descriptor error_output_;
+};
+
+/// A program under way. Destroyed (client gone, server stopping) it kills the program, on the pool: that may block.
+class ProgramRun {
+public:
+    ProgramRun(asio::thread_pool& pool, std::unique_ptr<kernel::RunningProgram> program)
+        : pool_(pool), program_(std::move(program)) {}
+    ProgramRun(const ProgramRun&) = delete;
+    ProgramRun& operator=(const ProgramRun&) = delete;
+    ~ProgramRun();
+
+    struct Ending {
+        kernel::ProgramExit exit;
+        bool timed_out = false;
+    };
+    /// Its end, or after `timeout` the end that SIGKILL brings. Errc::busy "program_hangs" when not even that does.
+    asio::awaitable<Result<Ending>> end(Milliseconds timeout);
+
+private:
+    asio::thread_pool& pool_;
+    std::unique_ptr<kernel::RunningProgram> program_;
+};
+
+}  // namespace jaild::api::v1

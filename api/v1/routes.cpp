@@ -1,0 +1,60 @@
+#include <array>
+
+#include "api/v1/handlers.h"
+
+namespace jaild::api {
+namespace {
+
+using namespace v1;
+using enum Method;
+using enum Access;
+
+const std::array kRoutes{
+    ServiceRoute{
+        get, "/v1/jails", viewer, Content::none, {"limit", "cursor", "state", "template", "label"}, list_jails},
+    ServiceRoute{post, "/v1/jails", operator_, Content::json, {"dry_run"}, create_jail},
+    ServiceRoute{get, "/v1/jails/{name}", viewer, Content::none, {}, get_jail},
+    ServiceRoute{put, "/v1/jails/{name}", operator_, Content::json, {"dry_run", "restart"}, replace_jail},
+    ServiceRoute{patch, "/v1/jails/{name}", operator_, Content::merge_patch, {"dry_run", "restart"}, patch_jail},
+    ServiceRoute{delete_, "/v1/jails/{name}", operator_, Content::none, {"dry_run", "force"}, delete_jail},
+    ServiceRoute{get, "/v1/jails/{name}/plan", viewer, Content::none, {}, plan_jail},
+    ServiceRoute{post, "/v1/jails/{name}/restart", operator_, Content::none, {}, restart_jail},
+    ServiceRoute{post, "/v1/jails/{name}/exec", operator_, Content::json, {}, exec_in_jail},
+    ServiceRoute{get, "/v1/jails/{name}/logs", viewer, Content::none, {"tail", "follow", "timestamps"}, read_log},
+    ServiceRoute{get, "/v1/templates", viewer, Content::none, {}, list_templates},
+    ServiceRoute{get, "/v1/templates/{name}", viewer, Content::none, {}, get_template},
+    ServiceRoute{get, "/v1/networks", viewer, Content::none, {}, list_networks},
+    ServiceRoute{get, "/v1/networks/{name}", viewer, Content::none, {}, get_network},
+    ServiceRoute{get, "/v1/operations/{id}", viewer, Content::none, {}, get_operation},
+    ServiceRoute{delete_, "/v1/operations/{id}", operator_, Content::none, {}, cancel_operation},
+    ServiceRoute{get, "/v1/events", viewer, Content::none, {"after", "follow", "jail", "limit"}, get_events},
+    ServiceRoute{get, "/v1/host", viewer, Content::none, {}, get_host},
+    ServiceRoute{get, "/healthz", anyone, Content::none, {}, get_health},
+    ServiceRoute{get, "/readyz", anyone, Content::none, {}, get_readiness},
+    ServiceRoute{get, "/openapi.json", viewer, Content::none, {}, get_openapi},
+};
+
+}  // namespace
+
+std::span<const ServiceRoute> service_routes() {
+    return kRoutes;
+}
+
+void add_routes(Router& router, Service& service) {
+    for (const auto& row : kRoutes) {
+        Route route{.method = row.method,
+                    .pattern = row.pattern,
+                    .access = row.access,
+                    .content = row.content,
+                    .parameters = row.parameters};
+        if (const auto* quick = std::get_if<ServiceRoute::Quick>(&row.handler))
+            route.handler = [&service, call = *quick](const Request& request) { return call(service, request); };
+        else
+            route.handler = [&service, call = std::get<ServiceRoute::Slow>(row.handler)](const Request& request) {
+                return call(service, request);
+            };
+        router.add(std::move(route));
+    }
+}
+
+}  // namespace jaild::api

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <boost/asio/thread_pool.hpp>
+#include <span>
+#include <variant>
+
+#include "api/http/limits.h"
+#include "api/http/message.h"
+#include "api/http/router.h"
+#include "api/v1/event_feed.h"
+#include "api/v1/slots.h"
+#include "core/supervisor.h"
+
+namespace jaild::api {
+
+/// What the handlers of /v1 work with. Outlives every request; I/O thread.
+struct Service {
+    Supervisor& supervisor;
+    asio::thread_pool& pool;  ///< for whatever blocks
+    const Limits& limits;
+    EventFeed& feed;
+    Slots programs;
+    Slots event_streams;
+    Slots log_streams;
+};
+
+/// One line of the table of routes.
+struct ServiceRoute {
+    using Quick = Response (*)(Service&, const Request&);
+    using Slow = asio::awaitable<Response> (*)(Service&, const Request&);
+
+    Method method;
+    std::string_view pattern;
+    Access access;
+    Content content;
+    std::vector<std::string_view> parameters;
+    std::variant<Quick, Slow> handler;
+};
+
+/// Everything that this API answers; openapi/jaild.yaml describes exactly this.
+std::span<const ServiceRoute> service_routes();
+/// `service` outlives the router.
+void add_routes(Router& router, Service& service);
+
+}  // namespace jaild::api
