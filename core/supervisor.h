@@ -10,6 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/unique_fd.h"
+#include "core/caller.h"
 #include "core/kernel/kernel.h"
 #include "core/model/host.h"
 #include "core/model/jail.h"
@@ -20,14 +21,6 @@
 
 namespace jaild {
 
-enum class Role { viewer, operator_, admin };
-
-/// Who asks. Made by api/ from peer credentials or a token; checked again behind the seam.
-struct Caller {
-    std::string principal;  ///< "uid:0", "token:ci"
-    Role role = Role::viewer;
-};
-
 /// The condition under which a change is made.
 struct Precondition {
     std::optional<std::string> if_match{};       ///< an entity tag, or "*"
@@ -37,8 +30,8 @@ struct Precondition {
 /// A change that was written: the jail as it is now, and the operation that carries it out.
 struct Accepted {
     model::Jail jail;
-    std::string operation;      ///< id; empty for a dry run or when nothing had to change
-    bool replayed = false;      ///< the same Idempotency-Key answered again
+    std::string operation;            ///< id; empty for a dry run or when nothing had to change
+    bool replayed = false;            ///< the same Idempotency-Key answered again
     std::vector<std::string> plan{};  ///< for a dry run: the steps
 };
 
@@ -56,7 +49,7 @@ struct ExecRequest {
 
 struct JailPage {
     std::vector<model::Jail> items;
-    JailId next{};              ///< 0: no more
+    JailId next{};  ///< 0: no more
 };
 
 struct JailQuery {
@@ -64,7 +57,7 @@ struct JailQuery {
     std::optional<std::string> template_name{};
     std::vector<std::pair<std::string, std::string>> labels{};
     JailId after{};
-    std::size_t limit = 100;    ///< 1 … 1000
+    std::size_t limit = 100;  ///< 1 … 1000
 };
 
 /// The seam: the only way from api/ into core. Plain values in, Result out, streams as descriptors, the caller with
@@ -78,10 +71,11 @@ public:
     Result<void> prepare();
 
     // Jails. Errors beyond those named: denied; exhausted (disk full).
-    /// invalid, conflict ("name_in_use", "path_in_use", "address_in_use"), unsupported; conflict "idempotency_key_reused".
+    /// invalid, conflict ("name_in_use", "path_in_use", "address_in_use"), unsupported; conflict
+    /// "idempotency_key_reused".
     Result<Accepted> create(const Caller&, model::NamedSpec spec, DryRun, Retry);
-    /// PUT. A jail that does not exist is created. stale ("etag_mismatch"); invalid "precondition_required" (428) when it
-    /// exists and no If-Match came. `restart`: restart it in the same operation when a restart field changed.
+    /// PUT. A jail that does not exist is created. stale ("etag_mismatch"); invalid "precondition_required" (428) when
+    /// it exists and no If-Match came. `restart`: restart it in the same operation when a restart field changed.
     Result<Accepted> replace(const Caller&, model::Name name, nlohmann::json spec, Precondition, bool restart, DryRun);
     /// PATCH, RFC 7396. not_found, stale, invalid.
     Result<Accepted> patch(const Caller&, model::Name name, nlohmann::json patch, Precondition, bool restart, DryRun);
