@@ -19,6 +19,20 @@ std::string errno_text(int number) {
     return text_of(::strerror_r(number, buffer, sizeof buffer), buffer);
 }
 
+std::string one_line(const std::string& text) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    std::string line;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && byte != 0x7f) {
+            line += c;
+        } else {
+            line.append("\\x").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
+        }
+    }
+    return line;
+}
+
 Errc code_of(int number) {
     switch (number) {
         case ENOENT:
@@ -71,7 +85,7 @@ std::string Error::to_string() const {
         line.append(")");
     }
     if (!remedy.empty()) line.append("; ").append(remedy);
-    return line;
+    return one_line(line);
 }
 
 std::string_view to_string(Errc code) {

@@ -30,8 +30,8 @@ struct [[nodiscard]] Error {
     std::string field{};        ///< JSON pointer (RFC 6901) to the wrong field, or empty
     std::string remedy{};       ///< for a person: what to do about it, or empty
 
-    /// Maps an errno to a code (ENOENT: not_found, EBUSY: busy, ENOSPC: exhausted, EPERM: denied, else kernel)
-    /// and appends its text to `detail`.
+    /// Maps an errno to a code (ENOENT: not_found; EBUSY: busy; ENOSPC, EDQUOT, EMFILE, ENFILE: exhausted; EPERM,
+    /// EACCES: denied; else kernel) and appends its text to `detail`.
     static Error from_errno(std::string_view op, int saved, std::string detail = {});
 
     /// A refused value: Errc::invalid with its JSON pointer.
@@ -40,7 +40,8 @@ struct [[nodiscard]] Error {
     /// `reason`, or the name of `code` where none was given: "not_found".
     [[nodiscard]] std::string_view name() const;
 
-    /// One line for logs: "jail_set: conflict: <detail> (errno 17: File exists); <remedy>".
+    /// One line for logs: "jail_set: conflict: <detail> (errno 17: File exists); <remedy>". Control characters, which a
+    /// hostile file name or field can bring along, are written as "\x0a".
     [[nodiscard]] std::string to_string() const;
 };
 

@@ -46,6 +46,8 @@ private:
     Result<void> scan();
     Result<void> scan_entry(const dirent& entry);
     Result<void> leave();
+    Result<void> remove(const std::string& name, int flags);
+    Result<void> again();
     [[nodiscard]] std::string where(const std::string& name) const;
     [[nodiscard]] Error mounted(const std::string& name) const;
     [[nodiscard]] Error moved() const;
@@ -56,7 +58,7 @@ private:
     std::vector<Level> levels_;
 };
 
-/// unlinkat(2), once more without file flags when the first try was refused. ENOENT is success.
+/// unlinkat(2), once more without the entry's file flags when the first try was refused. ENOENT is success.
 Result<void> unlink(int directory, const std::string& name, int flags) {
     if (::unlinkat(directory, name.c_str(), flags) == 0 || errno == ENOENT) return {};
     const int saved = errno;
@@ -65,6 +67,25 @@ Result<void> unlink(int directory, const std::string& name, int flags) {
         if (cleared && *cleared && (::unlinkat(directory, name.c_str(), flags) == 0 || errno == ENOENT)) return {};
     }
     return std::unexpected(Error::from_errno("unlinkat", saved, name));
+}
+
+/// The same within the tree, where the directory itself can be what is immutable.
+Result<void> TreeWalk::remove(const std::string& name, int flags) {
+    auto removed = unlink(current_.get(), name, flags);
+    if (!removed && (removed.error().sys == EPERM || removed.error().sys == EACCES)) {
+        const auto cleared = clear_flags(current_.get(), ".");
+        if (cleared && *cleared) removed = unlink(current_.get(), name, flags);
+    }
+    if (!removed && removed.error().sys == EBUSY) return std::unexpected(mounted(name));
+    return removed;
+}
+
+/// Looks through the current directory again, because somebody changed it; not for ever.
+Result<void> TreeWalk::again() {
+    auto& level = levels_.back();
+    if (++level.attempts > kAttempts) return std::unexpected(moved());
+    level.more = true;
+    return {};
 }
 
 std::string TreeWalk::where(const std::string& name) const {
@@ -98,15 +119,13 @@ Error TreeWalk::moved() const {
 }
 
 Result<void> TreeWalk::enter(int directory, const std::string& name) {
-    if (pass_ == Pass::remove) {
-        // An immutable directory keeps its entries; a failure shows when they are removed.
-        static_cast<void>(clear_flags(directory, name));
-    }
     UniqueFd fd(::openat(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd) {
         if (errno == ENOENT) return {};
-        // It was a directory a moment ago: the scan of Pass::remove will meet what it is now.
-        if (errno == ENOTDIR || errno == ELOOP || errno == EMLINK) return std::unexpected(moved());
+        const bool replaced = errno == ENOTDIR || errno == ELOOP || errno == EMLINK;
+        // It was a directory a moment ago. To Pass::look it is harmless now; Pass::remove comes back for it.
+        if (replaced && levels_.empty()) return std::unexpected(moved());
+        if (replaced) return pass_ == Pass::remove ? again() : Result<void>{};
         return std::unexpected(Error::from_errno("openat", errno, where(name)));
     }
     const auto identity = identify(fd.get(), "");
@@ -131,16 +150,12 @@ Result<void> TreeWalk::scan_entry(const dirent& entry) {
         return {};
     }
     if (pass_ == Pass::look) return {};
-    auto removed = unlink(current_.get(), name, 0);
-    // Somebody put a directory in its place: the next scan finds it.
+    auto removed = remove(name, 0);
     if (!removed && (removed.error().sys == EISDIR || removed.error().sys == EPERM)) {
+        // Somebody put a directory in its place?
         const auto now = identify(current_.get(), name);
-        if (now && now->directory) {
-            level.more = true;
-            return {};
-        }
+        if (now && now->directory) return again();
     }
-    if (!removed && removed.error().sys == EBUSY) return std::unexpected(mounted(name));
     return removed;
 }
 
@@ -185,15 +200,10 @@ Result<void> TreeWalk::leave() {
     if (*identity != levels_.back().identity) return std::unexpected(moved());
     current_ = std::move(parent);
     if (pass_ == Pass::look) return {};
-    auto removed = unlink(current_.get(), done.name, AT_REMOVEDIR);
-    if (!removed &&
-        (removed.error().sys == ENOTEMPTY || removed.error().sys == EEXIST || removed.error().sys == ENOTDIR)) {
-        // Filled or replaced meanwhile: look through the parent again.
-        if (++levels_.back().attempts > kAttempts) return std::unexpected(moved());
-        levels_.back().more = true;
-        return {};
-    }
-    if (!removed && removed.error().sys == EBUSY) return std::unexpected(mounted(done.name));
+    auto removed = remove(done.name, AT_REMOVEDIR);
+    // Filled or replaced meanwhile.
+    const int saved = removed ? 0 : removed.error().sys;
+    if (saved == ENOTEMPTY || saved == EEXIST || saved == ENOTDIR) return again();
     return removed;
 }
 

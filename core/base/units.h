@@ -16,7 +16,7 @@ struct Bytes {
     std::uint64_t count = 0;
     auto operator<=>(const Bytes&) const = default;
     static Result<Bytes> parse(std::string_view text);
-    /// Shortest exact form: "512M", "1023".
+    /// Exact, with the largest suffix that divides it: "512M", "1536M", "1023".
     [[nodiscard]] std::string to_string() const;
 };
 

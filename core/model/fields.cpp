@@ -66,7 +66,7 @@ void Fields::fail(Error error) {
 
 const json* Fields::find(std::string_view key) {
     if (error_) return nullptr;
-    known_.emplace_back(key);
+    if (std::ranges::find(known_, key) == known_.end()) known_.emplace_back(key);
     const auto found = value_.find(key);
     return found == value_.end() ? nullptr : &*found;
 }

@@ -36,3 +36,8 @@ TEST_CASE("an error without a reason is named after its code", "[error]") {
     CHECK(Error{.code = Errc::stale}.name() == "stale");
     CHECK(Error{.code = Errc::stale, .reason = "etag_mismatch"}.name() == "etag_mismatch");
 }
+
+TEST_CASE("an error's line is one line, whatever a name in it holds", "[error]") {
+    const auto line = Error::invalid("unknown_field", "/a\nfake: all is well", "x\x1b[2J\x7f").to_string();
+    CHECK(line == "validate: unknown_field at /a\\x0afake: all is well: x\\x1b[2J\\x7f");
+}
