@@ -83,7 +83,7 @@ void FileStore::on_events(std::function<void(EventSeq)> listener) {
     listener_ = std::move(listener);
 }
 
-void FileStore::run() {
+void FileStore::run() noexcept {
     for (;;) {
         const auto group = next_group();
         if (group.empty()) return;

@@ -35,7 +35,9 @@ private:
     };
 
     FileStore(StateLock lock, OpenDatabase database, std::unique_ptr<ReaderPool> readers, Clock& clock, Retention keep);
-    void run();  ///< the writer thread
+    /// The writer thread. What could be thrown here (no memory) ends the daemon: callers cannot be told the truth any
+    /// more, but nothing that was acknowledged is lost, and no jail is touched.
+    void run() noexcept;
     std::vector<Waiting*> next_group();
     void commit(const std::vector<Waiting*>& group);
     void tell(EventSeq newest);

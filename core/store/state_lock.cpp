@@ -26,12 +26,11 @@ std::string holder(int fd) {
     return pid.empty() ? "another process" : "process " + pid;
 }
 
-Result<void> write_pid(int fd, const std::filesystem::path& path) {
+/// A courtesy to who is refused: when it fails (a full disk), the lock is good all the same.
+void write_pid(int fd) {
     const auto text = fmt::format("{}\n", ::getpid());
-    if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
-        return std::unexpected(Error::from_errno("pwrite", errno, fmt::format("writing {}", path.string())));
-    }
-    return {};
+    if (::ftruncate(fd, 0) != 0) return;
+    [[maybe_unused]] const ssize_t written = ::pwrite(fd, text.data(), text.size(), 0);
 }
 
 }  // namespace
@@ -58,7 +57,7 @@ Result<StateLock> StateLock::acquire(const std::filesystem::path& database) {
             .remedy = "stop that jaild, or give this one a state directory of its own with --state-dir",
         });
     }
-    if (auto written = write_pid(fd.get(), path); !written) return std::unexpected(written.error());
+    write_pid(fd.get());
     return StateLock(std::move(fd));
 }
 

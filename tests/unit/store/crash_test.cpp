@@ -101,7 +101,7 @@ TEST_CASE("a daemon killed at any moment has every change that it acknowledged, 
     StateDirectory state;
     state.open_with_network();
     std::string acknowledged;
-    for (const std::size_t moment : {1, 2, 7, 40, 300}) {
+    for (const std::size_t moment : std::array<std::size_t, 5>{1, 2, 7, 40, 300}) {
         auto pipe = value_of(Pipe::create());
         SpawnOptions options;
         options.environment = {fmt::format("{}={}", kDirectoryVariable, state.directory.path().string())};

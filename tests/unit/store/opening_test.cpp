@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "core/store/connection.h"
+#include "core/store/database_file.h"
 #include "core/store/migrations.h"
 #include "tests/catch.h"
 #include "tests/unit/store/fixture.h"
@@ -109,6 +110,7 @@ TEST_CASE("a newer database is refused and stays as it is", "[store][open]") {
     CHECK(error.reason == "database_newer");
     CHECK_FALSE(error.remedy.empty());
     CHECK(content(state.database()) == before);
+    CHECK_FALSE(std::filesystem::exists(state.database().string() + "-wal"));
 }
 
 TEST_CASE("a damaged database is refused with a way out and stays as it is", "[store][open]") {
@@ -242,7 +244,7 @@ TEST_CASE("an empty file and a first start that was cut short are begun anew", "
     }
     SECTION("nothing but our mark") {
         std::ofstream(state.database()).flush();
-        meddle(state.database(), "PRAGMA application_id=" + std::to_string(0x6a61696c));
+        meddle(state.database(), "PRAGMA application_id=" + std::to_string(store::kApplicationId));
     }
     auto store = state.open_with_network();
     insert(*store, "web");
