@@ -1,5 +1,8 @@
 #include "core/kernel/linux/oci_config.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -13,7 +16,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kPidsLimit = 2048;   // containers.conf(5): pids_limit
+constexpr int kPidsLimit = 2048;  // containers.conf(5): pids_limit
+// Soft, because select(2) ends there; what needs more raises it itself (systemd's reasoning, and its numbers).
+constexpr rlim_t kOpenFilesSoft = 1024;
+constexpr rlim_t kOpenFilesHard = 524'288;
 constexpr unsigned kTtyGroup = 5;  // of the terminals, as Debian and devpts(5) have it
 
 json mount(const char* target, const char* type, const char* source, std::vector<std::string> options) {
@@ -44,8 +50,9 @@ json masked_paths() {
             "/sys/firmware",    "/sys/fs/selinux"};
 }
 
+/// And the tmpfs that holds the hierarchies of cgroup version 1, which runc leaves writable.
 json read_only_paths() {
-    return {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+    return {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/sys/fs/cgroup"};
 }
 
 json process() {
@@ -73,8 +80,10 @@ json oci_capabilities() {
 }
 
 json oci_rlimits() {
-    // Soft 1024 because select(2) ends there; what needs more raises it itself (systemd's reasoning, and its numbers).
-    return json::array({{{"type", "RLIMIT_NOFILE"}, {"soft", 1024}, {"hard", 524288}}});
+    rlimit own{};
+    if (::getrlimit(RLIMIT_NOFILE, &own) != 0) return json::array();
+    const rlim_t hard = std::min(kOpenFilesHard, own.rlim_max);
+    return json::array({{{"type", "RLIMIT_NOFILE"}, {"soft", std::min(kOpenFilesSoft, hard)}, {"hard", hard}}});
 }
 
 json oci_config(const Layout& layout, const JailParameters& parameters) {

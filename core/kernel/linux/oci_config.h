@@ -5,7 +5,7 @@
 #include "core/kernel/jails.h"
 #include "core/kernel/linux/layout.h"
 
-/// What the OCI runtime is told (runtime-spec 1.0.2, config.json): never less confined than podman's default. Pure.
+/// What the OCI runtime is told (runtime-spec 1.0.2, config.json): never less confined than podman's default.
 namespace jaild::kernel {
 
 /// Where the pause program is seen inside; on the tmpfs /dev, so nothing is written into the root.
@@ -16,7 +16,7 @@ nlohmann::json oci_config(const Layout& layout, const JailParameters& parameters
 
 /// `process.capabilities`, for process 1 and for every program that is started beside it.
 nlohmann::json oci_capabilities();
-/// `process.rlimits`, likewise.
+/// `process.rlimits`, likewise; never beyond the daemon's own, which it may not be allowed to raise.
 nlohmann::json oci_rlimits();
 
 }  // namespace jaild::kernel

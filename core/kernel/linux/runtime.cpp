@@ -89,10 +89,11 @@ Result<void> Runtime::start(JailId id) const {
     const auto runc = program();
     if (!runc) return std::unexpected(runc.error());
     const fs::path bundle = layout_.bundle(id);
+    const fs::path pid_file = bundle / "pid";
     const auto done = helper_(id,
                               {*runc, "--root", layout_.runtime_root().string(), "run", "--detach", "--bundle",
-                               bundle.string(), "--pid-file", (bundle / "pid").string(), layout_.container(id)},
-                              kStartTimeout);
+                               bundle.string(), "--pid-file", pid_file.string(), layout_.container(id)},
+                              pid_file, kStartTimeout);
     if (!done) return std::unexpected(done.error());
     if (done->exit_code != 0) return std::unexpected(jaild::kernel::failed("runc run", *done, layout_.container(id)));
     return {};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -26,8 +27,10 @@ struct Container {
 /// runc(8). Looking never starts a process. Blocking, any thread.
 class Runtime {
 public:
-    /// Runs a program of the host for a jail, as a child of the jail's shim, to its end.
-    using Helper = std::function<Result<Completed>(JailId, const Argv&, Milliseconds)>;
+    /// Runs a program of the host to its end as a descendant of the jail's shim, which becomes the parent of the
+    /// process whose pid the program writes to `pid_file`.
+    using Helper = std::function<Result<Completed>(JailId, const Argv&, const std::filesystem::path& pid_file,
+                                                   Milliseconds timeout)>;
 
     Runtime(Layout layout, Helper helper) : layout_(std::move(layout)), helper_(std::move(helper)) {}
 

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+
+#include "core/kernel/kernel.h"
+#include "core/kernel/linux/firewall.h"
+#include "core/kernel/linux/host.h"
+#include "core/kernel/linux/jails.h"
+#include "core/kernel/linux/links.h"
+#include "core/kernel/linux/mounts.h"
+#include "core/kernel/linux/roots.h"
+#include "core/kernel/linux/runc_attacher.h"
+#include "core/kernel/shim/shim_processes.h"
+
+namespace jaild::kernel {
+
+/// All ports of Linux, wired to each other: the runtime's programs are run by the jail's shim, which so becomes the
+/// parent of what they leave behind.
+class LinuxKernel final : public Kernel {
+public:
+    static Result<std::unique_ptr<LinuxKernel>> create(const DriverOptions& options);
+
+    Jails& jails() override { return jails_; }
+    Processes& processes() override { return *processes_; }
+    Roots& roots() override { return roots_; }
+    Mounts& mounts() override { return mounts_; }
+    Links& links() override { return links_; }
+    Firewall& firewall() override { return firewall_; }
+    Host& host() override { return host_; }
+    void watch(std::function<void(JailId)> on_change) override;
+
+private:
+    LinuxKernel(const DriverOptions& options, std::unique_ptr<RuncAttacher> attacher,
+                std::unique_ptr<ShimProcesses> processes, cgroups::Hierarchies hierarchies);
+
+    std::unique_ptr<RuncAttacher> attacher_;
+    std::unique_ptr<ShimProcesses> processes_;
+    Runtime runtime_;
+    LinuxMounts mounts_;
+    LinuxRoots roots_;
+    LinuxJails jails_;
+    LinuxLinks links_;
+    LinuxFirewall firewall_;
+    LinuxHost host_;
+};
+
+}  // namespace jaild::kernel
