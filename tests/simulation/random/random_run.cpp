@@ -1,0 +1,195 @@
+#include "tests/simulation/random/random_run.h"
+
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <functional>
+
+#include "tests/simulation/random/random_spec.h"
+#include "tests/simulation/scene/expectation.h"
+#include "tests/simulation/scene/scene.h"
+
+namespace jaild::simulation {
+namespace {
+
+using kernel::memory::Dice;
+using kernel::memory::Hand;
+using kernel::memory::Remains;
+
+constexpr const char* kNames[] = {"web", "db", "mail2", "build", "cache"};
+
+class Run {
+public:
+    explicit Run(const RunOptions& options) : options_(options), dice_(options.seed) {
+        if (options.trace) {
+            scene_.kernel().faults().trace([](std::size_t number, std::string_view point) {
+                std::fputs(fmt::format("      {} {}\n", number, point).c_str(), stderr);
+            });
+        }
+    }
+
+    std::vector<std::string> play() {
+        begin_weather();
+        for (std::size_t step = 0; step < options_.steps; ++step) {
+            if (dice_.chance(0.7)) act();
+            rounds();
+        }
+        auto found = check("after the run");
+        if (!found.empty()) return found;
+        for (const auto& jail : scene_.jails()) {
+            if (!jail.removing) (void)scene_.remove(jail.id);
+        }
+        return check("after removing all");
+    }
+
+private:
+    void say(const std::string& text) const {
+        if (options_.trace) std::fputs((text + '\n').c_str(), stderr);
+    }
+
+    /// A quarter of all runs has no faults, and so shows that drift alone is repaired.
+    void begin_weather() {
+        if (dice_.chance(0.25)) return;
+        scene_.kernel().set_nature(
+            {.seed = dice_.below(1u << 30), .linger = 0.4, .linger_rounds = 4, .busy_anchor = 0.2});
+        const auto often = static_cast<double>(dice_.below(4)) * 0.01;
+        const auto crashes = static_cast<double>(dice_.below(3)) * 0.01;
+        scene_.kernel().faults().random(dice_.below(1u << 30),
+                                        {.fail = often, .fail_after = often / 2, .crash = crashes});
+    }
+
+    void rounds() {
+        for (auto count = dice_.below(3); count > 0; --count) {
+            const auto jails = scene_.jails();
+            const char* ends[] = {"done", "failed", "crashed"};
+            Round how = Round::done;
+            if (jails.empty() || dice_.chance(0.3)) {
+                say("    resync");
+                how = scene_.resync();
+            } else {
+                const auto id = dice_.pick(jails).id;
+                say(fmt::format("    reconcile {}", id.value));
+                how = scene_.reconcile(id);
+            }
+            say(fmt::format("    {} {}", ends[static_cast<int>(how)], how == Round::done ? "" : scene_.last_error()));
+            if (dice_.chance(0.02)) scene_.kill_daemon();
+        }
+    }
+
+    void act() {
+        const auto jails = scene_.jails();
+        if (jails.empty() || dice_.chance(0.2)) return create();
+        const auto& jail = dice_.pick(jails);
+        const auto chosen = dice_.below(10);
+        if (chosen >= 5) return disturb(jail);
+        if (chosen == 0) {
+            report("remove", jail, scene_.remove(jail.id));
+        } else if (chosen == 1) {
+            report("restart", jail, scene_.restart(jail.id));
+        } else {
+            report("update", jail, scene_.update(jail.id, changed(dice_, jail.spec)));
+        }
+    }
+
+    void create() {
+        const auto name = expect(model::Name::parse(kNames[dice_.below(std::size(kNames))]));
+        auto made = scene_.create({name, random_spec(dice_, name)});
+        say(fmt::format("  create {}: {}", name.text(), made ? std::to_string(made->value) : made.error().to_string()));
+    }
+
+    void report(std::string_view what, const model::Jail& jail, const Result<void>& done) const {
+        say(fmt::format("  {} {} {}", what, jail.id.value, done ? "" : done.error().to_string()));
+    }
+
+    /// Somebody with root and no patience.
+    void disturb(const model::Jail& jail) {
+        auto& hand = scene_.kernel().hand();
+        const auto id = jail.id;
+        const auto network = scene_.network().id;
+        const std::vector<std::string> targets{"root/usr", "root/tmp", "root/dev", "root"};
+        const auto& target = dice_.pick(targets);
+        const auto choice = dice_.below(17);
+        bool done = false;
+        switch (choice) {
+            case 0:
+                done = hand.kill_jail(id, Remains::nothing);
+                break;
+            case 1:
+                done = hand.kill_jail(id, Remains::corpse);
+                break;
+            case 2:
+                done = hand.kill_jail(id, Remains::dying);
+                break;
+            case 3:
+                done = hand.kill_shim(id);
+                break;
+            case 4:
+                done = hand.delete_link(id);
+                break;
+            case 5:
+                done = hand.set_link_down(id);
+                break;
+            case 6:
+                done = hand.delete_address(id);
+                break;
+            case 7:
+                done = hand.delete_route(id);
+                break;
+            case 8:
+                done = hand.leave_bridge(id);
+                break;
+            case 9:
+                done = hand.unmount(id, target);
+                break;
+            case 10:
+                done = hand.mount_extra(id, target == "root" ? "root/usr" : target);
+                break;
+            case 11:
+                done = hand.flush_rules(network);
+                break;
+            case 12:
+                done = hand.spoil_rules(network);
+                break;
+            case 13:
+                done = dice_.chance(0.5) ? hand.delete_bridge(network) : hand.set_bridge_down(network);
+                break;
+            case 14:
+                done = hand.delete_applied(id);
+                break;
+            case 15:
+                done = hand.set_hostname(id, "stranger");
+                break;
+            default:
+                done = dice_.chance(0.5) ? hand.lower_forwarding() : hand.end_command(id, 5);
+                break;
+        }
+        // A killed jail is made again; its command, run once, is not.
+        if (done && (choice <= 3 || choice == 16)) scene_.history(id).disturbed = true;
+        say(fmt::format("  hand {} on {} {}{}", choice, id.value, target, done ? "" : ": nothing there"));
+    }
+
+    std::vector<std::string> check(std::string_view when) {
+        const auto rounds = scene_.settle();
+        auto found = problems(scene_);
+        if (!rounds) found.push_back("never came to rest; last error: " + scene_.last_error());
+        if (!found.empty()) found.insert(found.begin(), fmt::format("{}:", when));
+        if (!found.empty()) say(scene_.kernel().describe());
+        return found;
+    }
+
+    RunOptions options_;
+    Dice dice_;
+    Scene scene_;
+};
+
+}  // namespace
+
+std::vector<std::string> random_run(const RunOptions& options) {
+    try {
+        return Run(options).play();
+    } catch (const std::exception& problem) {
+        return {std::string("the simulation itself failed: ") + problem.what()};
+    }
+}
+
+}  // namespace jaild::simulation

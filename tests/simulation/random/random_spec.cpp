@@ -1,0 +1,95 @@
+#include "tests/simulation/random/random_spec.h"
+
+#include <fmt/core.h>
+
+namespace jaild::simulation {
+namespace {
+
+using kernel::memory::Dice;
+using Arguments = std::vector<std::string>;
+
+const std::vector<Arguments>& commands() {
+    static const std::vector<Arguments> all{
+        {},         {}, {"sleep", "1000"}, {"sleep", "1000"}, {"/usr/sbin/httpd", "-f"}, {"exit", "0"}, {"exit", "3"},
+        {"missing"}};
+    return all;
+}
+
+const std::vector<Arguments>& starts() {
+    static const std::vector<Arguments> all{{}, {}, {}, {}, {"echo", "up"}, {"echo", "up"}, {"true"}, {"exit", "1"}};
+    return all;
+}
+
+const std::vector<Arguments>& stops() {
+    static const std::vector<Arguments> all{{},         {}, {}, {"echo", "down"}, {"exit", "1"}, {"sleep", "1000"},
+                                            {"missing"}};
+    return all;
+}
+
+std::string random_hostname(Dice& dice) {
+    return dice.chance(0.5) ? std::string() : fmt::format("host{}.example.org", dice.below(4));
+}
+
+model::NetworkSpec random_network(Dice& dice) {
+    model::NetworkSpec network;
+    if (dice.chance(0.25)) {
+        network.mode = model::NetworkMode::none;
+        network.interfaces.clear();
+        return network;
+    }
+    // Static ones collide with each other and with assigned ones: then the row is refused.
+    if (dice.chance(0.3)) {
+        network.interfaces[0].addresses.push_back(*Prefix::parse(fmt::format("10.213.0.{}/28", dice.between(2, 14))));
+    }
+    if (dice.chance(0.2)) network.nameservers.push_back(*IpAddress::parse("192.0.2.53"));
+    return network;
+}
+
+}  // namespace
+
+model::JailSpec random_spec(Dice& dice, const model::Name& name) {
+    model::JailSpec spec;
+    spec.running = dice.chance(0.85);
+    if (dice.chance(0.3)) {
+        spec.template_name.clear();
+        spec.root = {.kind = model::RootKind::path, .path = "/srv/" + name.text()};
+    }
+    spec.hostname = random_hostname(dice);
+    spec.network = random_network(dice);
+    spec.exec.start = dice.pick(starts());
+    spec.exec.stop = dice.pick(stops());
+    spec.command = dice.pick(commands());
+    return spec;
+}
+
+model::JailSpec changed(Dice& dice, model::JailSpec spec) {
+    for (auto count = dice.between(1, 2); count > 0; --count) {
+        switch (dice.below(8)) {
+            case 0:
+            case 1:
+                spec.running = !spec.running;
+                break;
+            case 2:
+                spec.hostname = random_hostname(dice);
+                break;
+            case 3:
+                spec.labels["tier"] = fmt::format("{}", dice.below(3));
+                break;
+            case 4:
+                spec.network = random_network(dice);
+                break;
+            case 5:
+                spec.command = dice.pick(commands());
+                break;
+            case 6:
+                spec.exec.start = dice.pick(starts());
+                break;
+            default:
+                spec.exec.stop = dice.pick(stops());
+                break;
+        }
+    }
+    return spec;
+}
+
+}  // namespace jaild::simulation

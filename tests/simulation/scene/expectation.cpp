@@ -1,0 +1,290 @@
+#include "tests/simulation/scene/expectation.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/kernel/memory/ports.h"
+#include "core/kernel/memory/programs.h"
+#include "core/kernel/names.h"
+
+namespace jaild::simulation {
+namespace {
+
+using kernel::CommandState;
+using kernel::memory::JailLife;
+using kernel::memory::Pair;
+using kernel::memory::Prison;
+using kernel::memory::State;
+
+/// Collects what is wrong, each with the jail that it is about.
+class Finder {
+public:
+    explicit Finder(Scene& scene) : scene_(scene), state_(scene.kernel().state()) {}
+
+    std::vector<std::string> all() {
+        std::set<JailId> known;
+        bool network_used = false;
+        for (const auto& jail : scene_.jails()) {
+            known.insert(jail.id);
+            subject_ = fmt::format("jail {} ({})", jail.id.value, jail.name.text());
+            if (jail.removing) fault("is still being removed");
+            if (!jail.spec.running || jail.removing) {
+                check_stopped(jail);
+                check_status(jail);
+            } else if (hopeless(jail.spec) || waits_for_address(scene_, jail)) {
+                network_used |= jail.spec.network.mode == model::NetworkMode::vnet || !pairs(jail.id).empty();
+                check_failed(jail);
+            } else {
+                network_used |= check_running(jail);
+                check_status(jail);
+            }
+        }
+        subject_ = "residue";
+        check_residue(known);
+        subject_ = "network";
+        network_used ? check_network() : check_no_network();
+        subject_ = "addresses";
+        check_addresses();
+        subject_ = "operations";
+        check_operations();
+        subject_ = "foreign";
+        if (state_.foreign != kernel::memory::Foreign{}) fault("objects of somebody else were changed");
+        for (const auto& violation : scene_.kernel().violations()) found_.push_back("violation: " + violation);
+        return std::move(found_);
+    }
+
+private:
+    void fault(std::string text) { found_.push_back(subject_ + ": " + std::move(text)); }
+    void demand(bool condition, std::string_view text) {
+        if (!condition) fault(std::string(text));
+    }
+
+    std::vector<Prison> prisons(JailId id) const {
+        std::vector<Prison> mine;
+        std::ranges::copy_if(state_.prisons, std::back_inserter(mine), [&](const Prison& one) { return one.id == id; });
+        return mine;
+    }
+    std::vector<Pair> pairs(JailId id) const {
+        std::vector<Pair> mine;
+        std::ranges::copy_if(state_.pairs, std::back_inserter(mine), [&](const Pair& one) { return one.owner == id; });
+        return mine;
+    }
+    const kernel::memory::Directory* directory(JailId id) const {
+        const auto found = state_.directories.find(id);
+        return found == state_.directories.end() ? nullptr : &found->second;
+    }
+
+    /// True when it uses the network.
+    bool check_running(const model::Jail& jail) {
+        const auto mine = prisons(jail.id);
+        if (mine.size() != 1 || mine.front().life != JailLife::alive) {
+            fault(fmt::format("does not run: {} objects", mine.size()));
+            return !pairs(jail.id).empty();
+        }
+        const auto made = scene_.made_with().at(jail.id);
+        const auto& prison = mine.front();
+        const auto& hostname = jail.spec.hostname.empty() ? jail.name.text() : jail.spec.hostname;
+        demand(prison.hostname == hostname, "has another hostname: " + prison.hostname);
+        demand(prison.name == jail.name.text(), "has another name: " + prison.name);
+        demand(prison.mode == made.spec.network.mode, "has another network mode");
+        check_root(jail, made);
+        check_shim(jail, made);
+        check_applied(jail);
+        if (made.spec.network.mode == model::NetworkMode::none) {
+            demand(pairs(jail.id).empty(), "has a link without a network");
+            return false;
+        }
+        check_link(jail.id, made);
+        return true;
+    }
+
+    void check_root(const model::Jail& jail, const MadeWith& made) {
+        const auto* held = directory(jail.id);
+        demand(held && held->prepared, "runs without a prepared root");
+        for (const auto& wanted : kernel::memory::mounts_for(made.spec.root)) {
+            const auto top = std::find_if(state_.mounts.rbegin(), state_.mounts.rend(), [&](const auto& one) {
+                return one.id == jail.id && one.mount.target == wanted.target;
+            });
+            demand(top != state_.mounts.rend(), "has nothing mounted at " + wanted.target);
+            if (top != state_.mounts.rend()) {
+                demand(top->mount.read_only || !wanted.read_only, "can write to " + wanted.target);
+            }
+        }
+    }
+
+    void check_shim(const model::Jail& jail, const MadeWith& made) {
+        const auto* held = directory(jail.id);
+        if (!held || !held->shim.alive) {
+            fault("has no shim");
+            return;
+        }
+        const auto& shim = held->shim;
+        const auto& history = scene_.history(jail.id);
+        demand(shim.start_done == !made.spec.exec.start.empty(), "exec.start was not run, or should not have been");
+        demand(shim.commands_started <= history.starts_asked,
+               fmt::format("its command was started {} times, {} were asked for", shim.commands_started,
+                           history.starts_asked));
+        if (made.spec.command.empty()) {
+            demand(shim.command == CommandState::none, "has a command that nobody asked for");
+        } else if (!history.disturbed) {
+            const bool lasts = kernel::memory::outcome({.argv = made.spec.command, .environment = {}}).behaviour !=
+                               kernel::memory::Behaviour::ends;
+            demand(shim.command == (lasts ? CommandState::running : CommandState::exited),
+                   "its command is not as it should be");
+        }
+    }
+
+    void check_applied(const model::Jail& jail) {
+        const auto* held = directory(jail.id);
+        if (!held || !held->applied) {
+            fault("has no record of what was applied");
+            return;
+        }
+        demand(held->applied->complete, "is recorded as begun only");
+        demand(held->applied->generation == jail.generation, "is recorded with another generation");
+        demand(held->applied->incarnation == jail.incarnation, "is recorded with another incarnation");
+    }
+
+    void check_link(JailId id, const MadeWith& made) {
+        const auto mine = pairs(id);
+        if (mine.size() != 1) {
+            fault(fmt::format("has {} links", mine.size()));
+            return;
+        }
+        const auto& link = mine.front();
+        const auto& instance = scene_.kernel_instance();
+        const auto& network = scene_.network();
+        demand(link.taken_out && link.jid == made.jid, "has a link that is not whole");
+        demand(link.host_name == kernel::pair_name(instance, id, kernel::PairEnd::host), "host end: " + link.host_name);
+        demand(link.jail_name == kernel::kJailInterface, "jail end: " + link.jail_name);
+        demand(link.host_mark == kernel::jail_mark(instance, id), "has a link without our mark");
+        demand(link.host_up && link.jail_up, "has a link that is down");
+        demand(link.bridge == network.id, "has a link that is not on its bridge");
+        demand(std::ranges::is_permutation(link.addresses, made.addresses), "has other addresses");
+        demand(link.gateways.size() == 2, "lacks a default route");
+    }
+
+    void check_stopped(const model::Jail& jail) {
+        demand(prisons(jail.id).empty(), "runs, or something of it is left");
+        demand(pairs(jail.id).empty(), "is stopped and has a link");
+        demand(std::ranges::find(state_.mounts, jail.id, &kernel::memory::MountPoint::id) == state_.mounts.end(),
+               "is stopped and has mounts");
+        const auto* held = directory(jail.id);
+        demand(!held || !held->shim.alive, "is stopped and has a shim");
+    }
+
+    void check_failed(const model::Jail& jail) {
+        // One that ran before it was changed goes on as it was made.
+        const auto status = scene_.reconciler().status(jail);
+        if (status.state == model::JailState::running) return;
+        demand(status.state == model::JailState::failed,
+               fmt::format("cannot start, and its status says {}", model::to_string(status.state)));
+        demand(!status.conditions.empty(), "cannot start, and no condition says why");
+    }
+
+    void check_status(const model::Jail& jail) {
+        const auto status = scene_.reconciler().status(jail);
+        const bool runs = jail.spec.running && !jail.removing;
+        demand(status.state == (runs ? model::JailState::running : model::JailState::stopped),
+               fmt::format("its status says {}", model::to_string(status.state)));
+        demand(status.observed_generation == jail.generation, "its status is about another generation");
+        const auto made = scene_.made_with().find(jail.id);
+        if (!runs || made == scene_.made_with().end()) return;
+        const bool waits = !model::restart_fields_changed(made->second.spec, jail.spec).empty() ||
+                           made->second.addresses != jail.addresses;
+        const bool says = std::ranges::any_of(
+            status.conditions, [](const model::Condition& one) { return one.type == "RestartRequired" && one.status; });
+        demand(waits == says, waits ? "does not say that it needs a restart" : "says that it needs a restart");
+        auto plan = scene_.reconciler().plan_now(jail);
+        demand(plan && plan->empty(), "has a plan although it is settled");
+    }
+
+    void check_residue(const std::set<JailId>& known) {
+        const auto demand_known = [&](JailId id, std::string_view what) {
+            demand(known.contains(id), fmt::format("{} of jail {}, which nobody knows", what, id.value));
+        };
+        for (const auto& one : state_.prisons) demand_known(one.id, "a jail");
+        for (const auto& one : state_.pairs) demand_known(one.owner, "a link");
+        for (const auto& one : state_.mounts) demand_known(one.id, "a mount");
+        for (const auto& [id, held] : state_.directories) demand_known(id, "a directory");
+        demand(state_.bridges.size() <= 1, "several bridges");
+        demand(state_.rules.size() <= 1, "rules of several networks");
+    }
+
+    void check_network() {
+        const auto& network = scene_.network();
+        if (state_.bridges.size() == 1) {
+            const auto& bridge = state_.bridges.front();
+            const std::vector<Prefix> addresses{network.gateway4(), network.gateway6()};
+            demand(bridge.mark == kernel::network_mark(scene_.kernel_instance(), network.id),
+                   "bridge without our mark");
+            demand(bridge.up && bridge.addresses == addresses && bridge.mtu == network.mtu, "bridge is not configured");
+        } else {
+            fault("is used and has no bridge");
+        }
+        const auto rules = state_.rules.find(network.id);
+        demand(rules != state_.rules.end() && !rules->second.spoiled, "has no rules, or not all");
+        demand(state_.forwarding4 && state_.forwarding6, "does not forward");
+    }
+
+    void check_no_network() {
+        demand(state_.bridges.empty(), "has a bridge that nobody uses");
+        demand(state_.rules.empty(), "has rules that nobody needs");
+    }
+
+    void check_addresses() {
+        std::set<IpAddress> seen;
+        for (const auto& pair : state_.pairs) {
+            for (const auto& one : pair.addresses) {
+                demand(seen.insert(one.address).second, one.address.to_string() + " is used twice");
+            }
+        }
+        seen.clear();
+        for (const auto& jail : scene_.jails()) {
+            for (const auto& one : jail.addresses) {
+                demand(seen.insert(one.address).second, one.address.to_string() + " is assigned twice");
+            }
+        }
+    }
+
+    void check_operations() {
+        for (const auto& one : scene_.operations()) {
+            demand(one.state != model::OperationState::running,
+                   fmt::format("{} of {} at generation {} never ended", one.kind, one.jail_name, one.generation));
+        }
+    }
+
+    Scene& scene_;
+    const State state_;
+    std::string subject_;
+    std::vector<std::string> found_;
+};
+
+}  // namespace
+
+bool waits_for_address(Scene& scene, const model::Jail& jail) {
+    for (const auto& pair : scene.kernel().state().pairs) {
+        if (pair.owner == jail.id) continue;
+        for (const auto& used : pair.addresses) {
+            if (std::ranges::find(jail.addresses, used) != jail.addresses.end()) return true;
+        }
+    }
+    return false;
+}
+
+bool hopeless(const model::JailSpec& spec) {
+    using kernel::memory::Behaviour;
+    using kernel::memory::outcome;
+    const auto start = outcome({.argv = spec.exec.start, .environment = {}});
+    const auto command = outcome({.argv = spec.command, .environment = {}});
+    const bool start_fails = !spec.exec.start.empty() && (start.behaviour != Behaviour::ends || start.exit_code != 0);
+    return start_fails || (!spec.command.empty() && command.behaviour == Behaviour::missing);
+}
+
+std::vector<std::string> problems(Scene& scene) {
+    return Finder(scene).all();
+}
+
+}  // namespace jaild::simulation

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/simulation/scene/scene.h"
+
+namespace jaild::simulation {
+
+/// What is wrong in a settled scene: everything that differs from what the users asked for, that is left over, or that
+/// was touched without being ours. Computed from the rows and the model's state alone, without plan(). Empty: all is
+/// well.
+std::vector<std::string> problems(Scene& scene);
+
+/// Another jail, which waits for a restart, still runs with an address that is this one's by now: it has to wait too.
+bool waits_for_address(Scene& scene, const model::Jail& jail);
+
+/// A jail whose start cannot succeed, by what it was asked to run.
+bool hopeless(const model::JailSpec& spec);
+
+}  // namespace jaild::simulation

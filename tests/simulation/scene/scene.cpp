@@ -1,0 +1,219 @@
+#include "tests/simulation/scene/scene.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "core/kernel/memory/faults.h"
+
+namespace jaild::simulation {
+namespace {
+
+using kernel::memory::Crash;
+using kernel::memory::JailLife;
+
+constexpr Milliseconds kRoundTime{5'000};
+
+std::unique_ptr<store::Store> open_store(Clock& clock) {
+    return expect(store::Store::open({.path = ":memory:", .host_identity = "memory"}, clock));
+}
+
+kernel::memory::MemoryOptions with_clock(kernel::memory::MemoryOptions options, Clock& clock) {
+    options.clock = &clock;
+    return options;
+}
+
+/// Small enough that a run can use it up.
+model::Network default_network() {
+    return {.id = {},
+            .name = expect(model::Name::parse("default")),
+            .ipv4 = expect(Prefix::parse("10.213.0.0/28")),
+            .ipv6 = expect(Prefix::parse("fd00:213::/64"))};
+}
+
+model::Network insert_network(store::Store& store) {
+    return expect(store::write<model::Network>(
+        store, [](store::Writer& writer) { return writer.insert_network(default_network()); }));
+}
+
+}  // namespace
+
+Scene::Scene(const kernel::memory::MemoryOptions& options)
+    : store_(open_store(clock_)),
+      kernel_({.instance = store_->instance(), .state_directory = "/var/db/jaild", .helper_directory = "/usr/libexec"},
+              with_clock(options, clock_)),
+      striking_store_(*store_, kernel_.faults()),
+      network_(insert_network(*store_)) {
+    start_daemon();
+}
+
+void Scene::start_daemon() {
+    reconciler_ =
+        std::make_unique<reconcile::Reconciler>(striking_store_, kernel_, clock_, reconcile::ReconcilerOptions{});
+}
+
+void Scene::kill_daemon() {
+    reconciler_.reset();
+    start_daemon();
+}
+
+Result<void> Scene::note(store::Writer& writer, const model::Jail& jail, std::string_view kind) {
+    auto operation = writer.insert_operation({.id = {},
+                                              .kind = std::string(kind),
+                                              .jail = jail.id,
+                                              .jail_name = jail.name.text(),
+                                              .generation = jail.generation,
+                                              .incarnation = jail.incarnation,
+                                              .steps = {},
+                                              .problem = {},
+                                              .created_at = {},
+                                              .finished_at = {}});
+    if (!operation) return std::unexpected(operation.error());
+    operation_ids_.push_back(operation->id);
+    auto event = writer.append_event("jail.changed", jail.name.text(), operation->id, "{}");
+    if (!event) return std::unexpected(event.error());
+    return {};
+}
+
+Result<JailId> Scene::create(const model::NamedSpec& spec) {
+    auto made = store::write<JailId>(*store_, [&](store::Writer& writer) -> Result<JailId> {
+        auto jail = writer.insert_jail(spec);
+        if (!jail) return std::unexpected(jail.error());
+        if (auto noted = note(writer, *jail, "create"); !noted) return std::unexpected(noted.error());
+        return jail->id;
+    });
+    if (made && spec.spec.running) history_[*made].starts_asked = 1;
+    return made;
+}
+
+Result<void> Scene::update(JailId id, const model::JailSpec& spec) {
+    const auto before = jail(id);
+    auto done = store_->write([&](store::Writer& writer) -> Result<void> {
+        auto jail = writer.update_jail(id, spec);
+        if (!jail) return std::unexpected(jail.error());
+        return note(writer, *jail, "update");
+    });
+    if (done && before && !before->spec.running && spec.running) {
+        ++history_[id].starts_asked;
+        history_[id].disturbed = false;
+    }
+    return done;
+}
+
+Result<void> Scene::restart(JailId id) {
+    auto done = store_->write([&](store::Writer& writer) -> Result<void> {
+        auto jail = writer.request_restart(id);
+        if (!jail) return std::unexpected(jail.error());
+        return note(writer, *jail, "restart");
+    });
+    if (done) {
+        ++history_[id].starts_asked;
+        history_[id].disturbed = false;
+    }
+    return done;
+}
+
+Result<void> Scene::remove(JailId id) {
+    return store_->write([&](store::Writer& writer) -> Result<void> {
+        auto jail = writer.mark_removing(id);
+        if (!jail) return std::unexpected(jail.error());
+        return note(writer, *jail, "remove");
+    });
+}
+
+template <class Work>
+Round Scene::drive(Work&& work) {
+    clock_.advance(kRoundTime);
+    Round how = Round::done;
+    try {
+        if (auto done = work(*reconciler_); !done) {
+            last_error_ = done.error().to_string();
+            how = Round::failed;
+        }
+    } catch (const Crash& crash) {
+        last_error_ = "crash at " + std::string(crash.point());
+        kill_daemon();
+        how = Round::crashed;
+    }
+    notice_new_jails();
+    return how;
+}
+
+Round Scene::reconcile(JailId id) {
+    return drive([&](reconcile::Reconciler& daemon) { return daemon.reconcile(id); });
+}
+
+Round Scene::resync() {
+    return drive([](reconcile::Reconciler& daemon) { return daemon.resync(); });
+}
+
+Round Scene::round() {
+    Round worst = resync();
+    for (const auto& one : jails()) worst = std::max(worst, reconcile(one.id));
+    return worst;
+}
+
+/// A jail that has a new jid was made during the round that just ended, from the row as it is.
+void Scene::notice_new_jails() {
+    const auto state = kernel_.state();
+    for (const auto& one : state.prisons) {
+        if (one.life == JailLife::dying) continue;
+        auto& made = made_with_[one.id];
+        if (made.jid == one.jid) continue;
+        if (const auto row = jail(one.id)) made = {one.jid, row->spec, row->addresses};
+    }
+}
+
+std::optional<std::size_t> Scene::settle(std::size_t limit) {
+    kernel_.faults().clear();
+    kernel_.set_nature({});
+    std::string before;
+    std::size_t quiet = 0;
+    for (std::size_t count = 1; count <= limit; ++count) {
+        (void)round();  // a jail that cannot start fails each time: the picture stays the same
+        auto now = picture();
+        quiet = now == before && !is_dying() ? quiet + 1 : 0;
+        if (quiet == 2) return count;
+        before = std::move(now);
+    }
+    return std::nullopt;
+}
+
+/// What is there, and which rows.
+std::string Scene::picture() {
+    auto text = kernel_.describe();
+    for (const auto& one : jails()) text += std::to_string(one.id.value) + (one.removing ? " removing " : " ");
+    return text;
+}
+
+bool Scene::is_dying() const {
+    const auto state = kernel_.state();
+    return std::ranges::any_of(state.prisons, [](const auto& one) { return one.life == JailLife::dying; });
+}
+
+std::vector<model::Jail> Scene::jails() {
+    return expect(
+        store::read<std::vector<model::Jail>>(*store_, [](store::Reader& reader) { return reader.all_jails(); }));
+}
+
+std::optional<model::Jail> Scene::jail(JailId id) {
+    auto row = store::read<model::Jail>(*store_, [&](store::Reader& reader) { return reader.jail(id); });
+    if (!row) return std::nullopt;
+    return *std::move(row);
+}
+
+std::vector<model::Operation> Scene::operations() {
+    std::vector<model::Operation> all;
+    for (const auto& id : operation_ids_) {
+        all.push_back(expect(
+            store::read<model::Operation>(*store_, [&](store::Reader& reader) { return reader.operation(id); })));
+    }
+    return all;
+}
+
+std::vector<model::Event> Scene::events() {
+    return expect(store::read<std::vector<model::Event>>(
+        *store_, [](store::Reader& reader) { return reader.events(EventSeq{}, 100'000); }));
+}
+
+}  // namespace jaild::simulation

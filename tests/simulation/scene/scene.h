@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/kernel/memory/memory_kernel.h"
+#include "core/reconcile/reconciler.h"
+#include "core/store/store.h"
+#include "tests/simulation/scene/clock.h"
+#include "tests/simulation/scene/striking_store.h"
+
+namespace jaild::simulation {
+
+/// How a round of the reconciler ended.
+enum class Round { done, failed, crashed };
+
+/// What a running jail was made with: a restart field changes it only when the jail is made again.
+struct MadeWith {
+    std::int64_t jid = 0;
+    model::JailSpec spec;
+    std::vector<Prefix> addresses;
+};
+
+/// What the users did to a jail, as far as a check needs it.
+struct History {
+    std::size_t starts_asked = 0;  ///< how often its command may have been started, at most
+    bool disturbed = false;  ///< killed by hand since the last start that was asked for: a command is not repeated
+};
+
+/// One machine with one jaild: the real store in memory, the real reconciler driven by hand on this thread, a model
+/// of a kernel, and users. A crash throws the reconciler away; store and kernel stay, as after kill -9.
+class Scene {
+public:
+    explicit Scene(const kernel::memory::MemoryOptions& options = {});
+
+    // Users. Each is one transaction, as the supervisor writes it; no fault strikes here.
+    Result<JailId> create(const model::NamedSpec& spec);
+    Result<void> update(JailId id, const model::JailSpec& spec);
+    Result<void> restart(JailId id);
+    Result<void> remove(JailId id);
+
+    // The daemon.
+    Round reconcile(JailId id);
+    Round resync();
+    /// All jails once, networks and residue first.
+    Round round();
+    void kill_daemon();
+
+    /// Faults off, nature calm, then rounds until nothing changes any more: the number of rounds, or nothing when that
+    /// does not happen within `limit`.
+    std::optional<std::size_t> settle(std::size_t limit = 24);
+
+    [[nodiscard]] std::vector<model::Jail> jails();
+    [[nodiscard]] std::optional<model::Jail> jail(JailId id);
+    [[nodiscard]] std::vector<model::Operation> operations();
+    [[nodiscard]] std::vector<model::Event> events();
+    [[nodiscard]] const model::Network& network() const { return network_; }
+    [[nodiscard]] const std::map<JailId, MadeWith>& made_with() const { return made_with_; }
+    [[nodiscard]] History& history(JailId id) { return history_[id]; }
+    [[nodiscard]] kernel::MemoryKernel& kernel() { return kernel_; }
+    [[nodiscard]] const InstanceId& kernel_instance() const { return store_->instance(); }
+    [[nodiscard]] reconcile::Reconciler& reconciler() { return *reconciler_; }
+    [[nodiscard]] SimulatedClock& clock() { return clock_; }
+    /// The last error that a round returned.
+    [[nodiscard]] const std::string& last_error() const { return last_error_; }
+
+private:
+    template <class Work>
+    Round drive(Work&& work);
+    Result<void> note(store::Writer& writer, const model::Jail& jail, std::string_view kind);
+    void notice_new_jails();
+    std::string picture();
+    [[nodiscard]] bool is_dying() const;
+    void start_daemon();
+
+    SimulatedClock clock_;
+    std::unique_ptr<store::Store> store_;
+    kernel::MemoryKernel kernel_;
+    StrikingStore striking_store_;
+    model::Network network_;
+    std::unique_ptr<reconcile::Reconciler> reconciler_;
+    std::vector<std::string> operation_ids_;
+    std::map<JailId, MadeWith> made_with_;
+    std::map<JailId, History> history_;
+    std::string last_error_;
+};
+
+/// The value, or std::runtime_error: for what a simulation cannot go on without.
+template <class T>
+T expect(Result<T> result) {
+    if (!result) throw std::runtime_error(result.error().to_string());
+    if constexpr (!std::is_void_v<T>) return *std::move(result);
+}
+
+}  // namespace jaild::simulation

@@ -1,0 +1,117 @@
+#include <algorithm>
+
+#include "tests/catch.h"
+#include "tests/simulation/scene/expectation.h"
+#include "tests/simulation/systematic/scenario.h"
+
+using namespace jaild;
+using namespace jaild::simulation;
+using kernel::memory::Hand;
+using kernel::memory::Remains;
+
+namespace {
+
+struct Drift {
+    const char* name;
+    std::function<bool(Hand&)> disturb;
+};
+
+constexpr NetworkId kDefaultNetwork{1};
+
+const std::vector<Drift>& drifts() {
+    static const std::vector<Drift> all{
+        {"the jail is removed", [](Hand& hand) { return hand.kill_jail(kFirst, Remains::nothing); }},
+        {"its processes are killed", [](Hand& hand) { return hand.kill_jail(kFirst, Remains::corpse); }},
+        {"it is removed and lingers", [](Hand& hand) { return hand.kill_jail(kFirst, Remains::dying); }},
+        {"its shim is killed", [](Hand& hand) { return hand.kill_shim(kFirst); }},
+        {"its link is destroyed", [](Hand& hand) { return hand.delete_link(kFirst); }},
+        {"its link is down", [](Hand& hand) { return hand.set_link_down(kFirst); }},
+        {"an address is deleted", [](Hand& hand) { return hand.delete_address(kFirst); }},
+        {"a route is deleted", [](Hand& hand) { return hand.delete_route(kFirst); }},
+        {"its link leaves the bridge", [](Hand& hand) { return hand.leave_bridge(kFirst); }},
+        {"a directory is unmounted", [](Hand& hand) { return hand.unmount(kFirst, "root/usr"); }},
+        {"devfs is unmounted", [](Hand& hand) { return hand.unmount(kFirst, "root/dev"); }},
+        {"something writable covers a read-only mount",
+         [](Hand& hand) { return hand.mount_extra(kFirst, "root/usr"); }},
+        {"the rules are flushed", [](Hand& hand) { return hand.flush_rules(kDefaultNetwork); }},
+        {"a rule is deleted", [](Hand& hand) { return hand.spoil_rules(kDefaultNetwork); }},
+        {"the bridge is destroyed", [](Hand& hand) { return hand.delete_bridge(kDefaultNetwork); }},
+        {"the bridge is down", [](Hand& hand) { return hand.set_bridge_down(kDefaultNetwork); }},
+        {"the hostname is changed", [](Hand& hand) { return hand.set_hostname(kFirst, "stranger"); }},
+        {"forwarding is lowered", [](Hand& hand) { return hand.lower_forwarding(); }},
+    };
+    return all;
+}
+
+/// Without a command: one that was killed is not run again, so that the end would differ.
+std::unique_ptr<Scene> settled() {
+    auto scene = std::make_unique<Scene>();
+    auto named = full_jail();
+    named.spec.command.clear();
+    (void)expect(scene->create(named));
+    REQUIRE(scene->settle());
+    return scene;
+}
+
+std::size_t repairs(Scene& scene) {
+    const auto events = scene.events();
+    return static_cast<std::size_t>(
+        std::ranges::count_if(events, [](const model::Event& event) { return event.type == "drift.repaired"; }));
+}
+
+}  // namespace
+
+TEST_CASE("what a hand disturbs comes back, and an event says so", "[simulation][drift]") {
+    for (const auto& drift : drifts()) {
+        INFO(drift.name);
+        auto scene = settled();
+        const auto before = scene->kernel().describe();
+        REQUIRE(drift.disturb(scene->kernel().hand()));
+        CHECK(scene->settle());
+        CHECK(scene->kernel().describe() == before);
+        CHECK(problems(*scene) == std::vector<std::string>{});
+        CHECK(repairs(*scene) > 0);
+    }
+}
+
+TEST_CASE("a settled jail is left alone: no drift, no step, no event", "[simulation][drift]") {
+    auto scene = settled();
+    const auto events = scene->events().size();
+    const auto before = scene->kernel().describe();
+    for (int round = 0; round < 5; ++round) CHECK(scene->round() == Round::done);
+    CHECK(scene->kernel().describe() == before);
+    CHECK(scene->events().size() == events);
+}
+
+TEST_CASE("losing the hint of what was applied does not touch a running jail", "[simulation][drift]") {
+    auto scene = std::make_unique<Scene>();
+    (void)expect(scene->create(full_jail()));
+    REQUIRE(scene->settle());
+    const auto jid = scene->kernel().state().prisons.front().jid;
+    REQUIRE(scene->kernel().hand().delete_applied(kFirst));
+    CHECK(scene->settle());
+    CHECK(problems(*scene) == std::vector<std::string>{});
+    REQUIRE(scene->kernel().state().prisons.size() == 1);
+    CHECK(scene->kernel().state().prisons.front().jid == jid);
+}
+
+TEST_CASE("a daemon that is killed adopts what runs: nothing changes", "[simulation][adoption]") {
+    auto scene = settled();
+    const auto before = scene->kernel().describe();
+    const auto jid = scene->kernel().state().prisons.front().jid;
+    scene->kill_daemon();
+    CHECK(scene->settle());
+    CHECK(scene->kernel().describe() == before);
+    CHECK(scene->kernel().state().prisons.front().jid == jid);
+}
+
+TEST_CASE("a name that somebody else's jail has is waited for", "[simulation]") {
+    Scene scene;
+    REQUIRE(scene.kernel().hand().take_name("web"));
+    (void)expect(scene.create(full_jail()));
+    for (int round = 0; round < 5; ++round) (void)scene.round();
+    CHECK(scene.kernel().state().prisons.empty());
+    REQUIRE(scene.kernel().hand().give_name_back("web"));
+    CHECK(scene.settle());
+    CHECK(problems(scene) == std::vector<std::string>{});
+}

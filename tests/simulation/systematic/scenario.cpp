@@ -1,0 +1,101 @@
+#include "tests/simulation/systematic/scenario.h"
+
+#include <stdexcept>
+
+namespace jaild::simulation {
+namespace {
+
+void nothing(Scene&) {}
+
+void create(Scene& scene, const model::NamedSpec& spec) {
+    (void)expect(scene.create(spec));
+}
+
+model::NamedSpec path_jail() {
+    auto named = full_jail();
+    named.spec.template_name.clear();
+    named.spec.root = {.kind = model::RootKind::path, .path = "/srv/web"};
+    return named;
+}
+
+model::NamedSpec jail_without_network() {
+    auto named = full_jail();
+    named.spec.network.mode = model::NetworkMode::none;
+    named.spec.network.interfaces.clear();
+    return named;
+}
+
+void one_full_jail(Scene& scene) {
+    create(scene, full_jail());
+}
+
+void change(Scene& scene, const std::function<void(model::JailSpec&)>& edit) {
+    auto spec = scene.jail(kFirst)->spec;
+    edit(spec);
+    expect(scene.update(kFirst, spec));
+}
+
+std::vector<Scenario> make_scenarios() {
+    return {
+        {"create thin", nothing, one_full_jail},
+        {"create path", nothing, [](Scene& scene) { create(scene, path_jail()); }},
+        {"create without network", nothing, [](Scene& scene) { create(scene, jail_without_network()); }},
+        {"create a second", one_full_jail, [](Scene& scene) { create(scene, full_jail("db")); }},
+        {"restart", one_full_jail, [](Scene& scene) { expect(scene.restart(kFirst)); }},
+        {"stop", one_full_jail,
+         [](Scene& scene) { change(scene, [](model::JailSpec& spec) { spec.running = false; }); }},
+        {"start again",
+         [](Scene& scene) {
+             one_full_jail(scene);
+             (void)scene.settle();
+             change(scene, [](model::JailSpec& spec) { spec.running = false; });
+         },
+         [](Scene& scene) { change(scene, [](model::JailSpec& spec) { spec.running = true; }); }},
+        {"remove", one_full_jail, [](Scene& scene) { expect(scene.remove(kFirst)); }},
+        {"remove path", [](Scene& scene) { create(scene, path_jail()); },
+         [](Scene& scene) { expect(scene.remove(kFirst)); }},
+        {"change a live field", one_full_jail,
+         [](Scene& scene) { change(scene, [](model::JailSpec& spec) { spec.hostname = "elsewhere"; }); }},
+        {"change a restart field", one_full_jail,
+         [](Scene& scene) { change(scene, [](model::JailSpec& spec) {
+                                spec.command = {"sleep", "7"};
+                            }); }},
+        {"change and restart", one_full_jail,
+         [](Scene& scene) {
+             change(scene, [](model::JailSpec& spec) { spec.network = jail_without_network().spec.network; });
+             expect(scene.restart(kFirst));
+         }},
+    };
+}
+
+}  // namespace
+
+const std::vector<Scenario>& scenarios() {
+    static const std::vector<Scenario> all = make_scenarios();
+    return all;
+}
+
+const Scenario& scenario(const std::string& name) {
+    for (const auto& one : scenarios()) {
+        if (one.name == name) return one;
+    }
+    throw std::invalid_argument(name);
+}
+
+model::NamedSpec full_jail(const std::string& name) {
+    model::NamedSpec named{expect(model::Name::parse(name)), {}};
+    named.spec.exec.start = {"echo", "up"};
+    named.spec.exec.stop = {"echo", "down"};
+    named.spec.command = {"sleep", "1000"};
+    return named;
+}
+
+std::unique_ptr<Scene> prepared(const Scenario& scenario) {
+    auto scene = std::make_unique<Scene>();
+    scenario.before(*scene);
+    if (!scene->settle()) throw std::runtime_error("the scenario's beginning never settles: " + scenario.name);
+    scene->kernel().faults().clear();
+    return scene;
+}
+
+}  // namespace jaild::simulation
