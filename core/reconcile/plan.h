@@ -30,6 +30,7 @@ struct Observed {
     std::vector<kernel::ObservedMount> mounts;
     std::optional<kernel::ObservedLink> link;
     kernel::Applied applied;
+    bool operator==(const Observed&) const = default;
 };
 
 enum class StepKind {

@@ -187,8 +187,9 @@ std::vector<Note> Round::notes_of(const Look& look, model::JailState state) {
     if (memory.disturbed && !memory.progress.empty())
         notes.push_back(drift_note("jail", row_->name.text(), memory.progress));
     const bool started = std::ranges::find(done_, to_string(StepKind::start_command)) != done_.end();
-    const bool ended = look.observed.shim && look.observed.shim->command == kernel::CommandState::exited;
-    if (ended && (memory.command_ran || started)) notes.push_back(command_ended_note(look.observed.shim->last_exit));
+    const bool runs = shim_alive(look.observed) && look.observed.shim->command == kernel::CommandState::running;
+    if (!runs && (memory.command_ran || started))
+        notes.push_back(command_ended_note(look.observed.shim ? look.observed.shim->last_exit : std::nullopt));
     // A jail that is found as it should be after a start of the daemon is no news.
     const bool news = memory.announced ? *memory.announced != state : !done_.empty();
     if (news) notes.push_back(state_note(state));
@@ -207,13 +208,13 @@ Result<void> Round::settle(const Look& look) {
     auto written = row_->removing ? engine_.journal.failed(*row_, {}, {}, Journal::Operations::go_on, notes)
                                   : engine_.journal.converged(*row_, engine_.board.get(id_).progress, notes);
     if (!written) return written;
-    const auto& shim = look.observed.shim;
+    const bool runs = shim_alive(look.observed) && look.observed.shim->command == kernel::CommandState::running;
     engine_.board.update(id_, [&](Memory& memory) {
         memory.tries = 0;
         memory.disturbed = false;
         if (!row_->removing) memory.progress.clear();
         memory.announced = status.state;
-        memory.command_ran = shim && shim->alive && shim->command == kernel::CommandState::running;
+        memory.command_ran = runs;
     });
     return {};
 }

@@ -1,0 +1,100 @@
+#include <condition_variable>
+#include <mutex>
+
+#include "tests/unit/reconcile/house.h"
+
+/// The reconciler with its threads.
+
+using namespace jaild;
+using namespace jaild::reconcile_test;
+using jaild::kernel::memory::Remains;
+using jaild::model::JailState;
+using jaild::test::value_of;
+
+namespace {
+
+/// Waits for statuses; a house whose reconciler runs.
+class LivingHouse {
+public:
+    House house{};
+
+    LivingHouse() {
+        reconcile::ReconcilerOptions options;
+        options.resync = Milliseconds{20};
+        options.slow_resync = Milliseconds{20};
+        house.reconciler =
+            std::make_unique<reconcile::Reconciler>(*house.state.store, house.kernel, Clock::system(), options);
+        house.reconciler->on_status([this](JailId) {
+            const std::lock_guard lock(mutex_);
+            changed_.notify_all();
+        });
+    }
+    ~LivingHouse() { CHECK(house.reconciler->stop()); }
+
+    bool wait(const std::function<bool()>& condition) {
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{30};
+        std::unique_lock lock(mutex_);
+        // Also looked at without a word: events and readiness have no listener here.
+        while (!condition()) {
+            if (std::chrono::steady_clock::now() > end) return false;
+            changed_.wait_for(lock, Milliseconds{20});
+        }
+        return true;
+    }
+    bool wait_state(const model::Jail& jail, JailState state) {
+        return wait([&] { return house.status(jail).state == state; });
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+};
+
+}  // namespace
+
+TEST_CASE("from the first start to the last jail, many at once", "[reconcile][threads]") {
+    LivingHouse living;
+    auto& house = living.house;
+    const auto first = house.create(R"({"name":"first"})");
+    CHECK_FALSE(house.reconciler->readiness().ready);
+    house.reconciler->start();
+    REQUIRE(living.wait([&] { return house.reconciler->readiness().ready; }));
+    CHECK(house.status(first).state == JailState::running);
+
+    std::vector<model::Jail> jails;
+    for (int n = 0; n < 30; ++n)
+        jails.push_back(house.create(R"({"name":"jail)" + std::to_string(n) + R"(","command":["sleep","inf"]})"));
+    for (const auto& jail : jails) REQUIRE(living.wait_state(jail, JailState::running));
+    for (const auto& jail : jails) house.remove(jail);
+    REQUIRE(living.wait([&] { return store_test::all_jails(*house.state.store).size() == 1; }));
+    for (const auto& jail : jails) CHECK(house.operation(jail) == "succeeded");
+    CHECK(house.kernel.violations().empty());
+}
+
+TEST_CASE("what dies by itself is brought back without being asked for", "[reconcile][threads][drift]") {
+    LivingHouse living;
+    auto& house = living.house;
+    const auto web = house.create(R"({"name":"web"})");
+    house.reconciler->start();
+    REQUIRE(living.wait_state(web, JailState::running));
+    REQUIRE(living.wait([&] { return house.operation(web) == "succeeded"; }));
+
+    REQUIRE(house.kernel.hand().kill_jail(web.id, Remains::corpse));
+    REQUIRE(living.wait([&] { return house.events("drift.repaired").size() == 1; }));
+    REQUIRE(house.kernel.hand().flush_rules(NetworkId{1}));
+    REQUIRE(living.wait([&] { return house.events("drift.repaired").size() == 2; }));
+    CHECK(living.wait_state(web, JailState::running));
+}
+
+TEST_CASE("a failing jail is tried again later, others do not wait for it", "[reconcile][threads]") {
+    LivingHouse living;
+    auto& house = living.house;
+    REQUIRE(house.kernel.hand().take_name("web"));
+    const auto web = house.create(R"({"name":"web"})");
+    const auto db = house.create(R"({"name":"db"})");
+    house.reconciler->start();
+    REQUIRE(living.wait_state(db, JailState::running));
+    REQUIRE(living.wait_state(web, JailState::failed));
+    REQUIRE(house.kernel.hand().give_name_back("web"));
+    CHECK(living.wait_state(web, JailState::running));  // after a second, by itself
+}

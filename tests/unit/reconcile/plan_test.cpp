@@ -1,0 +1,373 @@
+#include "core/reconcile/plan.h"
+
+#include "tests/unit/reconcile/toy.h"
+
+using namespace jaild;
+using namespace jaild::reconcile_test;
+using jaild::kernel::CommandState;
+
+namespace {
+
+Desired with_command(Desired desired = wanted_web()) {
+    desired.jail.spec.command = {"/usr/sbin/httpd", "-f"};
+    return desired;
+}
+
+Desired with_exec(Desired desired = wanted_web()) {
+    desired.jail.spec.exec.start = {"/bin/sh", "/etc/rc"};
+    desired.jail.spec.exec.stop = {"/bin/sh", "/etc/rc.shutdown"};
+    return desired;
+}
+
+}  // namespace
+
+TEST_CASE("a new jail is built from its root upwards, and the user's programs come last", "[plan]") {
+    Toy toy;
+    CHECK(toy.do_once(with_command(with_exec())) ==
+          Steps{"prepare_root", "refresh_root", "mount root/usr", "mount root/dev", "hold", "record_begun", "reset",
+                "create_jail web", "ensure_link vnet0", "exec_start", "start_command", "record_done"});
+    CHECK(toy.do_once(with_command(with_exec())).empty());
+}
+
+TEST_CASE("a jail without a network has no link", "[plan]") {
+    auto desired = wanted_web();
+    desired.jail.spec.network = {.mode = model::NetworkMode::none, .interfaces = {}, .nameservers = {}, .search = {}};
+    desired.network.reset();
+    Toy toy;
+    CHECK_FALSE(contains(toy.converge(desired), "ensure_link vnet0"));
+}
+
+TEST_CASE("a running jail is stopped from the user's programs downwards, its root stays", "[plan]") {
+    const auto desired = with_command(with_exec());
+    auto toy = Toy::running(desired);
+    CHECK(toy.do_once(stopped(desired)) == Steps{"exec_stop", "record_stopped", "stop_command", "destroy_link vnet0",
+                                                 "remove_jail web", "release", "unmount root/dev", "unmount root/usr"});
+    CHECK(plan(stopped(desired), toy.observed).empty());
+    CHECK(toy.observed.prepared);
+    CHECK(toy.row);
+}
+
+TEST_CASE("a removed jail goes with its root, its row last", "[plan]") {
+    const auto desired = wanted_web();
+    auto toy = Toy::running(desired);
+    CHECK(toy.do_once(removed(desired)) == Steps{"destroy_link vnet0", "remove_jail web", "release", "unmount root/dev",
+                                                 "unmount root/usr", "remove_root", "forget web"});
+    CHECK_FALSE(toy.row);
+}
+
+TEST_CASE("a jail of which nothing was made yet is only forgotten", "[plan]") {
+    CHECK(texts(plan(removed(wanted_web()), {})) == Steps{"forget web"});
+}
+
+TEST_CASE("a stopped jail of which nothing runs needs no step", "[plan]") {
+    CHECK(plan(stopped(wanted_web()), {}).empty());
+}
+
+TEST_CASE("exec.stop is run once, however often the rest of a stop is tried", "[plan]") {
+    const auto desired = with_exec();
+    auto toy = Toy::running(desired);
+    toy.do_once(stopped(desired), 3);  // exec_stop, record_stopped, destroy_link; then a step failed
+    toy.converge(stopped(desired));
+    CHECK(toy.stop_runs == 1);
+}
+
+TEST_CASE("exec.stop is not run in a jail that was never whole", "[plan]") {
+    const auto desired = with_exec();
+    Toy toy;
+    toy.do_once(desired, 8);  // created
+    CHECK_FALSE(contains(toy.converge(stopped(desired)), "exec_stop"));
+}
+
+TEST_CASE("a restart takes everything down and starts everything again", "[plan][restart]") {
+    const auto desired = with_command(with_exec());
+    auto toy = Toy::running(desired);
+    const auto steps = toy.converge(restarted(desired));
+    CHECK(steps.front() == "exec_stop");
+    CHECK(contains(steps, "remove_jail web"));
+    CHECK(toy.command_runs == 2);
+    CHECK(toy.start_runs == 2);
+    CHECK(toy.observed.applied.incarnation == 2);
+}
+
+TEST_CASE("a stop and a start are a start that somebody asked for: the command runs again", "[plan]") {
+    const auto desired = with_command();
+    auto toy = Toy::running(desired);
+    toy.converge(stopped(desired));
+    toy.converge(desired);
+    CHECK(toy.command_runs == 2);
+}
+
+TEST_CASE("a command that ended is not run again, and the jail stays", "[plan][command]") {
+    auto toy = Toy::running(with_command());
+    toy.end_command();
+    CHECK(plan(with_command(), toy.observed).empty());
+}
+
+TEST_CASE("what a jail loses by an accident comes back, but its command ran already", "[plan][command]") {
+    const auto desired = with_command(with_exec());
+    auto toy = Toy::running(desired);
+
+    SECTION("its processes were killed") {
+        toy.kill_jail();
+    }
+    SECTION("it was removed by hand") {
+        toy.lose_jail();
+    }
+    SECTION("its shim was killed") {
+        toy.kill_shim();
+    }
+    SECTION("its shim was killed, and it died of that") {
+        toy.kill_shim();
+        toy.kill_jail();
+    }
+    SECTION("its host was switched off") {
+        toy.reboot();
+    }
+    SECTION("its command had ended before") {
+        toy.end_command();
+        toy.kill_jail();
+    }
+    CHECK(is_drift(desired, toy.observed));
+    // The way back is broken off after one step, then after two more, then after three …
+    for (std::size_t count = 1; !toy.do_once(desired, count).empty(); ++count) REQUIRE(count < 50);
+
+    CHECK(alive(toy.observed));
+    CHECK(toy.observed.applied.complete);
+    CHECK(toy.command_runs == 1);
+    CHECK(toy.start_runs == 2);
+    CHECK(toy.stop_runs == 0);
+
+    toy.converge(restarted(desired));
+    CHECK(toy.command_runs == 2);
+}
+
+TEST_CASE("a jail that died before its command was begun has it run when it is made again", "[plan][command]") {
+    const auto desired = with_command();
+    Toy toy;
+    toy.do_once(desired, 8);  // created
+    toy.kill_jail();
+    toy.converge(desired);
+    CHECK(toy.command_runs == 1);
+}
+
+TEST_CASE("remains are taken down before the jail is made again", "[plan][drift]") {
+    auto toy = Toy::running(wanted_web());
+    toy.kill_jail();
+    CHECK(texts(plan(wanted_web(), toy.observed)) == Steps{"record_begun", "destroy_link vnet0", "remove_jail web",
+                                                           "release", "unmount root/dev", "unmount root/usr"});
+}
+
+TEST_CASE("a half-made jail is continued where it was left", "[plan][crash]") {
+    const auto desired = with_command(with_exec());
+    const auto whole = Toy{}.do_once(desired);
+    const auto done = GENERATE(range(std::size_t{0}, std::size_t{12}));
+    INFO("crash after " << done << " steps");
+    Toy toy;
+    toy.do_once(desired, done);
+    const auto rest = toy.converge(desired);
+    CHECK(contains(rest, "record_done"));
+    CHECK_FALSE(contains(rest, "remove_jail web"));
+    CHECK(toy.start_runs == 1);
+    CHECK(toy.command_runs == 1);
+    REQUIRE(whole.size() == 12);
+}
+
+TEST_CASE("a half-made jail whose restart fields changed is made anew", "[plan][crash]") {
+    Toy toy;
+    toy.do_once(with_exec(), 9);  // linked; exec.start fails, say
+    const auto mended = changed(with_exec(), [](model::JailSpec& spec) { spec.exec.start = {"/bin/true"}; });
+    CHECK(toy.do_once(mended) == Steps{"record_stopped", "destroy_link vnet0", "remove_jail web", "release",
+                                       "unmount root/dev", "unmount root/usr"});
+    CHECK(contains(toy.converge(mended), "exec_start"));
+}
+
+TEST_CASE("a half-made jail that only got labels is continued", "[plan][crash]") {
+    Toy toy;
+    toy.do_once(wanted_web(), 8);
+    const auto labelled = changed(wanted_web(), [](model::JailSpec& spec) { spec.labels["tier"] = "1"; });
+    CHECK(toy.converge(labelled) == Steps{"ensure_link vnet0", "record_done"});
+}
+
+TEST_CASE("each thing that is taken from a running jail comes back alone", "[plan][drift]") {
+    auto toy = Toy::running(wanted_web());
+    auto& link = *toy.observed.link;
+
+    SECTION("the link") {
+        toy.observed.link.reset();
+    }
+    SECTION("its host end") {
+        link.host_end = false;
+    }
+    SECTION("its jail end") {
+        link.jail_end = false;
+    }
+    SECTION("it is down") {
+        link.up = false;
+    }
+    SECTION("its place on the bridge") {
+        link.bridge = {};
+    }
+    SECTION("an address") {
+        link.addresses.pop_back();
+    }
+    SECTION("a route") {
+        link.gateways.clear();
+    }
+    SECTION("its MTU") {
+        link.mtu = 1280;
+    }
+    CHECK(toy.do_once(wanted_web()) == Steps{"ensure_link vnet0"});
+    CHECK(plan(wanted_web(), toy.observed).empty());
+}
+
+TEST_CASE("what a jail's own root adds to its interface is his affair", "[plan]") {
+    auto toy = Toy::running(wanted_web());
+    toy.observed.link->addresses.push_back(value_of(Prefix::parse("192.0.2.1/24")));
+    toy.observed.link->gateways.push_back(value_of(IpAddress::parse("192.0.2.254")));
+    CHECK(plan(wanted_web(), toy.observed).empty());
+}
+
+TEST_CASE("live fields reach a running jail at once", "[plan][change]") {
+    auto toy = Toy::running(with_exec());
+
+    SECTION("the hostname") {
+        const auto renamed = changed(with_exec(), [](model::JailSpec& spec) { spec.hostname = "www.example.org"; });
+        CHECK_FALSE(is_drift(renamed, toy.observed));
+        CHECK(toy.do_once(renamed) == Steps{"update_jail web", "record_done"});
+        CHECK(toy.observed.jail->hostname == "www.example.org");
+    }
+    SECTION("labels, exec.stop and its timeout: nothing but the record") {
+        const auto next = changed(with_exec(), [](model::JailSpec& spec) {
+            spec.labels["tier"] = "1";
+            spec.exec.stop = {};
+            spec.exec.timeout = Milliseconds{1'000};
+        });
+        CHECK(toy.do_once(next) == Steps{"record_done"});
+        CHECK(effective(next.jail, toy.observed).waiting.empty());
+        CHECK_FALSE(contains(toy.converge(stopped(next)), "exec_stop"));
+    }
+}
+
+TEST_CASE("restart fields wait, and drift is mended to what the jail was made with", "[plan][change]") {
+    auto toy = Toy::running(with_command());
+    auto pending = changed(with_command(), [](model::JailSpec& spec) {
+        spec.command = {"/bin/other"};
+        spec.network.interfaces[0].addresses = {value_of(Prefix::parse("10.213.0.50/24"))};
+    });
+    const auto old_addresses = pending.jail.addresses;
+    pending.jail.addresses[0] = value_of(Prefix::parse("10.213.0.50/24"));
+
+    CHECK(toy.do_once(pending) == Steps{"record_done"});
+    CHECK(plan(pending, toy.observed).empty());
+    CHECK(effective(pending.jail, toy.observed).waiting == Steps{"/command", "/network/interfaces"});
+
+    toy.observed.link.reset();
+    CHECK(toy.do_once(pending) == Steps{"ensure_link vnet0"});
+    CHECK(toy.observed.link->addresses == old_addresses);
+    CHECK(toy.command_runs == 1);
+
+    toy.converge(restarted(pending));
+    CHECK(toy.observed.link->addresses == pending.jail.addresses);
+    CHECK(effective(pending.jail, toy.observed).waiting.empty());
+    CHECK(toy.command_runs == 2);
+}
+
+TEST_CASE("a field that is put back waits for nothing", "[plan][change]") {
+    auto toy = Toy::running(with_command());
+    const auto pending = changed(with_command(), [](model::JailSpec& spec) { spec.command = {"/bin/other"}; });
+    toy.converge(pending);
+    auto back = with_command();
+    back.jail.generation = 3;
+    CHECK(toy.converge(back) == Steps{"record_done"});
+    CHECK(effective(back.jail, toy.observed).waiting.empty());
+}
+
+TEST_CASE("what a jail is held to does not change by asking twice", "[plan][change]") {
+    const auto toy = Toy::running(with_command());
+    const auto pending = changed(with_command(), [](model::JailSpec& spec) {
+        spec.command = {"/bin/other"};
+        spec.hostname = "other";
+    });
+    auto once = pending;
+    once.jail = effective(pending.jail, toy.observed).jail;
+    CHECK(effective(once.jail, toy.observed).jail.spec == once.jail.spec);
+    CHECK(plan(once, toy.observed) == plan(pending, toy.observed));
+}
+
+TEST_CASE("a hint that is gone or cannot be read", "[plan]") {
+    auto toy = Toy::running(wanted_web());
+
+    SECTION("gone: nobody knows what it was made with, so it is made anew") {
+        toy.observed.applied = {};
+        CHECK(contains(toy.converge(wanted_web()), "create_jail web"));
+    }
+    SECTION("of another version: the jail runs on") {
+        toy.observed.applied.spec = R"({"spec":{"made_up":1}})";
+        CHECK(plan(wanted_web(), toy.observed).empty());
+    }
+}
+
+TEST_CASE("a dying jail waits for nobody and nobody waits for it", "[plan][dying]") {
+    Observed observed;
+    observed.jail = kernel::ObservedJail{.id = JailId{1}, .name = "web", .dying = true, .hostname = {}};
+
+    SECTION("its successor is built") {
+        Toy toy;
+        toy.observed = observed;
+        CHECK(contains(toy.converge(wanted_web()), "create_jail web"));
+    }
+    SECTION("a stopped one needs nothing") {
+        CHECK(plan(stopped(wanted_web()), observed).empty());
+    }
+    SECTION("a removed one keeps its name until it is gone") {
+        observed.directory = observed.prepared = true;
+        CHECK(texts(plan(removed(wanted_web()), observed)) == Steps{"remove_root"});
+        observed.directory = observed.prepared = false;
+        CHECK(plan(removed(wanted_web()), observed).empty());
+        observed.jail.reset();
+        CHECK(texts(plan(removed(wanted_web()), observed)) == Steps{"forget web"});
+    }
+}
+
+TEST_CASE("a link or a command without a living jail is taken down before a build", "[plan]") {
+    Toy toy = Toy::running(with_command());
+
+    SECTION("a link") {
+        const auto link = toy.observed.link;
+        toy.lose_jail();
+        toy.observed.link = link;
+        CHECK(contains(texts(plan(with_command(), toy.observed)), "destroy_link vnet0"));
+        CHECK_FALSE(contains(texts(plan(with_command(), toy.observed)), "create_jail web"));
+    }
+    SECTION("a command") {
+        toy.lose_jail();
+        toy.observed.shim->command = CommandState::running;
+        CHECK(contains(texts(plan(with_command(), toy.observed)), "stop_command"));
+        CHECK_FALSE(contains(texts(plan(with_command(), toy.observed)), "create_jail web"));
+    }
+}
+
+TEST_CASE("a live root is never prepared or refreshed again", "[plan]") {
+    auto toy = Toy::running(wanted_web());
+    toy.observed.prepared = false;
+    toy.observed.link.reset();
+    CHECK(texts(plan(wanted_web(), toy.observed)) == Steps{"ensure_link vnet0"});
+}
+
+TEST_CASE("drift is only what happens to a jail that was whole and should be", "[plan][drift]") {
+    const auto desired = wanted_web();
+    const auto toy = Toy::running(desired);
+    CHECK(is_drift(desired, toy.observed));
+    CHECK_FALSE(is_drift(stopped(desired), toy.observed));
+    CHECK_FALSE(is_drift(removed(desired), toy.observed));
+    CHECK_FALSE(is_drift(restarted(desired), toy.observed));
+    CHECK_FALSE(is_drift(desired, {}));
+}
+
+TEST_CASE("no step names a secret", "[plan]") {
+    auto desired = with_command(with_exec());
+    desired.jail.spec.exec.env["TOKEN"] = {.value = "s3cret", .secret = true};
+    desired.jail.spec.command.emplace_back("s3cret");
+    desired.jail.spec.exec.start.emplace_back("s3cret");
+    for (const auto& step : texts(plan(desired, {}))) CHECK(step.find("s3cret") == std::string::npos);
+}

@@ -1,0 +1,282 @@
+#include "tests/unit/reconcile/toy.h"
+
+#include <algorithm>
+
+namespace jaild::reconcile_test {
+
+using kernel::CommandState;
+
+model::Network default_network() {
+    return {.id = NetworkId{1},
+            .name = value_of(model::Name::parse("default")),
+            .ipv4 = value_of(Prefix::parse("10.213.0.0/24")),
+            .ipv6 = value_of(Prefix::parse("fd00:213::/64"))};
+}
+
+Desired wanted_web() {
+    model::Jail jail{.id = JailId{1},
+                     .name = value_of(model::Name::parse("web")),
+                     .spec = {},
+                     .created_at = {},
+                     .addresses = {value_of(Prefix::parse("10.213.0.2/24")), value_of(Prefix::parse("fd00:213::2/64"))},
+                     .status = {}};
+    return {.jail = std::move(jail),
+            .mounts = {{.source = "/usr", .target = "root/usr", .read_only = true},
+                       {.kind = kernel::MountKind::devfs, .target = "root/dev"}},
+            .network = default_network()};
+}
+
+Desired stopped(Desired desired) {
+    desired.jail.spec.running = false;
+    desired.jail.generation++;
+    return desired;
+}
+
+Desired removed(Desired desired) {
+    desired.jail.removing = true;
+    return desired;
+}
+
+Desired restarted(Desired desired) {
+    desired.jail.incarnation++;
+    return desired;
+}
+
+Desired changed(Desired desired, const std::function<void(model::JailSpec&)>& change) {
+    change(desired.jail.spec);
+    desired.jail.generation++;
+    return desired;
+}
+
+Steps texts(const Plan& plan) {
+    Steps lines;
+    for (const auto& step : plan) lines.push_back(step.to_string());
+    return lines;
+}
+
+bool contains(const Steps& steps, const std::string& step) {
+    return std::ranges::find(steps, step) != steps.end();
+}
+
+bool Toy::mounted(const std::string& target) const {
+    return std::ranges::find(observed.mounts, target, &kernel::ObservedMount::target) != observed.mounts.end();
+}
+
+void Toy::unmount(const std::string& target) {
+    const auto beneath = std::ranges::any_of(
+        observed.mounts, [&](const kernel::ObservedMount& one) { return one.target.starts_with(target + "/"); });
+    REQUIRE_FALSE(beneath);
+    for (auto one = observed.mounts.rbegin(); one != observed.mounts.rend(); ++one) {
+        if (one->target != target) continue;
+        observed.mounts.erase(std::next(one).base());
+        return;
+    }
+}
+
+void Toy::build(const Desired& desired, const Observed& before, const Step& step) {
+    switch (step.kind) {
+        case StepKind::prepare_root:
+            REQUIRE_FALSE(lives());
+            observed.directory = observed.prepared = true;
+            return;
+        case StepKind::refresh_root:
+            REQUIRE(observed.prepared);
+            REQUIRE_FALSE(lives());
+            return;
+        case StepKind::mount:
+            REQUIRE(observed.prepared);
+            observed.mounts.push_back(
+                {.id = desired.jail.id, .target = step.mount->target, .read_only = step.mount->read_only});
+            return;
+        case StepKind::hold:
+            REQUIRE(observed.directory);
+            REQUIRE_FALSE(lives());
+            if (!observed.shim) observed.shim = kernel::ObservedShim{.id = desired.jail.id, .last_exit = {}};
+            if (observed.shim->command == CommandState::running) end_command();
+            observed.shim->alive = true;
+            return;
+        case StepKind::record_begun:
+            observed.applied = begun_record(desired.jail, before);
+            return;
+        case StepKind::reset:
+            REQUIRE(observed.shim->alive);
+            REQUIRE(observed.shim->command != CommandState::running);
+            REQUIRE_FALSE(observed.applied.complete);  // the hint is first
+            observed.shim->command = CommandState::none;
+            observed.shim->start_done = false;
+            return;
+        case StepKind::create_jail:
+            REQUIRE((!observed.jail || observed.jail->dying));
+            REQUIRE(observed.shim->alive);
+            REQUIRE(observed.applied.incarnation == desired.jail.incarnation);
+            for (const auto& mount : desired.mounts) REQUIRE(mounted(mount.target));
+            observed.jail = kernel::ObservedJail{
+                .id = desired.jail.id, .name = "web", .alive = true, .hostname = hostname_of(desired.jail)};
+            return;
+        default:
+            FAIL("unexpected " << step.to_string());
+    }
+}
+
+void Toy::run(const Desired& desired, const Step& step) {
+    REQUIRE(lives());
+    if (step.kind == StepKind::ensure_link) {
+        const auto wanted_link = link_parameters(desired.jail, *desired.network);
+        observed.link = kernel::ObservedLink{.jail = desired.jail.id,
+                                             .host_end = true,
+                                             .jail_end = true,
+                                             .up = true,
+                                             .bridge = wanted_link.network,
+                                             .addresses = wanted_link.addresses,
+                                             .gateways = wanted_link.gateways,
+                                             .mtu = wanted_link.mtu};
+        return;
+    }
+    REQUIRE(observed.shim->alive);
+    if (step.kind == StepKind::exec_stop) {
+        REQUIRE(observed.applied.complete);
+        stop_runs++;
+        return;
+    }
+    REQUIRE((observed.link || desired.jail.spec.network.mode == model::NetworkMode::none));
+    REQUIRE(observed.shim->command == CommandState::none);
+    if (step.kind == StepKind::exec_start) {
+        REQUIRE_FALSE(observed.shim->start_done);
+        observed.shim->start_done = true;
+        start_runs++;
+        return;
+    }
+    REQUIRE((desired.jail.spec.exec.start.empty() || observed.shim->start_done));
+    observed.shim->command = CommandState::running;
+    command_runs++;
+}
+
+void Toy::take_down(const Step& step) {
+    switch (step.kind) {
+        case StepKind::record_stopped:
+            observed.applied = {};
+            return;
+        case StepKind::stop_command:
+            end_command();
+            return;
+        case StepKind::destroy_link:
+            observed.link.reset();
+            return;
+        case StepKind::remove_jail:
+            REQUIRE_FALSE(observed.link);
+            observed.jail.reset();
+            if (observed.shim && observed.shim->command == CommandState::running) end_command();
+            return;
+        case StepKind::release:
+            REQUIRE_FALSE(lives());
+            observed.shim->alive = false;
+            return;
+        case StepKind::unmount:
+            unmount(step.object);
+            return;
+        case StepKind::remove_root:
+            REQUIRE((!observed.jail || observed.jail->dying));
+            REQUIRE(observed.mounts.empty());
+            REQUIRE_FALSE(shim_alive(observed));
+            observed.shim.reset();
+            observed.applied = {};
+            observed.directory = observed.prepared = false;
+            return;
+        case StepKind::forget:
+            REQUIRE(observed.mounts.empty());
+            REQUIRE_FALSE(observed.directory);
+            REQUIRE_FALSE(observed.jail);
+            row = false;
+            return;
+        default:
+            FAIL("unexpected " << step.to_string());
+    }
+}
+
+void Toy::apply(const Desired& desired, const Observed& before, const Step& step) {
+    INFO("step " << step.to_string());
+    switch (step.kind) {
+        case StepKind::ensure_link:
+        case StepKind::exec_start:
+        case StepKind::start_command:
+        case StepKind::exec_stop:
+            return run(desired, step);
+        case StepKind::update_jail:
+            REQUIRE(lives());
+            observed.jail->hostname = hostname_of(desired.jail);
+            return;
+        case StepKind::record_done:
+            REQUIRE(lives());
+            observed.applied = done_record(desired.jail, before);
+            return;
+        case StepKind::record_stopped:
+        case StepKind::stop_command:
+        case StepKind::destroy_link:
+        case StepKind::remove_jail:
+        case StepKind::release:
+        case StepKind::unmount:
+        case StepKind::remove_root:
+        case StepKind::forget:
+            return take_down(step);
+        default:
+            return build(desired, before, step);
+    }
+}
+
+Steps Toy::do_once(const Desired& desired, std::size_t count) {
+    Desired held = desired;
+    held.jail = effective(desired.jail, observed).jail;
+    const Observed before = observed;
+    Plan steps = plan(desired, before);
+    if (steps.size() > count) steps.resize(count);
+    for (const auto& step : steps) apply(held, before, step);
+    return texts(steps);
+}
+
+Steps Toy::converge(const Desired& desired) {
+    Steps all;
+    for (int round = 0; row && !plan(desired, observed).empty(); ++round) {
+        const auto done = do_once(desired);
+        all.insert(all.end(), done.begin(), done.end());
+        INFO("last: " << done.back());
+        REQUIRE(round < 6);
+    }
+    return all;
+}
+
+Toy Toy::running(const Desired& desired) {
+    Toy toy;
+    toy.converge(desired);
+    return toy;
+}
+
+void Toy::end_command() {
+    if (!observed.shim || observed.shim->command != CommandState::running) return;
+    observed.shim->command = CommandState::exited;
+    observed.shim->last_exit = model::LastExit{.exit_code = 0, .signal = 0, .reason = "exited", .at = {}};
+}
+
+void Toy::kill_jail() {
+    observed.jail->alive = false;
+    observed.jail->hostname.clear();
+    if (observed.shim->alive) end_command();
+}
+
+void Toy::lose_jail() {
+    observed.jail.reset();
+    observed.link.reset();
+    if (observed.shim->alive) end_command();
+}
+
+void Toy::kill_shim() {
+    observed.shim->alive = false;
+}
+
+void Toy::reboot() {
+    observed.shim->alive = false;
+    observed.jail.reset();
+    observed.link.reset();
+    observed.mounts.clear();
+}
+
+}  // namespace jaild::reconcile_test
