@@ -6,8 +6,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "cli/base64.h"
 #include "cli/commands.h"
+#include "core/base/base64.h"
 
 namespace jaild::cli {
 namespace {
@@ -29,7 +29,7 @@ struct ExecOptions {
 
 void write_stream(const json& answer, const char* name, std::FILE* to) {
     auto text = answer.at(name).get<std::string>();
-    if (answer.value(std::string(name) + "_encoding", "utf-8") == "base64") text = decode_base64(text);
+    if (answer.value(std::string(name) + "_encoding", "utf-8") == "base64") text = base64_decode(text).value_or(text);
     std::fwrite(text.data(), 1, text.size(), to);
     std::fflush(to);
 }
@@ -48,7 +48,7 @@ int exec(Context& context, const ExecOptions& options) {
     }
     if (options.input) {
         const std::string input{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
-        body["stdin"] = encode_base64(input);
+        body["stdin"] = base64_encode(input);
         body["stdin_encoding"] = "base64";
     }
     client::Request request{.method = "POST",

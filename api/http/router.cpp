@@ -26,7 +26,7 @@ std::vector<std::string_view> split(std::string_view pattern) {
 bool matches(const std::vector<std::string_view>& pattern, const std::vector<std::string>& path) {
     if (pattern.size() != path.size()) return false;
     for (std::size_t i = 0; i < path.size(); ++i)
-        if (!is_placeholder(pattern[i]) && pattern[i] != path[i]) return false;
+        if (is_placeholder(pattern[i]) ? path[i].empty() : pattern[i] != path[i]) return false;
     return true;
 }
 

@@ -3,7 +3,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <nlohmann/json.hpp>
 
-#include "api/http/base64.h"
+#include "core/base/base64.h"
 #include "api/http/json.h"
 #include "api/http/offload.h"
 #include "api/http/problem.h"

@@ -6,7 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "api/http/base64.h"
+#include "core/base/base64.h"
 #include "core/model/jail_spec.h"
 
 namespace jaild::api::v1 {

@@ -1,8 +1,8 @@
-#include "api/http/base64.h"
+#include "core/base/base64.h"
 
 #include <cstdint>
 
-namespace jaild::api {
+namespace jaild {
 namespace {
 
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -48,4 +48,4 @@ std::optional<std::string> base64_decode(std::string_view text) {
     return bytes;
 }
 
-}  // namespace jaild::api
+}  // namespace jaild
