@@ -106,12 +106,10 @@ void FileStore::commit(const std::vector<Waiting*>& group) {
     std::vector<Change*> changes;
     changes.reserve(group.size());
     for (Waiting* waiting : group) changes.push_back(&waiting->change);
-    EventSeq newest{};
     {
         const Nesting inside(this);
-        newest = commits_.run(changes);
+        tell(commits_.run(changes));
     }
-    tell(newest);
     // Under the lock: a caller that wakes takes its Waiting from its stack at once.
     const std::lock_guard lock(queue_mutex_);
     for (Waiting* waiting : group) {

@@ -21,16 +21,10 @@ MemoryStore::MemoryStore(OpenDatabase database, Clock& clock, Retention keep)
 Result<void> MemoryStore::write(std::function<Result<void>(Writer&)> work) {
     if (auto allowed = Nesting::check(this); !allowed) return allowed;
     Change change{.work = std::move(work)};
-    EventSeq newest{};
-    {
-        const std::lock_guard lock(mutex_);
-        const Nesting inside(this);
-        newest = commits_.run(std::array{&change});
-    }
-    if (newest.value != 0) {  // outside the connection's lock: a listener may read
-        const std::lock_guard lock(listener_mutex_);
-        if (listener_) listener_(newest);
-    }
+    const std::lock_guard lock(mutex_);
+    const Nesting inside(this);
+    const EventSeq newest = commits_.run(std::array{&change});
+    if (newest.value != 0 && listener_) listener_(newest);
     return std::move(change.result);
 }
 
@@ -42,7 +36,7 @@ Result<void> MemoryStore::read(std::function<Result<void>(Reader&)> work) {
 }
 
 void MemoryStore::on_events(std::function<void(EventSeq)> listener) {
-    const std::lock_guard lock(listener_mutex_);
+    const std::lock_guard lock(mutex_);
     listener_ = std::move(listener);
 }
 

@@ -25,10 +25,9 @@ private:
 
     InstanceId instance_;
     Retention keep_;
-    std::mutex mutex_;  ///< of the connection
+    std::mutex mutex_;  ///< of the connection and the listener
     std::unique_ptr<Connection> connection_;
     GroupCommit commits_;
-    std::mutex listener_mutex_;
     std::function<void(EventSeq)> listener_;
 };
 

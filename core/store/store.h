@@ -58,7 +58,7 @@ public:
     virtual Result<void> read(std::function<Result<void>(Reader&)> work) = 0;
 
     /// Called on the writer thread after each COMMIT that appended events, with the newest, before the callers of that
-    /// COMMIT go on. Must not block. Set before use.
+    /// COMMIT go on. Must not block nor call the store. Set before use.
     virtual void on_events(std::function<void(EventSeq)> listener) = 0;
 };
 
