@@ -1,5 +1,6 @@
 #include "tests/host/eventually.h"
 
+#include <algorithm>
 #include <thread>
 
 namespace jaild::test {
