@@ -106,6 +106,7 @@ void Helpers::ended(const ChildExit& exit) {
         const auto pid = pid_in(done->request.pid_file);
         if (Children::is_child(pid)) adopted_(pid);
     }
+    if (exit.exit_code != 0) failed_();
     children_.end_expecting();
     if (failure)
         done->reply.fail("not_executed", done->request.argv.front() + ": errno " + std::to_string(failure->code));

@@ -21,8 +21,9 @@ public:
     /// Called with the pid of the jail's first process when a helper left one.
     using Adopted = std::function<void(pid_t)>;
 
-    Helpers(Loop& loop, Children& children, Adopted adopted)
-        : loop_(loop), children_(children), adopted_(std::move(adopted)) {}
+    /// `failed` is called when one may have left something behind that nobody knows.
+    Helpers(Loop& loop, Children& children, Adopted adopted, std::function<void()> failed)
+        : loop_(loop), children_(children), adopted_(std::move(adopted)), failed_(std::move(failed)) {}
     Helpers(const Helpers&) = delete;
     Helpers& operator=(const Helpers&) = delete;
 
@@ -54,6 +55,7 @@ private:
     Loop& loop_;
     Children& children_;
     Adopted adopted_;
+    std::function<void()> failed_;
     std::unique_ptr<Current> current_;
     std::deque<std::pair<RunHelper, Reply>> waiting_;
 };

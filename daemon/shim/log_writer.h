@@ -13,8 +13,8 @@ namespace jaild::shim {
 /// fits is preceded by a note of how much.
 class LogWriter {
 public:
-    /// `directory` is borrowed. A log that cannot be opened now is tried again with each record.
-    explicit LogWriter(int directory) : directory_(directory) {}
+    /// `directory` is borrowed. The log is there from now on; if it cannot be opened that is tried with each record.
+    explicit LogWriter(int directory) : directory_(directory) { ready(); }
 
     void record(LogStream stream, bool goes_on, std::string_view text);
     /// Lines of jaild's own.

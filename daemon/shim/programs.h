@@ -48,6 +48,7 @@ public:
 
     /// After Children::reap(): kills what helpers left behind that failed or took too long.
     void sweep();
+    void expect_strays() { strays_ = true; }
     /// Kills the programs that a shim before us left running: each pid with its start time.
     void kill_left_behind();
 

@@ -33,7 +33,8 @@ Shim::Shim(UniqueFd directory, UniqueFd listener)
       streams_(loop_, log_),
       command_(loop_, programs_, streams_, log_, record_),
       runs_(loop_, programs_, streams_, record_),
-      helpers_(loop_, children_, [this](pid_t pid) { jail_began(pid); }),
+      helpers_(
+          loop_, children_, [this](pid_t pid) { jail_began(pid); }, [this] { programs_.expect_strays(); }),
       server_(loop_, std::move(listener), [this](Frame frame, std::vector<UniqueFd> descriptors, const Reply& reply) {
           request(std::move(frame), std::move(descriptors), reply);
       }) {
