@@ -6,15 +6,12 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/table.h"
+
 namespace jaild::cli {
 namespace {
 
 using nlohmann::json;
-
-std::string text_of(const json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
 
 void print_error(const std::string& detail, const std::string& field, const std::string& remedy) {
     fmt::print(stderr, "jaildctl: {}\n", detail);
@@ -40,6 +37,11 @@ private:
 
 }  // namespace
 
+std::string text(const json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? printable(found->get<std::string>()) : std::string{};
+}
+
 int report(const Error& error) {
     print_error(error.detail.empty() ? error.to_string() : error.detail, error.field, error.remedy);
     if (error.reason == "no_daemon") return kNoDaemon;
@@ -52,10 +54,9 @@ int report(const client::Response& response) {
         fmt::print(stderr, "jaildctl: jaild answered {} without a reason\n", response.status);
         return kFailed;
     }
-    auto detail = text_of(problem, "detail");
-    if (detail.empty()) detail = text_of(problem, "title");
-    print_error(fmt::format("{} ({})", detail, text_of(problem, "code")), text_of(problem, "field"),
-                text_of(problem, "remedy"));
+    auto detail = text(problem, "detail");
+    if (detail.empty()) detail = text(problem, "title");
+    print_error(fmt::format("{} ({})", detail, text(problem, "code")), text(problem, "field"), text(problem, "remedy"));
     return kFailed;
 }
 

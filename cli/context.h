@@ -27,6 +27,9 @@ std::optional<client::Response> call(Context& context, const client::Request& re
 /// The same for a GET of JSON.
 std::optional<nlohmann::json> get(Context& context, const std::string& target, int& exit);
 
+/// A string of an answer, safe for a terminal; empty where there is none (null, missing).
+std::string text(const nlohmann::json& object, const char* key);
+
 /// "jaildctl: <detail>", field and remedy on standard error; returns the exit code for it.
 int report(const Error& error);
 int report(const client::Response& problem);

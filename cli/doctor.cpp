@@ -27,19 +27,17 @@ int doctor(Context& context) {
         print_json(*host);
         return problem ? kFailed : kDone;
     }
-    fmt::print("jaild {} on {} {} ({}), kernel driver {}, instance {}\n", host->value("version", ""),
-               host->value("os", ""), host->value("release", ""), host->value("machine", ""),
-               host->value("kernel_driver", ""), host->value("instance", ""));
+    fmt::print("jaild {} on {} {} ({}), kernel driver {}, instance {}\n", text(*host, "version"), text(*host, "os"),
+               text(*host, "release"), text(*host, "machine"), text(*host, "kernel_driver"), text(*host, "instance"));
     fmt::print("networks: {}; roots: {}; {} jails, {} running\n\n", joined(host->at("network_modes")),
                joined(host->at("root_kinds")), host->value("jails", 0), host->value("running", 0));
     Table table({"", "CHECK", "FOUND"});
     for (const auto& check : host->at("checks"))
-        table.add({check.value("state", ""), check.value("name", ""), printable(check.value("detail", ""))});
+        table.add({text(check, "state"), text(check, "name"), text(check, "detail")});
     fmt::print("{}", table.to_string());
     for (const auto& check : host->at("checks"))
-        if (const auto remedy = check.value("remedy", std::string{}); !remedy.empty() && check.at("state") != "ok")
-            fmt::print("\n{}: {}", check.value("name", ""), printable(remedy));
-    fmt::print("{}", problem ? "\n" : "");
+        if (const auto remedy = text(check, "remedy"); !remedy.empty() && check.at("state") != "ok")
+            fmt::print("\n{}: {}\n", text(check, "name"), remedy);
     return problem ? kFailed : kDone;
 }
 

@@ -83,7 +83,7 @@ void add_exec_command(CLI::App& app, Command& chosen) {
         "  jaildctl exec web -i -- /bin/sh < script");
     sub->add_option("name", options->name, "a running jail")->required();
     sub->add_option("command", options->argv, "-- COMMAND...")->required();
-    sub->add_option("--env", options->environment, "NAME=VALUE")->expected(1)->take_all();
+    sub->add_option("--env", options->environment, "NAME=VALUE")->expected(1)->take_all()->allow_extra_args(false);
     sub->add_option("--user", options->user, "name or number in the jail's passwd (the spec's exec.user)");
     sub->add_option("--directory", options->directory, "working directory in the jail (the spec's exec.directory)");
     sub->add_option("--timeout", options->timeout, "seconds, then it is killed")->check(CLI::Range(1, kMaxTimeout));

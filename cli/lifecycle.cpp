@@ -130,10 +130,14 @@ void add_create(CLI::App& app, Command& chosen) {
     create_app->add_option("--network", options->network, "a network's name (default), or none");
     create_app->add_option("--address", options->addresses, "IP/LEN within the network; IPv4, IPv6 or both")
         ->expected(1)
-        ->take_all();
+        ->take_all()
+        ->allow_extra_args(false);
     create_app->add_option("--hostname", options->hostname, "the jail's name");
-    create_app->add_option("--label", options->labels, "KEY=VALUE")->expected(1)->take_all();
-    create_app->add_option("--env", options->environment, "NAME=VALUE for its programs")->expected(1)->take_all();
+    create_app->add_option("--label", options->labels, "KEY=VALUE")->expected(1)->take_all()->allow_extra_args(false);
+    create_app->add_option("--env", options->environment, "NAME=VALUE for its programs")
+        ->expected(1)
+        ->take_all()
+        ->allow_extra_args(false);
     create_app->add_option("--user", options->user, "who its programs run as (root)");
     create_app->add_option("--restart", options->restart, "what happens when the command ends: no");
     create_app->add_option("-f,--file", options->file, "spec as JSON; options override it; - is standard input");

@@ -16,17 +16,12 @@ constexpr int kPage = 1000;
 constexpr int kWhyEvents = 8;
 constexpr int kWhyLogLines = 10;
 
-std::string text(const json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? printable(found->get<std::string>()) : std::string{};
-}
-
 /// "running", "running (command exited 3)".
 std::string state_of(const json& jail) {
     const auto& status = jail.at("status");
     auto state = text(status, "state");
     const auto exit = status.find("last_exit");
-    const bool ended = status.value("command_pid", 0) == 0 && exit != status.end() && exit->is_object();
+    const bool ended = status.at("command_pid").is_null() && exit != status.end() && exit->is_object();
     if (ended && state == "running" && !jail.at("spec").value("command", json::array()).empty())
         state += fmt::format(" (command ended: {})", exit->value("exit_code", 0));
     return state;
@@ -152,7 +147,7 @@ void add_look_commands(CLI::App& app, Command& chosen) {
     auto options = std::make_shared<ListOptions>();
     auto* ls = app.add_subcommand("ls", "list jails");
     ls->add_option("--state", options->state, "stopped, starting, running, stopping, failed or dying");
-    ls->add_option("--label", options->labels, "KEY=VALUE")->expected(1)->take_all();
+    ls->add_option("--label", options->labels, "KEY=VALUE")->expected(1)->take_all()->allow_extra_args(false);
     ls->add_flag("-q,--quiet", options->quiet, "names only");
     ls->callback([options, &chosen] { chosen = [options](Context& context) { return list(context, *options); }; });
     add_one(app, chosen, "show", "everything about a jail, as JSON", show);
