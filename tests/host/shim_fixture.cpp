@@ -86,6 +86,10 @@ void ShimFixture::new_daemon() {
     processes = value_of(kernel::ShimProcesses::create({.state_directory = state, .shim = shim_program()}, attacher));
 }
 
+void ShimFixture::watch() {
+    value_of(processes->watch([this](JailId jail) { events += jail == id ? 1 : 0; }));
+}
+
 kernel::ObservedShim ShimFixture::observed() {
     const auto all = value_of(processes->list(id));
     REQUIRE(all.size() == 1);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -44,7 +45,10 @@ struct ShimFixture {
     std::filesystem::path top;
     std::filesystem::path state;
     HostAttacher attacher;
+    std::atomic<int> events = 0;  ///< of the jail, after watch(); outlives who counts
     std::unique_ptr<kernel::ShimProcesses> processes;
+
+    void watch();
 
     /// What a daemon's end and the next one's start look like from here: every connection is closed.
     void new_daemon();

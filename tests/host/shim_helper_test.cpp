@@ -1,6 +1,5 @@
 #include <signal.h>
 
-#include <atomic>
 #include <fstream>
 
 #include "core/kernel/shim/protocol/state_file.h"
@@ -41,8 +40,7 @@ TEST_CASE_METHOD(ShimFixture, "a helper that takes too long is killed with all t
 
 TEST_CASE_METHOD(ShimFixture, "what a helper leaves behind becomes the shim's, and its end is an event",
                  "[shim][helper]") {
-    std::atomic<int> events = 0;
-    value_of(processes->watch([&](JailId jail) { events += jail == id ? 1 : 0; }));
+    watch();
     value_of(processes->hold(id));
     const auto pid_file = top / "first";
     const auto script = "setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $! >" + pid_file.string();
@@ -78,9 +76,8 @@ TEST_CASE_METHOD(ShimFixture, "what a helper leaves behind becomes the shim's, a
 
 TEST_CASE_METHOD(ShimFixture, "the end of a command and of a shim are events, also for the next shim",
                  "[shim][watch]") {
-    std::atomic<int> events = 0;
     value_of(processes->hold(id));
-    value_of(processes->watch([&](JailId jail) { events += jail == id ? 1 : 0; }));
+    watch();
     REQUIRE(eventually([&] { return events == 1; }));  // connected
 
     const auto next = [&](const auto& act) {

@@ -19,6 +19,7 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr Milliseconds kReadyPatience{20'000};
 /// Beyond the command's SIGTERM at a shim's end.
 constexpr Milliseconds kEndPatience{25'000};
+constexpr Milliseconds kZombiePatience{1'000};
 
 /// Everything up to the end of file, "ready" or what is wrong.
 Result<std::string> read_report(int fd) {
@@ -39,9 +40,10 @@ Result<std::string> read_report(int fd) {
     }
 }
 
-bool wait_until_gone(int directory) {
-    const auto deadline = SteadyClock::now() + kEndPatience;
-    while (shim::holder_of(directory)) {
+/// What is waited for here takes a process's last few instructions.
+bool wait_until(const std::function<bool()>& condition, Milliseconds patience) {
+    const auto deadline = SteadyClock::now() + patience;
+    while (!condition()) {
         if (SteadyClock::now() > deadline) return false;
         ::poll(nullptr, 0, 2);
     }
@@ -86,18 +88,20 @@ Result<void> ShimProcesses::release(JailId id) {
     const auto held = directory(id);
     if (!held && held.error().code == Errc::not_found) return {};
     if (!held) return std::unexpected(held.error());
-    if (!shim::holder_of(held->get())) return {};
+    const auto holder = shim::holder_of(held->get());
+    if (!holder) return {};
     auto connection = Connection::open(held->get());
     if (connection) {
         const auto done = connection->ask(shim::MessageType::shutdown, {}, kEndPatience);
         if (!done && done.error().code == Errc::busy) return std::unexpected(done.error());
     }
-    if (!wait_until_gone(held->get()))
+    if (!wait_until([&] { return !shim::holder_of(held->get()); }, kEndPatience))
         return std::unexpected(Error{.code = Errc::busy,
                                      .op = "release",
                                      .detail = "the process that holds this jail does not end",
                                      .reason = "shim_not_answering"});
-    wait_for_children();
+    // It gives up its lock just before it is a zombie of ours, if it is our child at all.
+    wait_until([&] { return !wait_for_children().contains(holder->pid); }, kZombiePatience);
     return {};
 }
 

@@ -120,9 +120,10 @@ Result<void> ShimProcesses::watch(std::function<void(JailId)> on_change) {
     return watch_.start(std::move(on_change));
 }
 
-void ShimProcesses::wait_for_children() {
+std::set<pid_t> ShimProcesses::wait_for_children() {
     const std::lock_guard lock(mutex_);
     std::erase_if(children_, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
+    return children_;
 }
 
 }  // namespace jaild::kernel

@@ -61,7 +61,8 @@ private:
     [[nodiscard]] Result<std::vector<JailId>> ids() const;
     Result<void> spawn_shim(JailId id, int directory);
     Result<void> fail_command(JailId id, const Error& why);
-    void wait_for_children();
+    /// Waits for those that have ended; answers which have not.
+    std::set<pid_t> wait_for_children();
 
     Options options_;
     Attacher& attacher_;
