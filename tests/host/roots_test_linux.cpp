@@ -1,6 +1,9 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <set>
+#include <sstream>
+
 #include "core/base/random.h"
 #include "core/kernel/linux/etc_files.h"
 #include "core/kernel/linux/host_etc.h"
@@ -22,6 +25,14 @@ unsigned mode_of(const fs::path& path) {
 
 model::RootSpec path_root(const fs::path& path) {
     return {.kind = model::RootKind::path, .path = path};
+}
+
+/// Everything beneath a directory that is no directory, relative to it.
+std::set<std::string> leaves(const fs::path& directory) {
+    std::set<std::string> found;
+    for (const auto& entry : fs::recursive_directory_iterator(directory))
+        if (!entry.is_directory() || entry.is_symlink()) found.insert(entry.path().lexically_relative(directory));
+    return found;
 }
 
 /// A file with a secret at a place of this machine, removed with the object.
@@ -87,6 +98,7 @@ TEST_CASE("secrets of the host's /etc, /root, /home and /usr/local are not in a 
 TEST_CASE("the host's /etc is copied by its allow-list: links, keys and unreadable files are not", "[host][roots]") {
     const TempDirectory from;
     const TempDirectory to;
+    const TempDirectory shared;
     const auto& host = from.path();
     fs::create_directories(host / "ssl/certs/java");
     fs::create_directories(host / "alternatives");
@@ -106,16 +118,39 @@ TEST_CASE("the host's /etc is copied by its allow-list: links, keys and unreadab
     fs::create_symlink("/etc/ssl/private/host.key", host / "ssl/certs/host.pem");
     fs::create_symlink("/usr/../root/key", host / "ssl/certs/sly.pem");
     fs::create_symlink("/usr/bin/vim.basic", host / "alternatives/vi");
+    fs::create_symlink("/usr/local/bin/own", host / "alternatives/own");  // the jail has a /usr/local of its own
 
     for (int round = 0; round < 2; ++round) {  // and again: idempotent
         value_of(kernel::copy_host_etc(from.fd(), to.fd()));
-        std::set<std::string> copied;
-        for (const auto& entry : fs::recursive_directory_iterator(to.path()))
-            if (!entry.is_directory() || entry.is_symlink()) copied.insert(entry.path().lexically_relative(to.path()));
-        CHECK(copied == std::set<std::string>{"nsswitch.conf", "localtime", "ld.so.conf.d/a.conf", "ssl/certs/ca.crt",
-                                              "ssl/certs/0a1b.0", "ssl/certs/x.pem", "alternatives/vi"});
+        CHECK(leaves(to.path()) == std::set<std::string>{"nsswitch.conf", "localtime", "ld.so.conf.d/a.conf"});
+        value_of(kernel::copy_shared_etc(from.fd(), shared.fd()));
+        CHECK(leaves(shared.path()) ==
+              std::set<std::string>{"certs/ca.crt", "certs/0a1b.0", "certs/x.pem", "alternatives/vi"});
     }
     CHECK(fs::read_symlink(to.path() / "localtime") == "/usr/share/zoneinfo/Etc/UTC");
+
+    fs::remove(host / "ssl/certs/0a1b.0");
+    value_of(kernel::copy_shared_etc(from.fd(), shared.fd()));
+    CHECK(leaves(shared.path()) == std::set<std::string>{"certs/ca.crt", "certs/x.pem", "alternatives/vi"});
+}
+
+TEST_CASE("certificates and alternatives are seen in a jail, read-only", "[host][roots][confinement]") {
+    JailFixture jail;
+    jail.start(kJail);
+    for (const char* directory : {"/etc/alternatives", "/etc/ssl/certs"}) {
+        INFO(directory);
+        CHECK(jail.output_in_jail(kJail, std::string("touch ") + directory + "/x 2>&1 || true")
+                  .contains("Read-only file system"));
+        // A link that leads nowhere here leads nowhere on the host, or into its /usr/local.
+        std::istringstream dangling(jail.output_in_jail(kJail, std::string("find -L ") + directory + " -type l"));
+        for (std::string link; std::getline(dangling, link);) {
+            INFO(link);
+            std::error_code missing;
+            const auto target = fs::canonical(link, missing);
+            CHECK((missing || target.native().starts_with("/usr/local/")));
+        }
+    }
+    CHECK(jail.output_in_jail(kJail, "ls /etc/ssl/certs | wc -l") != "0");
 }
 
 TEST_CASE("preparing is finished after a crash half-way", "[host][roots]") {

@@ -10,8 +10,10 @@
 #include <climits>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/files.h"
@@ -29,7 +31,7 @@ constexpr std::size_t kEntryLimit = 8192;  ///< of one directory
 bool leads_into_usr(std::string_view target) {
     static constexpr std::array kPrefixes =
         std::to_array<std::string_view>({"/usr/", "/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/"});
-    return target.find("/../") == std::string_view::npos &&
+    return target.find("/../") == std::string_view::npos && !target.starts_with("/usr/local/") &&
            std::ranges::any_of(kPrefixes, [&](std::string_view prefix) { return target.starts_with(prefix); });
 }
 
@@ -86,17 +88,31 @@ Result<std::vector<std::string>> names_in(int directory) {
 
 using Allowed = std::function<bool(const std::string&)>;
 
-/// The allowed entries directly in a directory; nothing beneath it.
-Result<void> copy_directory(int from, int to, const std::string& name, const Allowed& allowed) {
+/// The allowed entries directly in the directory `name`; nothing beneath it.
+Result<void> copy_directory(int from, const std::string& name, int to, const Allowed& allowed) {
     const auto source = files::open_beneath(from, name, O_RDONLY | O_DIRECTORY);
     if (!source) return {};  // the host has none, or a link to elsewhere in its place
-    const auto target = place::directory(to, name, 0755);
-    if (!target) return std::unexpected(target.error());
     const auto names = names_in(source->get());
     if (!names) return std::unexpected(names.error());
     for (const std::string& entry : *names) {
         if (!allowed(entry)) continue;
-        if (auto copied = copy_entry(source->get(), target->get(), entry); !copied) return copied;
+        if (auto copied = copy_entry(source->get(), to, entry); !copied) return copied;
+    }
+    return {};
+}
+
+/// The same into a directory of our own that shall hold nothing else.
+Result<void> mirror_directory(int from, const std::string& name, int to) {
+    const auto before = names_in(to);
+    if (!before) return std::unexpected(before.error());
+    std::set<std::string> kept;
+    const Allowed note = [&kept](const std::string& entry) {
+        kept.insert(entry);
+        return true;
+    };
+    if (auto copied = copy_directory(from, name, to, note); !copied) return copied;
+    for (const std::string& entry : *before) {
+        if (!kept.contains(entry)) ::unlinkat(to, entry.c_str(), 0);
     }
     return {};
 }
@@ -118,16 +134,19 @@ Result<void> copy_host_etc(int from, int to) {
         if (auto copied = copy_entry(from, to, name); !copied) return copied;
     }
     if (auto copied = copy_localtime(from, to); !copied) return copied;
-    const Allowed all = [](const std::string&) { return true; };
-    const Allowed configuration = [](const std::string& name) { return name.ends_with(".conf"); };
-    if (auto copied = copy_directory(from, to, "ld.so.conf.d", configuration); !copied) return copied;
-    if (auto copied = copy_directory(from, to, "alternatives", all); !copied) return copied;
+    const auto to_configuration = place::directory(to, "ld.so.conf.d", 0755);
+    if (!to_configuration) return std::unexpected(to_configuration.error());
+    return copy_directory(from, "ld.so.conf.d", to_configuration->get(),
+                          [](const std::string& name) { return name.ends_with(".conf"); });
+}
 
-    const auto host_ssl = files::open_beneath(from, "ssl", O_RDONLY | O_DIRECTORY);
-    if (!host_ssl) return {};
-    const auto ssl = place::directory(to, "ssl", 0755);
-    if (!ssl) return std::unexpected(ssl.error());
-    return copy_directory(host_ssl->get(), ssl->get(), "certs", all);
+Result<void> copy_shared_etc(int from, int to) {
+    for (const auto& [source, name] : {std::pair{"alternatives", "alternatives"}, std::pair{"ssl/certs", "certs"}}) {
+        const auto target = place::directory(to, name, 0755);
+        if (!target) return std::unexpected(target.error());
+        if (auto copied = mirror_directory(from, source, target->get()); !copied) return copied;
+    }
+    return {};
 }
 
 }  // namespace jaild::kernel

@@ -13,6 +13,7 @@
 #include "core/kernel/linux/etc_files.h"
 #include "core/kernel/linux/host_etc.h"
 #include "core/kernel/linux/place.h"
+#include "core/kernel/linux/shared_etc.h"
 
 namespace jaild::kernel::host_template {
 
@@ -26,8 +27,7 @@ struct Directory {
 };
 
 /// hier(7), as far as it is the jail's own.
-constexpr std::array kDirectories = std::to_array<Directory>({{"etc", 0755},
-                                                              {"root", 0700},
+constexpr std::array kDirectories = std::to_array<Directory>({{"root", 0700},
                                                               {"home", 0755},
                                                               {"tmp", 01777},
                                                               {"run", 0755},
@@ -135,6 +135,12 @@ Result<UniqueFd> restore_mount_points(int jail) {
         if (kind_of(on_host(name)) != Kind::directory) continue;
         if (auto made = place::directory(root->get(), name, 0755); !made) return made;
     }
+    for (const char* path : {"etc", "etc/ssl"}) {
+        if (auto made = make_directory(root->get(), {path, 0755}); !made) return made;
+    }
+    for (const SharedDirectory& shared : kSharedDirectories) {
+        if (auto made = make_directory(root->get(), {shared.place, 0755}); !made) return made;
+    }
     return root;
 }
 
@@ -161,7 +167,7 @@ Result<std::vector<Mount>> mounts(const Layout& layout, JailId id) {
     }
     // Where the host has no /usr/local there is nothing to cover, and no place to put ours.
     if (kind_of(usr / "local") == Kind::directory)
-        wanted.push_back({.source = layout.jail(id) / "local", .target = "root/usr/local"});
+        wanted.push_back({.source = layout.local(id), .target = "root/usr/local"});
     return wanted;
 }
 

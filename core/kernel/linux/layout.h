@@ -22,7 +22,11 @@ public:
     [[nodiscard]] std::filesystem::path jails() const { return state / "jails"; }
     [[nodiscard]] std::filesystem::path jail(JailId id) const { return jails() / std::to_string(id.value); }
     [[nodiscard]] std::filesystem::path root(JailId id) const { return jail(id) / "root"; }
+    /// The private /usr/local of a thin root; other roots have none.
+    [[nodiscard]] std::filesystem::path local(JailId id) const { return jail(id) / "local"; }
     [[nodiscard]] std::filesystem::path bundle(JailId id) const { return jail(id) / "bundle"; }
+    /// What all jails with template `host` see of the host's /etc.
+    [[nodiscard]] std::filesystem::path shared_etc() const { return state / "host-etc"; }
     /// The runtime's own state, gone after a reboot like the containers that it describes: run(7) is a tmpfs.
     [[nodiscard]] std::filesystem::path run() const { return "/run/jaild-" + instance.text(); }
     [[nodiscard]] std::filesystem::path runtime_root() const { return run() / "runc"; }

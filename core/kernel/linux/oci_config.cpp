@@ -3,12 +3,14 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "core/kernel/linux/capabilities.h"
 #include "core/kernel/linux/netns.h"
 #include "core/kernel/linux/seccomp.h"
+#include "core/kernel/linux/shared_etc.h"
 
 namespace jaild::kernel {
 
@@ -26,7 +28,12 @@ json mount(const char* target, const char* type, const char* source, std::vector
     return {{"destination", target}, {"type", type}, {"source", source}, {"options", std::move(options)}};
 }
 
-json mounts(const Layout& layout) {
+json bind(const std::string& target, const std::filesystem::path& source, std::vector<std::string> options) {
+    options.insert(options.end(), {"bind", "ro", "nosuid", "nodev"});
+    return mount(target.c_str(), "bind", source.c_str(), std::move(options));
+}
+
+json mounts(const Layout& layout, JailId id) {
     json all = json::array();
     all.push_back(mount("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}));
     all.push_back(mount("/dev", "tmpfs", "tmpfs", {"nosuid", "noexec", "strictatime", "mode=755", "size=65536k"}));
@@ -37,8 +44,11 @@ json mounts(const Layout& layout) {
     all.push_back(mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
     all.push_back(mount("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}));
     all.push_back(mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}));
-    all.push_back(
-        mount(kPausePath, "bind", (layout.helpers / "jaild-pause").c_str(), {"bind", "ro", "nosuid", "nodev"}));
+    all.push_back(bind(kPausePath, layout.helpers / "jaild-pause", {}));
+    std::error_code failed;
+    if (!std::filesystem::is_directory(layout.local(id), failed)) return all;  // not a root with template `host`
+    for (const SharedDirectory& shared : kSharedDirectories)
+        all.push_back(bind(std::string("/") + shared.place, layout.shared_etc() / shared.name, {"noexec"}));
     return all;
 }
 
@@ -100,7 +110,7 @@ json oci_config(const Layout& layout, const JailParameters& parameters) {
             {"process", process()},
             {"root", {{"path", layout.root(parameters.id).string()}, {"readonly", false}}},
             {"hostname", parameters.hostname},
-            {"mounts", mounts(layout)},
+            {"mounts", mounts(layout, parameters.id)},
             {"linux",
              {{"namespaces", namespaces},
               {"cgroupsPath", "/" + cgroup_path(layout.instance, parameters.id)},

@@ -91,6 +91,7 @@ Result<void> LinuxRoots::prepare(const RootParameters& parameters) {
 Result<void> LinuxRoots::refresh(const RootParameters& parameters) {
     if (parameters.root.kind == model::RootKind::path) return {};
     if (auto checked = etc::check(parameters); !checked) return checked;
+    if (auto refreshed = shared_.refresh(); !refreshed) return refreshed;
     const auto jail = files::open_directory(layout_.jail(parameters.id));
     if (!jail) return std::unexpected(jail.error());
     const auto root = host_template::restore_mount_points(jail->get());

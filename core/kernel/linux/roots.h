@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/kernel/linux/layout.h"
+#include "core/kernel/linux/shared_etc.h"
 #include "core/kernel/roots.h"
 
 namespace jaild::kernel {
@@ -9,7 +10,7 @@ namespace jaild::kernel {
 /// `prepared` the marker that is written last.
 class LinuxRoots : public Roots {
 public:
-    LinuxRoots(Layout layout, Mounts& mounts) : layout_(std::move(layout)), mounts_(mounts) {}
+    LinuxRoots(const Layout& layout, Mounts& mounts) : layout_(layout), mounts_(mounts), shared_(layout) {}
 
     Result<std::vector<JailId>> list() override;
     Result<bool> prepared(JailId id) override;
@@ -22,6 +23,7 @@ public:
 private:
     Layout layout_;
     Mounts& mounts_;
+    SharedEtc shared_;
 };
 
 }  // namespace jaild::kernel
