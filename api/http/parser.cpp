@@ -50,8 +50,15 @@ Result<std::size_t> RequestParser::put(std::string_view bytes) {
     const bool had_head = has_head();
     boost::beast::error_code failure;
     const auto taken = parser_.put(boost::asio::const_buffer(bytes.data(), bytes.size()), failure);
-    if (failure == http::error::need_more) return taken;
-    if (failure) return std::unexpected(explain(failure, bytes));
+    if (failure && failure != http::error::need_more) return std::unexpected(explain(failure, bytes));
+    if (!had_head) {
+        // Beast bounds what it is given at a time, not the sum.
+        head_bytes_ += taken;
+        const auto waiting = has_head() ? 0 : bytes.size() - taken;
+        if (head_bytes_ + waiting > limits_.header_bytes)
+            return std::unexpected(head_too_large(head_bytes_ == 0 ? bytes : std::string_view{}));
+    }
+    if (failure) return taken;
     // From here on a chunked body counts too.
     if (!had_head && has_head() && !done()) parser_.body_limit(limits_.body_bytes);
     return taken;
@@ -88,20 +95,22 @@ Result<void> RequestParser::check_form(const Request& request) const {
     return {};
 }
 
+Error RequestParser::head_too_large(std::string_view request_line) const {
+    if (request_line.size() > limits_.target_bytes && request_line.find('\n') == std::string_view::npos)
+        return refused("target_too_long",
+                       fmt::format("the request target is longer than {} bytes", limits_.target_bytes));
+    return refused("header_too_large",
+                   fmt::format("the request line and fields are larger than {} bytes", limits_.header_bytes));
+}
+
 Error RequestParser::explain(boost::beast::error_code failure, std::string_view bytes) const {
-    if (failure == http::error::header_limit) {
-        const bool in_target = bytes.substr(0, limits_.target_bytes).find('\n') == std::string_view::npos;
-        if (in_target)
-            return refused("target_too_long",
-                           fmt::format("the request target is longer than {} bytes", limits_.target_bytes));
-        return refused("header_too_large",
-                       fmt::format("the request line and fields are larger than {} bytes", limits_.header_bytes));
-    }
+    if (failure == http::error::header_limit) return head_too_large(bytes);
     if (failure == http::error::body_limit)
         return refused("body_too_large", fmt::format("the body is larger than {} bytes", limits_.body_bytes));
     if (failure == http::error::bad_version) return refused("unsupported_version", "only HTTP/1.1 and 1.0 are spoken");
-    if (failure == http::error::bad_content_length || failure == http::error::bad_transfer_encoding ||
-        failure == http::error::bad_chunk || failure == http::error::bad_chunk_extension)
+    if (failure == http::error::bad_content_length || failure == http::error::multiple_content_length ||
+        failure == http::error::bad_transfer_encoding || failure == http::error::bad_chunk ||
+        failure == http::error::bad_chunk_extension)
         return refused("bad_framing",
                        fmt::format("the length of the body is not told as HTTP does: {}", failure.message()));
     return refused("bad_request", fmt::format("this is not HTTP/1.1: {}", failure.message()));

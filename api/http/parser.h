@@ -29,9 +29,12 @@ public:
     [[nodiscard]] Result<void> check_form(const Request& request) const;
 
 private:
+    /// `request_line`: what of it came, if it is still incomplete.
+    [[nodiscard]] Error head_too_large(std::string_view request_line) const;
     [[nodiscard]] Error explain(boost::beast::error_code failure, std::string_view bytes) const;
 
     const Limits& limits_;
+    std::size_t head_bytes_ = 0;
     boost::beast::http::request_parser<boost::beast::http::string_body> parser_;
 };
 

@@ -1,0 +1,275 @@
+#include "api/http/http_server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <thread>
+
+#include "api/http/offload.h"
+#include "api/http/sockets.h"
+#include "tests/catch.h"
+#include "tests/results.h"
+
+using namespace jaild;
+using namespace jaild::api;
+
+namespace {
+
+constexpr int kDeadline = 20'000;  // milliseconds, for whatever must happen
+constexpr std::string_view kHead = "Host: localhost\r\n\r\n";
+
+/// Limits that a test can wait for.
+Limits short_limits() {
+    Limits limits;
+    limits.header_timeout = Milliseconds(300);
+    limits.body_timeout = Milliseconds(300);
+    limits.idle_timeout = Milliseconds(300);
+    limits.write_timeout = Milliseconds(300);
+    limits.connections = 4;
+    limits.refusals = 2;
+    limits.body_bytes = 1000;
+    return limits;
+}
+
+/// A server on loopback with a few routes of its own, on a thread.
+class Fixture {
+public:
+    Fixture()
+        : tokens_(test::value_of(Tokens::create({}))),
+          settings_{.limits = limits_,
+                    .router = router_,
+                    .tokens = tokens_,
+                    .allowed_hosts = hosts_,
+                    .operators = std::nullopt,
+                    .pool = pool_},
+          server_(io_, settings_) {
+        const auto open = [](Method method, std::string_view path, auto handler) {
+            return Route{.method = method, .pattern = path, .access = Access::anyone, .handler = handler};
+        };
+        router_.add(open(Method::get, "/quick", QuickHandler([](const Request&) { return Response{.body = "{}"}; })));
+        router_.add(open(Method::get, "/throws",
+                         QuickHandler([](const Request&) -> Response { throw std::runtime_error("a bug"); })));
+        router_.add(open(Method::get, "/endless", QuickHandler([this](const Request&) { return endless(); })));
+        router_.add(open(Method::get, "/waits", Handler([this](const Request& request) { return wait(request); })));
+        router_.add(open(Method::get, "/blocks", Handler([this](const Request&) { return block(); })));
+        auto body =
+            open(Method::post, "/body",
+                 QuickHandler([](const Request& request) { return Response{.body = std::string(request.body)}; }));
+        body.content = Content::json;
+        router_.add(std::move(body));
+
+        auto socket = test::value_of(listen_tcp({.host = "127.0.0.1", .port = 0}));
+        port_ = test::value_of(local_port(socket.get()));
+        test::value_of(server_.add(std::move(socket), Transport::tcp));
+        server_.start();
+        thread_ = std::thread([this] { io_.run(); });
+    }
+
+    ~Fixture() {
+        asio::post(io_, [this] {
+            settings_.stopping = true;
+            server_.stop();
+        });
+        thread_.join();
+        pool_.join();
+    }
+
+    [[nodiscard]] std::uint16_t port() const { return port_; }
+    std::atomic<int> left{0};          ///< clients of /waits that went away
+    std::atomic<int> stream_ended{0};  ///< streams whose reader was dropped
+    std::atomic<bool> release{false};
+
+private:
+    Response endless() {
+        Response response{.content_type = "text/plain"};
+        response.stream = [this](Sink& sink) -> asio::awaitable<void> {
+            const std::string piece(64 * 1024, 'x');
+            while (true) {
+                const bool taken = co_await sink.write(piece);
+                if (!taken) break;
+            }
+            ++stream_ended;
+        };
+        return response;
+    }
+
+    asio::awaitable<Response> wait(const Request& request) {
+        co_await request.client->gone();
+        ++left;
+        co_return Response{.status = 204};
+    }
+
+    asio::awaitable<Response> block() {
+        co_await offload(pool_, [this] {
+            while (!release) std::this_thread::yield();
+            return true;
+        });
+        co_return Response{.body = "{}"};
+    }
+
+    Limits limits_ = short_limits();
+    std::vector<std::string> hosts_;
+    asio::thread_pool pool_{2};
+    Tokens tokens_;
+    Router router_;
+    ConnectionSettings settings_;
+    asio::io_context io_{1};
+    HttpServer server_;
+    std::uint16_t port_ = 0;
+    std::thread thread_;
+};
+
+class Peer {
+public:
+    explicit Peer(const Fixture& fixture) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        const int small = 4096;
+        ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(fixture.port());
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        REQUIRE(::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    }
+
+    void send(std::string_view text) { REQUIRE(::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL) >= 0); }
+    void get(std::string_view path) { send("GET " + std::string(path) + " HTTP/1.1\r\n" + std::string(kHead)); }
+
+    /// Until `end` is there, or the server closes.
+    std::string read_until(std::string_view end) {
+        std::string text;
+        char piece[4096];
+        while (text.find(end) == std::string::npos) {
+            pollfd ready{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+            REQUIRE(::poll(&ready, 1, kDeadline) == 1);
+            const auto count = ::recv(socket_.get(), piece, sizeof piece, 0);
+            if (count <= 0) break;
+            text.append(piece, static_cast<std::size_t>(count));
+        }
+        return text;
+    }
+    std::string read_to_end() { return read_until("\x01never"); }
+    void close() { socket_.reset(); }
+
+private:
+    UniqueFd socket_;
+};
+
+bool eventually(const std::function<bool()>& check) {
+    const auto end = std::chrono::steady_clock::now() + Milliseconds(kDeadline);
+    while (!check()) {
+        if (std::chrono::steady_clock::now() > end) return false;
+        std::this_thread::yield();
+    }
+    return true;
+}
+
+}  // namespace
+
+TEST_CASE("requests follow each other on one connection", "[http][server]") {
+    const Fixture fixture;
+    Peer peer(fixture);
+    for (int i = 0; i < 3; ++i) {
+        peer.get("/quick");
+        CHECK(peer.read_until("{}").starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+}
+
+TEST_CASE("a connection without a request is closed without a word", "[http][server]") {
+    const Fixture fixture;
+    Peer silent(fixture);
+    CHECK(silent.read_to_end().empty());
+    Peer served(fixture);
+    served.get("/quick");
+    CHECK(served.read_to_end().ends_with("{}"));
+}
+
+TEST_CASE("half a head and half a body are answered when their time is over", "[http][server]") {
+    const Fixture fixture;
+    Peer head(fixture);
+    head.send("GET /quick HTTP/1.1\r\nHost: local");
+    const auto answered = head.read_to_end();
+    CHECK(answered.starts_with("HTTP/1.1 408 Request Timeout\r\n"));
+    CHECK(answered.find("Connection: close") != std::string::npos);
+    Peer body(fixture);
+    body.send("POST /body HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 10\r\nHost: a\r\n\r\n{");
+    // The Host of another name is refused first on TCP.
+    CHECK(body.read_to_end().starts_with("HTTP/1.1 421 "));
+    Peer late(fixture);
+    late.send("POST /body HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 10\r\n" + std::string(kHead) +
+              "{");
+    CHECK(late.read_to_end().starts_with("HTTP/1.1 408 "));
+}
+
+TEST_CASE("a reader that takes nothing is dropped", "[http][server]") {
+    Fixture fixture;
+    Peer peer(fixture);
+    peer.get("/endless");
+    CHECK(eventually([&] { return fixture.stream_ended == 1; }));
+}
+
+TEST_CASE("a handler learns that its client has left", "[http][server]") {
+    Fixture fixture;
+    {
+        Peer peer(fixture);
+        peer.get("/waits");
+        CHECK(fixture.left == 0);
+    }
+    CHECK(eventually([&] { return fixture.left == 1; }));
+    // A client that has sent its next request is still there.
+    Peer patient(fixture);
+    patient.get("/waits");
+    patient.get("/quick");
+    Peer other(fixture);
+    other.get("/quick");
+    other.read_until("{}");
+    CHECK(fixture.left == 1);
+    patient.close();
+    CHECK(eventually([&] { return fixture.left == 2; }));
+}
+
+TEST_CASE("what blocks in a handler keeps nobody else waiting", "[http][server]") {
+    Fixture fixture;
+    Peer blocked(fixture);
+    blocked.get("/blocks");
+    Peer other(fixture);
+    other.get("/quick");
+    CHECK(other.read_until("{}").starts_with("HTTP/1.1 200 "));
+    fixture.release = true;
+    CHECK(blocked.read_until("{}").starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("a bug in a handler is a problem, and the connection goes on", "[http][server]") {
+    const Fixture fixture;
+    Peer peer(fixture);
+    peer.get("/throws");
+    const auto answered = peer.read_until("}");
+    CHECK(answered.starts_with("HTTP/1.1 500 "));
+    CHECK(answered.find("\"code\":\"internal\"") != std::string::npos);
+    CHECK(answered.find("a bug") == std::string::npos);
+    peer.get("/quick");
+    CHECK(peer.read_until("{}").starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("connections beyond the bound are told so, and beyond that closed", "[http][server]") {
+    const Fixture fixture;
+    std::vector<std::unique_ptr<Peer>> held;
+    for (int i = 0; i < 4; ++i) {
+        held.push_back(std::make_unique<Peer>(fixture));
+        held.back()->get("/waits");
+    }
+    Peer refused(fixture);
+    refused.get("/quick");
+    CHECK(refused.read_to_end().find("too_many_connections") != std::string::npos);
+    held.clear();
+    CHECK(eventually([&] {
+        Peer peer(fixture);
+        peer.get("/quick");
+        return peer.read_until("{}").starts_with("HTTP/1.1 200 ");
+    }));
+}

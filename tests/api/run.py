@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""The API, from outside: real HTTP against a real jaild.
+
+usage: run.py --jaild BINARY [--kernel memory|linux] [-k PATTERN] [-v]
+
+With --kernel linux (root) the daemon runs in a network namespace of its own.
+"""
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from harness import Settings  # noqa: E402
+
+SKIPPED = 77  # ctest's SKIP_RETURN_CODE
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--jaild", required=True)
+    parser.add_argument("--kernel", choices=["memory", "linux"], default="memory")
+    parser.add_argument("-k", dest="patterns", action="append")
+    parser.add_argument("-v", dest="verbosity", action="store_const", const=2, default=1)
+    options = parser.parse_args()
+    Settings.binary = os.path.abspath(options.jaild)
+    Settings.kernel = options.kernel
+    if options.kernel == "linux":
+        if os.geteuid() != 0:
+            print("skipped: jails on a real kernel need root")
+            return SKIPPED
+        Settings.namespace = f"jaild-api-{os.getpid()}"
+        subprocess.run(["ip", "netns", "add", Settings.namespace], check=True)
+        subprocess.run(["ip", "-n", Settings.namespace, "link", "set", "lo", "up"], check=True)
+    try:
+        loader = unittest.TestLoader()
+        if options.patterns:
+            loader.testNamePatterns = [f"*{pattern}*" for pattern in options.patterns]
+        suite = loader.discover(str(HERE), pattern="test_*.py")
+        result = unittest.TextTestRunner(verbosity=options.verbosity).run(suite)
+    finally:
+        if Settings.namespace:
+            subprocess.run(["ip", "netns", "del", Settings.namespace], check=False)
+    bad = len(result.failures) + len(result.errors)
+    print(f"api ({options.kernel}): {result.testsRun - bad - len(result.skipped)} passed, {bad} failed, "
+          f"{len(result.skipped)} skipped")
+    return 1 if bad or result.testsRun == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
