@@ -11,7 +11,7 @@ namespace jaild::files {
 namespace {
 
 /// A directory can hold more names than we want in memory: so many subdirectories are taken at a time.
-constexpr std::size_t kBatch = 4096;
+constexpr std::size_t kBatch = 1024;
 /// How often a directory is emptied again when somebody goes on filling it.
 constexpr int kAttempts = 16;
 

@@ -53,8 +53,8 @@ TEST_CASE("a file is opened beneath its directory", "[files]") {
 TEST_CASE("no path leads out of its directory", "[files]") {
     const TempDirectory directory;
     value_of(files::make_directories(directory.fd(), "a", 0755));
-    const auto path = GENERATE(as<std::string>{}, "", "/", "/etc/passwd", "..", "../x", "a/..", "a/../..", "a//b", "a/",
-                               "./a", "a/.", std::string("a\0b", 3));
+    const auto path = GENERATE(as<std::string>{}, "", "/", "/no-such-directory/file", "..", "../x", "a/..", "a/../..",
+                               "a//b", "a/", "./a", "a/.", std::string("a\0b", 3));
     INFO(path);
     CHECK(error_of(open_both(directory.fd(), path, O_RDONLY)).name() == "invalid_path");
     CHECK(error_of(files::make_directories(directory.fd(), path, 0755)).name() == "invalid_path");
