@@ -73,20 +73,21 @@ bool has(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
 }
 
-/// What the runtime says, as runc 1.0 to 1.2 and crun word it. The program's own name is in it, so it is only looked
-/// for what a name cannot forge into another meaning: whatever is found, the program is to blame.
+/// What runc 1.0 to 1.2 says of a program: "…container process: exec: "x": permission denied". The program's own name
+/// is in it, chosen by whoever asks, so only what is before and behind it counts.
 std::optional<Error> blame(const Program& program, const std::string& message) {
-    if (has(message, "chdir to cwd") || has(message, "set in config.json failed"))
-        return directory_not_found(program, reason_in(message));
-    if (!has(message, "exec: ") && !has(message, "executable file")) return std::nullopt;
-    if (has(message, "executable file not found") || has(message, "no such file or directory") ||
-        has(message, "not a directory"))
-        return program_not_found(program);
-    if (has(message, "permission denied") || has(message, "is a directory") || has(message, "exec format error"))
-        return program_not_executable(program, reason_in(message));
-    if (has(message, "argument list too long"))
-        return Error::invalid("program_too_large", "/argv",
-                              "arguments and environment are larger than the kernel takes");
+    std::string_view said = message;
+    for (const std::string_view before : {"unable to start container process: ", "process caused: "})
+        if (const auto at = said.find(before); at != std::string_view::npos) {
+            said.remove_prefix(at + before.size());
+            break;
+        }
+    if (said.starts_with("chdir to cwd")) return directory_not_found(program, reason_in(message));
+    if (!said.starts_with("exec: ")) return std::nullopt;
+    for (const auto* end : {"executable file not found in $PATH", "no such file or directory", "not a directory"})
+        if (said.ends_with(end)) return program_not_found(program);
+    for (const auto* end : {"permission denied", "is a directory", "exec format error"})
+        if (said.ends_with(end)) return program_not_executable(program, reason_in(message));
     return std::nullopt;
 }
 
