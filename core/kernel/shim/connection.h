@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -24,6 +25,8 @@ public:
     /// The next frame. Errc::busy "shim_not_answering" after `patience`; Errc::kernel "lost" when the shim goes away.
     /// A `failed` answer is an Error too.
     Result<shim::Frame> receive(Milliseconds patience);
+    /// A frame that came along with the last one: poll(2) knows nothing of it. Never reads.
+    std::optional<shim::Frame> buffered() { return channel_.next(); }
     /// Both.
     Result<shim::Frame> ask(shim::MessageType type, std::string_view body, Milliseconds patience);
 

@@ -113,7 +113,7 @@ Result<std::unique_ptr<RunningProgram>> ShimProcesses::exec(JailId id, const Pro
     const auto answer = shim->receive(kAttachPatience);
     if (const auto started = expect_started(answer, attacher_, program); !started)
         return std::unexpected(started.error());
-    return std::make_unique<ShimProgram>(*std::move(shim));
+    return ShimProgram::create(*std::move(shim));
 }
 
 Result<Completed> ShimProcesses::run_helper(JailId id, const Argv& argv, const HelperOptions& options) {
