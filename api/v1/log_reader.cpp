@@ -34,6 +34,7 @@ std::optional<std::size_t> start_of_last(std::string_view text, std::size_t line
 }  // namespace
 
 Result<std::string> LogReader::read_at(int file, std::int64_t offset, std::size_t size) const {
+    if (file < 0) return std::string{};
     std::string bytes(size, '\0');
     std::size_t filled = 0;
     while (filled < size) {
@@ -49,6 +50,7 @@ Result<std::string> LogReader::read_at(int file, std::int64_t offset, std::size_
 }
 
 Result<void> LogReader::seek_to_last(std::size_t lines) {
+    if (!file_) return {};
     auto size = size_of(file_.get());
     if (!size) return std::unexpected(size.error());
     // Usually the lines are near the end; each further look takes in four times as much.

@@ -15,6 +15,7 @@ enum class LogForm { text, records };
 /// Reads a jail's log from one place on. Blocking; one thread at a time.
 class LogReader {
 public:
+    /// An empty `file`: nothing was written yet.
     LogReader(UniqueFd file, LogForm form) : file_(std::move(file)), form_(form) {}
 
     /// Goes to the last `lines` records of what is there now.

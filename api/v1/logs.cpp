@@ -21,6 +21,7 @@ constexpr std::int64_t kMaxTail = 1'000'000;
 /// How long a new line may stay unseen. FreeBSD and Linux share no way to wait for a file to grow that both a nullfs
 /// and an overlay would honour.
 constexpr Milliseconds kLook{250};
+constexpr std::string_view kNoJail = "jail_not_found";
 
 struct LogQuery {
     std::optional<std::size_t> tail{};
@@ -92,8 +93,10 @@ Answer read_log(Service& service, const Request& request) {
                                 .reason = "too_many_streams"});
     auto log = co_await offload(service.pool, [&]() -> Result<std::shared_ptr<LogReader>> {
         auto file = service.supervisor.open_log(request.caller, *name);
-        if (!file) return std::unexpected(file.error());
-        auto reader = std::make_shared<LogReader>(*std::move(file), wanted->form);
+        // A jail that never ran has no log yet; one that does not exist has a name for that.
+        const bool none_yet = !file && file.error().code == Errc::not_found && file.error().reason != kNoJail;
+        if (!file && !none_yet) return std::unexpected(file.error());
+        auto reader = std::make_shared<LogReader>(file ? *std::move(file) : UniqueFd{}, wanted->form);
         if (wanted->tail)
             if (auto placed = reader->seek_to_last(*wanted->tail); !placed) return std::unexpected(placed.error());
         return reader;

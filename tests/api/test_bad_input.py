@@ -87,10 +87,12 @@ class Specs(ApiTest):
         self.post(root("/" + "x" * 2000), 422, "too_long", "/root/path")
         self.post(root("/missing/directory"), 422, "root_path_missing", "/root/path")
         for path in (str(self.daemon.state), str(self.daemon.state / "jails"), str(self.daemon.directory)):
-            self.post(root(path), 422, "root_path_forbidden", "/root/path")
+            self.post(root(path), 422, "path_refused" if self.on_linux() else "root_path_forbidden", "/root/path")
 
     def test_the_same_path_twice(self):
         with tempfile.TemporaryDirectory(prefix="jaild-api-root-") as directory:
+            for point in ("proc", "dev", "sys"):
+                os.mkdir(os.path.join(directory, point))
             self.daemon.make("first", running=False, root={"kind": "path", "path": directory})
             self.post({"name": "second", "root": {"kind": "path", "path": directory}}, 409, "path_in_use", "/root/path")
             # Another spelling of it is the same directory.
