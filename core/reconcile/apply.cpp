@@ -92,7 +92,7 @@ Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observe
         case StepKind::exec_stop:
             return exec_stop(context);
         case StepKind::record_stopped:
-            return kernel.jails().record(jail.id, kernel::Applied{});
+            return kernel.jails().record(jail.id, stopped_record());
         case StepKind::stop_command:
             return kernel.processes().stop_command(jail.id, jail.spec.exec.timeout);
         case StepKind::destroy_link:

@@ -103,6 +103,14 @@ void Board::adopt(std::uint64_t version, Findings findings, model::JailState sta
     if (changed && listener_) listener_(findings.row.id);
 }
 
+void Board::remember(const model::Jail& row, const Observed& observed) {
+    const std::lock_guard lock(mutex_);
+    auto& memory = memories_[row.id];
+    if (memory.observed) return;
+    memory.observed = observed;
+    memory.name = row.name.text();
+}
+
 void Board::erase(JailId id) {
     {
         const std::lock_guard lock(mutex_);

@@ -56,6 +56,8 @@ public:
     model::JailStatus publish(Findings findings);
     /// The same for what a sweep found in order, unless a round began or ended since `version`. `state` is no news.
     void adopt(std::uint64_t version, Findings findings, model::JailState state);
+    /// What a sweep saw of a jail that no round has looked at yet.
+    void remember(const model::Jail& row, const Observed& observed);
     void erase(JailId id);
 
     /// A copy; a default one for a jail never heard of.

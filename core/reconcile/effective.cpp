@@ -15,6 +15,11 @@ std::optional<MadeWith> made_with(const Observed& observed) {
     return decode(observed.applied.spec);
 }
 
+/// The one thing that says if a jail has a network stack of its own and so could be linked.
+bool has_link_as_asked(const model::Jail& jail, const Observed& observed) {
+    return observed.link.has_value() == (jail.spec.network.mode == model::NetworkMode::vnet);
+}
+
 /// The fields that a running jail takes at once, from `row`; everything else as it was made.
 model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& row) {
     made.running = row.running;
@@ -52,6 +57,10 @@ bool shim_alive(const Observed& observed) {
     return observed.shim && observed.shim->alive;
 }
 
+bool hint_is_lost(const Observed& observed) {
+    return observed.applied == kernel::Applied{};
+}
+
 Effective effective(const model::Jail& row, const Observed& observed) {
     Effective result{.jail = row, .waiting = {}};
     if (!alive(observed) || !observed.applied.complete || !current_incarnation(row, observed)) return result;
@@ -72,6 +81,9 @@ Effective effective(const model::Jail& row, const Observed& observed) {
 Situation situation(const model::Jail& jail, const Observed& observed) {
     const bool outdated = !current_incarnation(jail, observed);
     if (alive(observed)) {
+        // No reason to kill what runs: it is taken for what the row asks.
+        if (hint_is_lost(observed) && shim_alive(observed) && has_link_as_asked(jail, observed))
+            return Situation::continues;
         if (outdated) return Situation::anew;
         if (!shim_alive(observed)) return Situation::remade;
         if (observed.applied.complete) return Situation::continues;
@@ -95,6 +107,10 @@ bool command_spent(const model::Jail& jail, const Observed& observed) {
     if (now == Situation::continues || now == Situation::anew) return false;
     const bool whole = observed.applied.complete && made && !made->spec.command.empty();
     return whole || (observed.shim && observed.shim->command != kernel::CommandState::none);
+}
+
+kernel::Applied stopped_record() {
+    return {.generation = 0, .incarnation = 0, .complete = false, .spec = "stopped"};
 }
 
 kernel::Applied begun_record(const model::Jail& jail, const Observed& observed) {

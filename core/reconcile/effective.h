@@ -22,6 +22,8 @@ Effective effective(const model::Jail& row, const Observed& observed);
 [[nodiscard]] bool wanted(const model::Jail& jail);
 [[nodiscard]] bool alive(const Observed& observed);
 [[nodiscard]] bool shim_alive(const Observed& observed);
+/// There is no hint at all. A jail that is made, runs or goes has one: somebody deleted it, or it cannot be read.
+[[nodiscard]] bool hint_is_lost(const Observed& observed);
 
 /// Where the way to a wanted jail begins.
 enum class Situation {
@@ -35,7 +37,9 @@ Situation situation(const model::Jail& jail, const Observed& observed);
 /// The command must not be run: it was, in this incarnation, in an earlier life of the jail.
 bool command_spent(const model::Jail& jail, const Observed& observed);
 
-/// The hint written before the jail is made, and after its last step.
+/// The hint written when a jail begins to go, before it is made, and after its last step. The first is not the same as
+/// no hint at all: that is one that got lost.
+kernel::Applied stopped_record();
 kernel::Applied begun_record(const model::Jail& jail, const Observed& observed);
 kernel::Applied done_record(const model::Jail& jail, const Observed& observed);
 

@@ -26,6 +26,8 @@ struct Engine {
     Board board;
     Networks networks;
     Journal journal;
+    /// A sweep has put on the board what every jail has: until then it says nothing about those that are not on it.
+    std::atomic<bool> surveyed{false};
     /// The end is near: a call that returns late must touch nothing more.
     std::atomic<bool> stopping{false};
 };

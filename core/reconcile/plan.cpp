@@ -30,7 +30,8 @@ void tear_down(const model::Jail& jail, const Observed& observed, Next next, Pla
         if (stops) add(steps, StepKind::exec_stop);
         // From here on it is nobody's running jail: exec.stop is not run again when a later step must be retried. (The
         // hint of a removed jail goes with its directory.)
-        if (observed.applied != kernel::Applied{} && (stops || !jail.removing)) add(steps, StepKind::record_stopped);
+        const bool hints = observed.applied != kernel::Applied{} && observed.applied != stopped_record();
+        if (hints && (stops || !jail.removing)) add(steps, StepKind::record_stopped);
     } else if (const auto begun = begun_record(jail, observed); observed.applied != begun) {
         add(steps, StepKind::record_begun);
     }
@@ -69,9 +70,11 @@ void build(const Desired& desired, const Observed& observed, Plan& steps) {
     add(steps, StepKind::refresh_root);
     plan_mounts(desired.mounts, observed.mounts, steps);
     if (!shim_alive(observed)) add(steps, StepKind::hold);
-    // Before reset, which forgets what it says of the command.
+    // What the shim says of the command is the hint's to keep before it is forgotten, if it is about this incarnation;
+    // and to be forgotten first, if it is about an earlier one, or it would be taken for this one's after a crash.
+    if (observed.applied.incarnation < desired.jail.incarnation) add(steps, StepKind::reset);
     if (observed.applied != begun_record(desired.jail, observed)) add(steps, StepKind::record_begun);
-    add(steps, StepKind::reset);
+    if (observed.applied.incarnation >= desired.jail.incarnation) add(steps, StepKind::reset);
     add(steps, StepKind::create_jail, desired.jail.name.text());
     if (spec.network.mode == model::NetworkMode::vnet && desired.network) add(steps, StepKind::ensure_link, "vnet0");
     if (!spec.exec.start.empty()) add(steps, StepKind::exec_start);
@@ -80,14 +83,15 @@ void build(const Desired& desired, const Observed& observed, Plan& steps) {
 }
 
 /// A jail that lives: what was taken from it, what a live change asks for, what a half-made one still needs. Nothing of
-/// the user's is run in one that was complete: under restart policy `no` that happens once for each start.
+/// the user's is run in one that was complete, or may have been: under restart policy `no` that happens once for each
+/// start.
 void mend(const Desired& desired, const Observed& observed, Plan& steps) {
     const auto& spec = desired.jail.spec;
     plan_mounts(desired.mounts, observed.mounts, steps);
     if (observed.jail->hostname != hostname_of(desired.jail))
         add(steps, StepKind::update_jail, desired.jail.name.text());
     mend_link(desired, observed, steps);
-    if (!observed.applied.complete) {
+    if (!observed.applied.complete && !hint_is_lost(observed)) {
         if (!spec.exec.start.empty() && !observed.shim->start_done && observed.shim->command == CommandState::none)
             add(steps, StepKind::exec_start);
         if (!spec.command.empty() && observed.shim->command == CommandState::none &&

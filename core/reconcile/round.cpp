@@ -102,17 +102,34 @@ Result<void> Round::prepare(const Look& look) {
     }
     if (!has_step(look.steps, StepKind::ensure_link)) return {};
     current_ = "ensure_link vnet0";
-    if (const auto holder = engine_.board.holder_of(jail.addresses, jail.id)) {
+    const auto holder = holder_of_address(jail);
+    if (!holder) return std::unexpected(holder.error());
+    if (*holder) {
         // Given away while its old owner runs on with it, until he is restarted.
         return std::unexpected(Error{.code = Errc::busy,
                                      .op = "address",
                                      .sys = 0,
-                                     .detail = "jail " + *holder + " still uses an address of this jail",
+                                     .detail = "jail " + **holder + " still uses an address of this jail",
                                      .reason = "address_in_use",
                                      .field = {},
-                                     .remedy = "restart or stop jail " + *holder});
+                                     .remedy = "restart or stop jail " + **holder});
     }
     return ensure_network(*look.desired.network);
+}
+
+/// The name of another jail that still has one of this jail's addresses.
+Result<std::optional<std::string>> Round::holder_of_address(const model::Jail& jail) {
+    if (!engine_.surveyed) {
+        // The daemon has just started, and may not have seen the jail that runs with it.
+        auto all = observe_all(engine_.kernel);
+        if (!all) return std::unexpected(all.error());
+        auto rows = store::read<std::vector<model::Jail>>(engine_.store,
+                                                          [](store::Reader& reader) { return reader.all_jails(); });
+        if (!rows) return std::unexpected(rows.error());
+        for (const auto& row : *rows)
+            if (const auto seen = all->find(row.id); seen != all->end()) engine_.board.remember(row, seen->second);
+    }
+    return engine_.board.holder_of(jail.addresses, jail.id);
 }
 
 Result<void> Round::ensure_network(const model::Network& network) {

@@ -36,6 +36,7 @@ private:
     Result<void> prepare(const Look& look);
     Result<Pass> do_steps(const Look& look);
     Result<void> do_step(const Look& look, const Step& step);
+    Result<std::optional<std::string>> holder_of_address(const model::Jail& jail);
     Result<void> ensure_network(const model::Network& network);
     void release_networks();
     Result<void> forget();

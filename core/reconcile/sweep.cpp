@@ -42,8 +42,10 @@ Result<Sweep::Due> Sweep::run(Thoroughness thoroughness, const std::function<boo
         const auto entry = found_.find(row.id);
         if (entry == found_.end()) continue;
         keep(first, read_files(engine_.kernel, row.id, entry->second));
+        engine_.board.remember(row, entry->second);
     }
     if (!first) return std::unexpected(first.error());
+    engine_.surveyed = true;
 
     remember_whole_ones();
     keep(first, sweep_networks(thoroughness));

@@ -24,7 +24,7 @@ Desired with_exec(Desired desired = wanted_web()) {
 TEST_CASE("a new jail is built from its root upwards, and the user's programs come last", "[plan]") {
     Toy toy;
     CHECK(toy.do_once(with_command(with_exec())) ==
-          Steps{"prepare_root", "refresh_root", "mount root/usr", "mount root/dev", "hold", "record_begun", "reset",
+          Steps{"prepare_root", "refresh_root", "mount root/usr", "mount root/dev", "hold", "reset", "record_begun",
                 "create_jail web", "ensure_link vnet0", "exec_start", "start_command", "record_done"});
     CHECK(toy.do_once(with_command(with_exec())).empty());
 }
@@ -139,6 +139,29 @@ TEST_CASE("what a jail loses by an accident comes back, but its command ran alre
 
     toy.converge(restarted(desired));
     CHECK(toy.command_runs == 2);
+}
+
+TEST_CASE("a restart runs the command once, whatever happened before and wherever it is broken off",
+          "[plan][command]") {
+    const auto desired = with_command();
+    auto toy = Toy::running(desired);
+    const int accident = GENERATE(range(0, 5));
+    if (accident == 1) toy.kill_shim();
+    if (accident == 2) toy.kill_jail();
+    if (accident == 3) toy.reboot();
+    if (accident == 4) {
+        toy.kill_shim();
+        toy.do_once(desired);  // taken down, not yet made again
+    }
+    const auto again = restarted(desired);
+    const auto first = GENERATE(range(std::size_t{0}, std::size_t{12}));
+    const auto second = GENERATE(range(std::size_t{0}, std::size_t{12}));
+    INFO("accident " << accident << ", broken off after " << first << " and " << second << " steps");
+    toy.do_once(again, first);
+    toy.do_once(again, second);
+    toy.converge(again);
+    CHECK(toy.command_runs == 2);
+    CHECK(toy.observed.shim->command == CommandState::running);
 }
 
 TEST_CASE("a jail that died before its command was begun has it run when it is made again", "[plan][command]") {
@@ -297,14 +320,32 @@ TEST_CASE("what a jail is held to does not change by asking twice", "[plan][chan
 TEST_CASE("a hint that is gone or cannot be read", "[plan]") {
     auto toy = Toy::running(wanted_web());
 
-    SECTION("gone: nobody knows what it was made with, so it is made anew") {
+    SECTION("gone: the jail runs on, taken for what is wanted") {
         toy.observed.applied = {};
+        CHECK(toy.converge(wanted_web()) == Steps{"record_done"});
+    }
+    SECTION("gone, and the jail may have been made without a network stack: it is made anew") {
+        toy.observed.applied = {};
+        toy.observed.link.reset();
         CHECK(contains(toy.converge(wanted_web()), "create_jail web"));
     }
     SECTION("of another version: the jail runs on") {
         toy.observed.applied.spec = R"({"spec":{"made_up":1}})";
         CHECK(plan(wanted_web(), toy.observed).empty());
     }
+}
+
+TEST_CASE("a crash between a restart's first hint and its command does not cost the command", "[plan][restart]") {
+    auto toy = Toy::running(with_command());
+    toy.observed.shim->alive = false;  // killed with its command, which is recorded as lost by the next shim
+    toy.observed.jail.reset();
+    toy.observed.link.reset();
+    auto again = with_command();
+    again.jail.incarnation++;
+    const auto steps = texts(plan(again, toy.observed));
+    const auto before_creation = std::ranges::find(steps, "create_jail web") - steps.begin();
+    toy.do_once(again, static_cast<std::size_t>(before_creation) - 1);
+    CHECK(contains(toy.converge(again), "start_command"));
 }
 
 TEST_CASE("a dying jail waits for nobody and nobody waits for it", "[plan][dying]") {

@@ -101,7 +101,8 @@ void Toy::build(const Desired& desired, const Observed& before, const Step& step
         case StepKind::reset:
             REQUIRE(observed.shim->alive);
             REQUIRE(observed.shim->command != CommandState::running);
-            REQUIRE_FALSE(observed.applied.complete);  // the hint is first
+            // The hint is first, unless it is about an earlier incarnation.
+            REQUIRE_FALSE((observed.applied.complete && observed.applied.incarnation == desired.jail.incarnation));
             observed.shim->command = CommandState::none;
             observed.shim->start_done = false;
             return;
@@ -154,7 +155,7 @@ void Toy::run(const Desired& desired, const Step& step) {
 void Toy::take_down(const Step& step) {
     switch (step.kind) {
         case StepKind::record_stopped:
-            observed.applied = {};
+            observed.applied = stopped_record();
             return;
         case StepKind::stop_command:
             end_command();
