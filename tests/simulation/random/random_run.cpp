@@ -154,7 +154,7 @@ private:
                 done = dice_.chance(0.5) ? hand.delete_bridge(network) : hand.set_bridge_down(network);
                 break;
             case 14:
-                done = hand.delete_applied(id);
+                done = scene_.lose_hint(id);
                 break;
             case 15:
                 done = hand.set_hostname(id, "stranger");

@@ -34,10 +34,11 @@ public:
                 check_stopped(jail);
                 check_status(jail);
             } else if (hopeless(jail.spec) || waits_for_address(scene_, jail)) {
-                network_used |= jail.spec.network.mode == model::NetworkMode::vnet || !pairs(jail.id).empty();
+                network_used |= asks_for_link(jail) || !pairs(jail.id).empty();
                 check_failed(jail);
             } else {
-                network_used |= check_running(jail);
+                // One that will have a link after its restart finds the network ready.
+                network_used |= check_running(jail) || asks_for_link(jail);
                 check_status(jail);
             }
         }
@@ -75,6 +76,8 @@ private:
         const auto found = state_.directories.find(id);
         return found == state_.directories.end() ? nullptr : &found->second;
     }
+
+    static bool asks_for_link(const model::Jail& jail) { return jail.spec.network.mode == model::NetworkMode::vnet; }
 
     /// True when it uses the network.
     bool check_running(const model::Jail& jail) {
@@ -122,15 +125,17 @@ private:
         }
         const auto& shim = held->shim;
         const auto& history = scene_.history(jail.id);
-        demand(shim.start_done == !made.spec.exec.start.empty(), "exec.start was not run, or should not have been");
+        demand(made.hint_lost || shim.start_done == !made.spec.exec.start.empty(),
+               "exec.start was not run, or should not have been");
         demand(shim.commands_started <= history.starts_asked,
                fmt::format("its command was started {} times, {} were asked for", shim.commands_started,
                            history.starts_asked));
         if (made.spec.command.empty()) {
-            demand(shim.command == CommandState::none, "has a command that nobody asked for");
+            demand(made.hint_lost || shim.command == CommandState::none, "has a command that nobody asked for");
         } else if (!history.disturbed) {
-            const bool lasts = kernel::memory::outcome({.argv = made.spec.command, .environment = {}}).behaviour !=
-                               kernel::memory::Behaviour::ends;
+            using kernel::memory::Behaviour;
+            const auto how = kernel::memory::outcome({.argv = made.spec.command, .environment = {}}).behaviour;
+            const bool lasts = how != Behaviour::ends && how != Behaviour::missing;
             demand(shim.command == (lasts ? CommandState::running : CommandState::exited),
                    "its command is not as it should be");
         }
@@ -275,12 +280,9 @@ bool waits_for_address(Scene& scene, const model::Jail& jail) {
 }
 
 bool hopeless(const model::JailSpec& spec) {
-    using kernel::memory::Behaviour;
-    using kernel::memory::outcome;
-    const auto start = outcome({.argv = spec.exec.start, .environment = {}});
-    const auto command = outcome({.argv = spec.command, .environment = {}});
-    const bool start_fails = !spec.exec.start.empty() && (start.behaviour != Behaviour::ends || start.exit_code != 0);
-    return start_fails || (!spec.command.empty() && command.behaviour == Behaviour::missing);
+    if (spec.exec.start.empty()) return false;
+    const auto start = kernel::memory::outcome({.argv = spec.exec.start, .environment = {}});
+    return start.behaviour != kernel::memory::Behaviour::ends || start.exit_code != 0;
 }
 
 std::vector<std::string> problems(Scene& scene) {

@@ -87,16 +87,14 @@ Result<JailId> Scene::create(const model::NamedSpec& spec) {
 }
 
 Result<void> Scene::update(JailId id, const model::JailSpec& spec) {
-    const auto before = jail(id);
     auto done = store_->write([&](store::Writer& writer) -> Result<void> {
         auto jail = writer.update_jail(id, spec);
         if (!jail) return std::unexpected(jail.error());
         return note(writer, *jail, "update");
     });
-    if (done && before && !before->spec.running && spec.running) {
-        ++history_[id].starts_asked;
-        history_[id].disturbed = false;
-    }
+    // A jail that was half made is made anew for a change, and its command may run for it again; a stop and a start
+    // that nobody acted upon in between are no new start.
+    if (done && spec.running) ++history_[id].starts_asked;
     return done;
 }
 
@@ -159,9 +157,21 @@ void Scene::notice_new_jails() {
     for (const auto& one : state.prisons) {
         if (one.life == JailLife::dying) continue;
         auto& made = made_with_[one.id];
-        if (made.jid == one.jid) continue;
-        if (const auto row = jail(one.id)) made = {one.jid, row->spec, row->addresses};
+        const auto held = state.directories.find(one.id);
+        const bool hint = held != state.directories.end() && held->second.applied;
+        const bool assumed = made.hint_lost && hint && lost_hints_.erase(one.id) > 0;
+        if (made.jid == one.jid && !assumed) continue;
+        if (const auto row = jail(one.id)) made = {one.jid, row->spec, row->addresses, assumed && made.jid == one.jid};
     }
+}
+
+bool Scene::lose_hint(JailId id) {
+    if (!kernel_.hand().delete_applied(id)) return false;
+    lost_hints_.insert(id);
+    made_with_[id].hint_lost = true;
+    history_[id].disturbed = true;  // if its command was run before, only the hint knew
+    ++history_[id].starts_asked;
+    return true;
 }
 
 std::optional<std::size_t> Scene::settle(std::size_t limit) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,12 +24,13 @@ struct MadeWith {
     std::int64_t jid = 0;
     model::JailSpec spec;
     std::vector<Prefix> addresses;
+    bool hint_lost = false;  ///< since then the daemon takes it for what the row asks, and runs nothing more in it
 };
 
 /// What the users did to a jail, as far as a check needs it.
 struct History {
     std::size_t starts_asked = 0;  ///< how often its command may have been started, at most
-    bool disturbed = false;  ///< killed by hand since the last start that was asked for: a command is not repeated
+    bool disturbed = false;  ///< killed by hand since the last restart that was asked for: a command is not repeated
 };
 
 /// One machine with one jaild: the real store in memory, the real reconciler driven by hand on this thread, a model
@@ -60,6 +62,8 @@ public:
     [[nodiscard]] std::vector<model::Event> events();
     [[nodiscard]] const model::Network& network() const { return network_; }
     [[nodiscard]] const std::map<JailId, MadeWith>& made_with() const { return made_with_; }
+    /// The hint of what was applied to a jail is deleted by hand.
+    bool lose_hint(JailId id);
     [[nodiscard]] History& history(JailId id) { return history_[id]; }
     [[nodiscard]] kernel::MemoryKernel& kernel() { return kernel_; }
     [[nodiscard]] const InstanceId& kernel_instance() const { return store_->instance(); }
@@ -86,6 +90,7 @@ private:
     std::vector<std::string> operation_ids_;
     std::map<JailId, MadeWith> made_with_;
     std::map<JailId, History> history_;
+    std::set<JailId> lost_hints_;  ///< not written again yet
     std::string last_error_;
 };
 
