@@ -26,9 +26,17 @@ std::string pointer(std::string_view parent, std::size_t index) {
     return pointer(parent, std::to_string(index));
 }
 
+namespace {
+
+Result<void> check_length(std::string_view text, std::size_t limit, const std::string& at) {
+    if (text.size() <= limit) return {};
+    return std::unexpected(Error::invalid("too_long", at, "longer than " + std::to_string(limit) + " bytes"));
+}
+
+}  // namespace
+
 Result<void> check_text(std::string_view text, std::size_t limit, const std::string& at) {
-    if (text.size() > limit)
-        return std::unexpected(Error::invalid("too_long", at, "longer than " + std::to_string(limit) + " bytes"));
+    if (auto fits = check_length(text, limit, at); !fits) return fits;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const auto byte = static_cast<unsigned char>(text[i]);
         const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
@@ -53,6 +61,15 @@ Result<std::string> read_text(const json& value, const std::string& at, std::siz
     if (!value.is_string()) return std::unexpected(wrong_type(at, "a string"));
     const auto& text = value.get_ref<const std::string&>();
     if (auto good = check_text(text, limit, at); !good) return std::unexpected(good.error());
+    return text;
+}
+
+Result<std::string> read_program_text(const json& value, const std::string& at, std::size_t limit) {
+    if (!value.is_string()) return std::unexpected(wrong_type(at, "a string"));
+    const auto& text = value.get_ref<const std::string&>();
+    if (auto fits = check_length(text, limit, at); !fits) return std::unexpected(fits.error());
+    if (text.find('\0') != std::string::npos)
+        return std::unexpected(Error::invalid("invalid_value", at, "a NUL character"));
     return text;
 }
 
@@ -92,6 +109,15 @@ void Fields::text(std::string_view key, std::string& target, std::size_t limit) 
     auto text = read_text(*value, at(key), limit);
     if (!text) return fail(std::move(text.error()));
     target = *std::move(text);
+}
+
+void Fields::program_text(std::string_view key, std::string& target, std::size_t limit) {
+    read(key, [&](const json& value, const std::string& at) -> Result<void> {
+        auto text = read_program_text(value, at, limit);
+        if (!text) return std::unexpected(text.error());
+        target = *std::move(text);
+        return {};
+    });
 }
 
 void Fields::read(std::string_view key, const std::function<Result<void>(const json&, const std::string&)>& parse) {

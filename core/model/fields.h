@@ -23,6 +23,9 @@ Error wrong_type(const std::string& at, std::string_view wanted);
 Error too_many(const std::string& at, std::size_t limit);
 
 Result<std::string> read_text(const nlohmann::json& value, const std::string& at, std::size_t limit);
+/// An argument or a value of the environment: a script has line breaks and tabs. Only what ends a string in the kernel
+/// (NUL) is refused.
+Result<std::string> read_program_text(const nlohmann::json& value, const std::string& at, std::size_t limit);
 
 /// The fields of one object. Each read leaves its target alone when the field is absent; the first Error is kept, and
 /// nothing is read after it. done() also refuses every field that was not asked for.
@@ -34,6 +37,7 @@ public:
     [[nodiscard]] bool has(std::string_view key);
     void boolean(std::string_view key, bool& target);
     void text(std::string_view key, std::string& target, std::size_t limit);
+    void program_text(std::string_view key, std::string& target, std::size_t limit);
     /// Anything else: `parse` gets the value and its pointer.
     void read(std::string_view key,
               const std::function<Result<void>(const nlohmann::json&, const std::string&)>& parse);

@@ -13,7 +13,7 @@ namespace {
 Result<EnvValue> parse_env_value(const json& value, const std::string& at) {
     EnvValue result;
     if (!value.is_object()) {
-        auto text = read_text(value, at, SpecLimits::env_value_bytes);
+        auto text = read_program_text(value, at, SpecLimits::env_value_bytes);
         if (!text && !value.is_string())
             return std::unexpected(wrong_type(at, "a string or {\"value\": string, \"secret\": boolean}"));
         if (!text) return std::unexpected(text.error());
@@ -21,7 +21,7 @@ Result<EnvValue> parse_env_value(const json& value, const std::string& at) {
         return result;
     }
     Fields fields(value, at);
-    fields.text("value", result.value, SpecLimits::env_value_bytes);
+    fields.program_text("value", result.value, SpecLimits::env_value_bytes);
     fields.boolean("secret", result.secret);
     fields.require("value");
     if (auto done = fields.done(); !done) return std::unexpected(done.error());
@@ -66,7 +66,7 @@ Result<std::vector<std::string>> parse_argv(const json& value, const std::string
     std::size_t bytes = 0;
     for (const auto& element : value) {
         const auto where = pointer(at, argv.size());
-        auto text = read_text(element, where, SpecLimits::argv_bytes);
+        auto text = read_program_text(element, where, SpecLimits::argv_bytes);
         if (!text) return std::unexpected(text.error());
         bytes += text->size();
         if (bytes > SpecLimits::argv_bytes)

@@ -162,16 +162,27 @@ TEST_CASE("a control character is refused wherever a text goes to a kernel, a fi
         GENERATE(as<std::string>{}, std::string("a\0b", 3), "a\nb", "a\x1b[2J", "a\x7f", "a\tb", "a\xc2\x9b");
     CHECK(refusal_of(json{{"hostname", bad}}) == "invalid_value /hostname");
     CHECK(refusal_of(json{{"root", {{"kind", "path"}, {"path", "/" + bad}}}}) == "invalid_value /root/path");
-    CHECK(refusal_of(json{{"command", {"sh", bad}}}) == "invalid_value /command/1");
-    CHECK(refusal_of(json{{"exec", {{"start", json::array({bad})}}}}) == "invalid_value /exec/start/0");
     CHECK(refusal_of(json{{"exec", {{"user", bad}}}}) == "invalid_value /exec/user");
     CHECK(refusal_of(json{{"exec", {{"directory", "/" + bad}}}}) == "invalid_value /exec/directory");
-    CHECK(refusal_of(json{{"exec", {{"env", {{"A", bad}}}}}}) == "invalid_value /exec/env/A");
-    CHECK(refusal_of(json{{"exec", {{"env", {{"A", {{"value", bad}}}}}}}}) == "invalid_value /exec/env/A/value");
     CHECK(refusal_of(json{{"exec", {{"env", {{bad, "x"}}}}}}).starts_with("invalid_value /exec/env/"));
     CHECK(refusal_of(json{{"labels", {{"a", bad}}}}) == "invalid_value /labels/a");
     CHECK(refusal_of(json{{"labels", {{bad, "x"}}}}).starts_with("invalid_value /labels/"));
     CHECK(refusal_of(json{{"network", {{"search", json::array({bad})}}}}) == "invalid_value /network/search/0");
+}
+
+TEST_CASE("arguments and values of the environment are scripts too: only NUL is refused in them", "[model][spec]") {
+    const std::string script = "set -e\n\tprintf '\x1b[1mbold\x1b[0m'\n";
+    const auto made = value_of(
+        parse_spec(json{{"command", {"sh", "-c", script}}, {"exec", {{"start", {script}}, {"env", {{"A", script}}}}}}));
+    CHECK(made.command.at(2) == script);
+    CHECK(made.exec.start.at(0) == script);
+    CHECK(made.exec.env.at("A").value == script);
+
+    const std::string bad("a\0b", 3);
+    CHECK(refusal_of(json{{"command", {"sh", bad}}}) == "invalid_value /command/1");
+    CHECK(refusal_of(json{{"exec", {{"start", json::array({bad})}}}}) == "invalid_value /exec/start/0");
+    CHECK(refusal_of(json{{"exec", {{"env", {{"A", bad}}}}}}) == "invalid_value /exec/env/A");
+    CHECK(refusal_of(json{{"exec", {{"env", {{"A", {{"value", bad}}}}}}}}) == "invalid_value /exec/env/A/value");
 }
 
 TEST_CASE("letters beyond ASCII are welcome where they mean nothing to the system", "[model][spec]") {
