@@ -54,17 +54,21 @@ Result<void> check_path_root(const fs::path& path, const fs::path& state) {
     if (!own || !path.is_absolute() || is_at_or_above(*root, state) || is_at_or_above(*own, canonical))
         return std::unexpected(Error::invalid("path_refused", kField,
                                               path.string() + " is /, or holds or lies in jaild's state directory"));
+    std::string missing;
+    std::string places;
     for (const char* point : {"proc", "dev", "sys"}) {
         struct stat seen {};
         const fs::path place = canonical / point;
         if (::lstat(place.c_str(), &seen) == 0 && S_ISDIR(seen.st_mode)) continue;
-        Error error = Error::invalid(
-            "path_root_incomplete", kField,
-            path.string() + " has no directory " + point + "; jaild writes nothing to it, so it must be there");
-        error.remedy = "mkdir " + place.string();
-        return std::unexpected(std::move(error));
+        missing += std::string(missing.empty() ? "" : ", ") + point;
+        places += " " + place.string();
     }
-    return {};
+    if (missing.empty()) return {};
+    Error error = Error::invalid("path_root_incomplete", kField,
+                                 path.string() + " lacks the directories " + missing +
+                                     " to mount on; jaild writes nothing to it, so they must be there");
+    error.remedy = "mkdir" + places;
+    return std::unexpected(std::move(error));
 }
 
 }  // namespace jaild::kernel
