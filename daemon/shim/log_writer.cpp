@@ -54,6 +54,12 @@ void LogWriter::record(LogStream stream, bool goes_on, std::string_view text) {
     write(format_record(now, stream, goes_on, text));
 }
 
+void LogWriter::give_up() {
+    ::unlinkat(directory_, kOldLogName, 0);
+    if (!ready() || ::ftruncate(file_.get(), 0) != 0) return;
+    size_ = 0;
+}
+
 void LogWriter::write(std::string_view record) {
     if (!ready()) {
         lost_ += record.size();

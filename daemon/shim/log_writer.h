@@ -19,6 +19,8 @@ public:
     void record(LogStream stream, bool goes_on, std::string_view text);
     /// Lines of jaild's own.
     void note(std::string_view text);
+    /// Gives the disk back what the log takes of it, for what matters more.
+    void give_up();
 
 private:
     void write(std::string_view record);

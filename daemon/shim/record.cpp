@@ -1,5 +1,7 @@
 #include "daemon/shim/record.h"
 
+#include <cerrno>
+
 #include "core/base/clock.h"
 
 namespace jaild::shim {
@@ -9,7 +11,7 @@ constexpr std::chrono::seconds kRetry{5};
 
 }  // namespace
 
-Record::Record(Loop& loop, LogWriter& log, int directory) : loop_(loop), directory_(directory) {
+Record::Record(Loop& loop, LogWriter& log, int directory) : loop_(loop), log_(log), directory_(directory) {
     const auto read = read_state(directory);
     if (read)
         state = *read;
@@ -18,7 +20,12 @@ Record::Record(Loop& loop, LogWriter& log, int directory) : loop_(loop), directo
 }
 
 Result<void> Record::save() {
-    const auto written = write_state(directory_, state);
+    auto written = write_state(directory_, state);
+    if (!written && (written.error().sys == ENOSPC || written.error().sys == EDQUOT)) {
+        log_.give_up();
+        written = write_state(directory_, state);
+        if (written) log_.note("the disk is full: the log was given up to record the state of this jail's command");
+    }
     if (written) {
         loop_.cancel(std::exchange(retry_, 0));
     } else if (retry_ == 0) {

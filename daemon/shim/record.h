@@ -17,8 +17,8 @@ public:
     Record& operator=(const Record&) = delete;
 
     ShimState state;
-    /// Writes it, fsync(2) included, then calls on_change. When the disk takes no more it is tried again every five
-    /// seconds: an exit code is told from memory meanwhile.
+    /// Writes it, fsync(2) included, then calls on_change. On a full disk the log goes for it. What cannot be written
+    /// all the same is tried again every five seconds.
     Result<void> save();
     /// last_exit, with the time of now.
     void set_exit(std::int64_t exit_code, std::int64_t signal, std::string reason);
@@ -27,6 +27,7 @@ public:
 
 private:
     Loop& loop_;
+    LogWriter& log_;
     int directory_;
     Loop::TimerId retry_ = 0;
 };

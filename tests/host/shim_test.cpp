@@ -1,4 +1,7 @@
 #include <signal.h>
+#ifdef __linux__
+#include <sys/mount.h>
+#endif
 #include <unistd.h>
 
 #include <fstream>
@@ -203,6 +206,26 @@ TEST_CASE_METHOD(ShimFixture, "the log is bounded, and its end is kept", "[shim]
     for ([[maybe_unused]] const auto& one : std::filesystem::directory_iterator(directory())) ++files;
     CHECK(files == 6);  // lock, state, programs, shim.sock, log, log.1
 }
+
+#ifdef __linux__
+TEST_CASE_METHOD(ShimFixture, "a full disk costs log lines, never an exit code", "[shim][command]") {
+    std::filesystem::create_directories(directory());
+    REQUIRE(::mount("tmpfs", directory().c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "size=262144") == 0);
+    struct Unmount {
+        ShimFixture& fixture;
+        ~Unmount() {
+            static_cast<void>(fixture.processes->release(id));
+            ::umount2(fixture.directory().c_str(), MNT_DETACH);
+        }
+    } const unmount{*this};
+    value_of(processes->hold(id));
+    value_of(processes->start_command(id, sh("seq -f '%0500.0f' 1 2000; exit 5")));  // 1 MB
+    REQUIRE(eventually([&] { return exited(); }));
+    CHECK(observed().last_exit->exit_code == 5);
+    CHECK(log_text().find("the disk is full") != std::string::npos);
+    CHECK(exec_to_end(sh("exit 6")).exit_code == 6);
+}
+#endif
 
 TEST_CASE_METHOD(ShimFixture, "a command that cannot be executed is recorded as failed", "[shim][command]") {
     value_of(processes->hold(id));
