@@ -54,6 +54,7 @@ Server::Impl::Impl(Supervisor& supervisor, ServerOptions options)
                .limits = options_.limits,
                .feed = feed_,
                .programs = Slots(options_.limits.programs),
+               .output_bytes = Slots(options_.limits.exec_output_total),
                .event_streams = Slots(options_.limits.event_streams),
                .log_streams = Slots(options_.limits.log_streams)},
       settings_{.limits = options_.limits,

@@ -183,7 +183,7 @@ asio::awaitable<std::optional<Error>> Connection::read_head(RequestParser& parse
     skip_empty_lines();
     if (buffer_.size() == 0) {
         idle_ = true;
-        set_deadline(settings_.limits.idle_timeout);
+        set_deadline(refusal_ ? settings_.limits.header_timeout : settings_.limits.idle_timeout);
     } else {
         set_deadline(settings_.limits.header_timeout);
     }

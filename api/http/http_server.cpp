@@ -87,9 +87,10 @@ asio::awaitable<void> HttpServer::accept_from(Listener& listener) {
 
 void HttpServer::welcome(Connection::Socket socket, Transport transport) {
     const auto& limits = settings_.limits;
-    if (connections_.size() >= limits.connections + limits.refusals) return;
+    auto& clients = clients_[transport];
+    if (clients >= limits.connections + limits.refusals) return;
     std::optional<Error> refusal;
-    if (connections_.size() >= limits.connections) refusal = too_many_connections();
+    if (clients >= limits.connections) refusal = too_many_connections();
     ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
     if (transport == Transport::tcp) {
         const int on = 1;
@@ -98,11 +99,14 @@ void HttpServer::welcome(Connection::Socket socket, Transport transport) {
     auto connection = std::make_shared<Connection>(std::move(socket), transport, settings_, std::move(refusal));
     auto* pointer = connection.get();
     connections_.insert(pointer);
+    ++clients;
     auto running = pointer->run();
-    asio::co_spawn(io_, std::move(running), [this, connection = std::move(connection)](const std::exception_ptr&) {
-        connections_.erase(connection.get());
-        if (connections_.empty() && on_empty_) on_empty_();
-    });
+    asio::co_spawn(io_, std::move(running),
+                   [this, &clients, connection = std::move(connection)](const std::exception_ptr&) {
+                       connections_.erase(connection.get());
+                       --clients;
+                       if (connections_.empty() && on_empty_) on_empty_();
+                   });
 }
 
 asio::awaitable<void> HttpServer::watch_deadlines() {

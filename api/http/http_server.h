@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <unordered_set>
 
@@ -44,6 +45,7 @@ private:
     ConnectionSettings& settings_;
     std::list<Listener> listeners_;
     std::unordered_set<Connection*> connections_;
+    std::map<Transport, std::size_t> clients_;  ///< how many of each: strangers on TCP take no place on the UNIX socket
     std::function<void()> on_empty_;
     asio::steady_timer tick_;
     asio::steady_timer pause_;

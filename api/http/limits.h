@@ -16,14 +16,15 @@ struct Limits {
     Milliseconds body_timeout{30'000};            ///< of the whole body: 408
     Milliseconds idle_timeout{75'000};            ///< between two requests: closed
     Milliseconds write_timeout{30'000};           ///< a reader that takes nothing for so long is dropped
-    std::size_t connections = 512;                ///< 503 "too_many_connections", then closed
+    std::size_t connections = 512;                ///< of each transport: 503 "too_many_connections", then closed
     std::size_t refusals = 64;                    ///< connections beyond those that are still told so
     std::size_t event_streams = 64;               ///< followers of /v1/events: 503 "too_many_streams"
     std::size_t log_streams = 64;                 ///< followers of logs: 503 "too_many_streams"
     std::size_t programs = 64;                    ///< exec at a time: 503 "too_many_programs"
     std::size_t exec_output_bytes = 1024 * 1024;  ///< of each stream, unless the request says otherwise
     std::size_t exec_output_max = 16 * 1024 * 1024;
-    Milliseconds exec_timeout{60'000};  ///< unless the request says otherwise
+    std::size_t exec_output_total = 256 * 1024 * 1024;  ///< of all programs under way: 503 "too_many_programs"
+    Milliseconds exec_timeout{60'000};                  ///< unless the request says otherwise
     Milliseconds exec_timeout_max{3'600'000};
     Milliseconds wait_max{300'000};        ///< `Prefer: wait` asks for more: it gets this
     Milliseconds event_keepalive{15'000};  ///< a comment on a silent stream

@@ -100,7 +100,10 @@ Result<EventPage> read_newest(Service& service, const Request& request, const Ev
     auto newest = service.supervisor.last_event(request.caller);
     if (!newest) return std::unexpected(newest.error());
     if (!wanted.jail.empty()) {
-        auto events = service.supervisor.events_of(request.caller, wanted.jail, wanted.limit);
+        // As the jail itself writes its name; that of a removed one as it was asked for.
+        auto jail = service.supervisor.get(request.caller, *model::Name::parse(wanted.jail));
+        auto events =
+            service.supervisor.events_of(request.caller, jail ? jail->name.text() : wanted.jail, wanted.limit);
         if (!events) return std::unexpected(events.error());
         return EventPage{.items = *std::move(events), .last = *newest};
     }

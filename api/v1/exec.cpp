@@ -3,7 +3,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <nlohmann/json.hpp>
 
-#include "core/base/base64.h"
 #include "api/http/json.h"
 #include "api/http/offload.h"
 #include "api/http/problem.h"
@@ -12,6 +11,7 @@
 #include "api/v1/exec_request.h"
 #include "api/v1/handlers.h"
 #include "api/v1/program_run.h"
+#include "core/base/base64.h"
 
 namespace jaild::api::v1 {
 namespace {
@@ -72,7 +72,8 @@ Answer exec_in_jail(Service& service, const Request& request) {
     auto order = co_await offload(service.pool, [&] { return parse_order(service, request); });
     if (!order) co_return problem(order.error());
     const auto slot = service.programs.take();
-    if (!slot)
+    const auto memory = service.output_bytes.take(2 * order->output_limit);
+    if (!slot || !memory)
         co_return problem(Error{.code = Errc::busy,
                                 .op = "exec",
                                 .detail = "as many programs as jaild runs for clients are under way",

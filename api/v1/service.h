@@ -20,6 +20,7 @@ struct Service {
     const Limits& limits;
     EventFeed& feed;
     Slots programs;
+    Slots output_bytes;  ///< of programs
     Slots event_streams;
     Slots log_streams;
 };

@@ -6,27 +6,30 @@
 
 namespace jaild::api {
 
-/// How many of something may be under way at a time. I/O thread only.
+/// How much of something may be under way at a time. I/O thread only.
 class Slots {
 public:
     explicit Slots(std::size_t count) : free_(count) {}
 
-    /// One of them, given back when it is destroyed.
+    /// Some of them, given back when it is destroyed.
     class Slot {
     public:
-        explicit Slot(Slots& of) : of_(&of) { --of_->free_; }
-        Slot(Slot&& other) noexcept : of_(std::exchange(other.of_, nullptr)) {}
+        Slot(Slots& of, std::size_t count) : of_(&of), count_(count) { of_->free_ -= count_; }
+        Slot(Slot&& other) noexcept : of_(std::exchange(other.of_, nullptr)), count_(other.count_) {}
         Slot& operator=(Slot&&) = delete;
         ~Slot() {
-            if (of_) ++of_->free_;
+            if (of_) of_->free_ += count_;
         }
 
     private:
         Slots* of_;
+        std::size_t count_;
     };
 
-    /// Nothing when all are taken.
-    std::optional<Slot> take() { return free_ > 0 ? std::optional<Slot>(std::in_place, *this) : std::nullopt; }
+    /// Nothing when fewer are left.
+    std::optional<Slot> take(std::size_t count = 1) {
+        return free_ >= count ? std::optional<Slot>(std::in_place, *this, count) : std::nullopt;
+    }
 
 private:
     std::size_t free_;

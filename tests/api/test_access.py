@@ -2,13 +2,12 @@
 
 import grp
 import os
-import socket
 import stat
 import subprocess
 import sys
 import unittest
 
-from harness import ApiTest, Daemon, Settings, TOKENS, needs_root
+from harness import ApiTest, Daemon, Settings, TOKENS, eventually, needs_root
 
 NOBODY = 65534
 PROBE = r"""
@@ -136,6 +135,17 @@ class Tokens(ApiTest):
         absolute = (f"GET http://evil.example/v1/jails HTTP/1.1\r\nHost: localhost\r\n"
                     f"Authorization: Bearer {TOKENS['admin']}\r\n\r\n").encode()
         self.refused(self.daemon.exchange(absolute, tcp=True), 421, "host_not_allowed")
+
+    def test_strangers_take_no_place_on_the_socket(self):
+        held = []
+        try:
+            for _ in range(600):
+                held.append(self.daemon.raw(tcp=True))
+            self.assertEqual(self.daemon.request("GET", "/v1/jails").status, 200)
+        finally:
+            for connection in held:
+                connection.close()
+        eventually(lambda: self.daemon.request("GET", "/healthz", tcp=True, check=False).status == 200, "served again")
 
     def test_tokens_are_nowhere_to_be_read(self):
         self.get(bearer(TOKENS["admin"]), "/v1/host")

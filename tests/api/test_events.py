@@ -97,7 +97,7 @@ class Pages(ApiTest):
     def test_of_one_jail(self):
         for name in ("mine", "other"):
             self.daemon.make(name, running=False)
-        for query in ("&jail=mine", "&jail=mine&after=0", "&jail=MINE&after=0"):
+        for query in ("&jail=mine", "&jail=MINE", "&jail=mine&after=0", "&jail=MINE&after=0"):
             items, _ = self.page(query)
             self.assertTrue(items, query)
             self.assertEqual({event["jail"] for event in items}, {"mine"})

@@ -54,6 +54,22 @@ class Exec(ApiTest):
         ran = self.run_in({"argv": ["echo", "x"], "output_limit": 0})
         self.assertEqual((ran["stdout"], ran["stdout_truncated"]), ("", True))
 
+    def test_all_programs_together_have_a_bound_for_output(self):
+        body = json.dumps({"argv": ["sleep", "1000"], "timeout": 600, "output_limit": 16 * 1024 * 1024})
+        waiting = {}
+        try:
+            for _ in range(9):
+                connection = self.daemon.connection()
+                connection.request("POST", "/v1/jails/box/exec", body, {"Content-Type": "application/json"})
+                waiting[connection.sock] = connection
+            answered, _, _ = select.select(list(waiting), [], [], 30)
+            self.assertEqual(waiting[answered[0]].getresponse().status, 503)
+        finally:
+            for connection in waiting.values():
+                connection.close()
+        eventually(lambda: self.daemon.request("POST", "/v1/jails/box/exec", {"argv": ["echo"]}).status == 200,
+                   "those that left make room")
+
     def test_a_timeout_kills(self):
         begin = time.monotonic()
         ran = self.run_in({"argv": ["sleep", "1000"], "timeout": 1})
