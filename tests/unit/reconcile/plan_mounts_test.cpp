@@ -73,6 +73,16 @@ TEST_CASE("somebody else's mount is left alone while the jail runs", "[plan][mou
     CHECK(steps_for(present).empty());
 }
 
+TEST_CASE("somebody else's mount beneath one of ours is left to him: ours stays busy, and the error says so",
+          "[plan][mounts]") {
+    auto present = all_there();
+    present[1].read_only = false;
+    present.push_back(there("root/usr/mnt"));
+    const auto steps = steps_for(present);
+    CHECK_FALSE(contains(steps, "unmount root/usr/mnt"));
+    CHECK(contains(steps, "unmount root/usr"));
+}
+
 TEST_CASE("a name that only begins alike is not beneath", "[plan][mounts]") {
     auto present = all_there();
     present[1].read_only = false;

@@ -295,6 +295,30 @@ TEST_CASE("restart fields wait, and drift is mended to what the jail was made wi
     CHECK(toy.command_runs == 2);
 }
 
+TEST_CASE("live fields are taken also while another field waits", "[plan][change]") {
+    auto toy = Toy::running(wanted_web());
+    const auto pending = changed(wanted_web(), [](model::JailSpec& spec) {
+        spec.command = {"/bin/other"};
+        spec.hostname = "other";
+        spec.exec.stop = {"/bin/sh", "/etc/rc.shutdown"};
+    });
+    CHECK(toy.do_once(pending) == Steps{"update_jail web", "record_done"});
+    CHECK(effective(pending.jail, toy.observed).waiting == Steps{"/command"});
+    toy.converge(stopped(pending));
+    CHECK(toy.stop_runs == 1);
+}
+
+TEST_CASE("nothing of the user's is run in a jail of which nobody knows if it was", "[plan][command]") {
+    const auto desired = with_command(with_exec());
+    Toy toy;
+    toy.do_once(desired, 9);  // linked, nothing run yet
+    REQUIRE(toy.observed.link);
+    toy.observed.applied = {};  // the hint is deleted by hand
+    CHECK(toy.converge(desired) == Steps{"record_done"});
+    CHECK(toy.command_runs == 0);
+    CHECK(toy.start_runs == 0);
+}
+
 TEST_CASE("a field that is put back waits for nothing", "[plan][change]") {
     auto toy = Toy::running(with_command());
     const auto pending = changed(with_command(), [](model::JailSpec& spec) { spec.command = {"/bin/other"}; });
