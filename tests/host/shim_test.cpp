@@ -219,7 +219,11 @@ TEST_CASE_METHOD(ShimFixture, "a full disk costs log lines, never an exit code",
         }
     } const unmount{*this};
     value_of(processes->hold(id));
-    value_of(processes->start_command(id, sh("seq -f '%0500.0f' 1 2000; exit 5")));  // 1 MB
+    // One that runs on, so that the list of programs does not shrink to nothing and give its page back.
+    const auto other = exec(sh("sleep 1000"), no_stdio());
+    // 1 MB for the log, and the last free page for somebody else.
+    value_of(processes->start_command(
+        id, sh("seq -f '%0500.0f' 1 2000; cat /dev/zero >" + (directory() / "other").string() + "; exit 5")));
     REQUIRE(eventually([&] { return exited(); }));
     CHECK(observed().last_exit->exit_code == 5);
     CHECK(log_text().find("the disk is full") != std::string::npos);
