@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/kernel/memory/state.h"
 
@@ -52,7 +53,7 @@ std::string describe_directory(JailId id, const Directory& held) {
 
 }  // namespace
 
-std::string describe(const State& state) {
+std::string describe(const State& state, const InstanceId& instance) {
     std::vector<std::string> lines;
     for (const auto& one : state.prisons) {
         lines.push_back(fmt::format("jail {}: {} {} hostname {} {}\n", one.id.value, one.name, life_name(one.life),
@@ -76,15 +77,20 @@ std::string describe(const State& state) {
                                     loaded.spoiled ? " spoiled" : ""));
     }
     std::ranges::sort(lines);
-    // The order of mounts on one jail matters, that between jails does not.
+    // The order of mounts at one place matters, any other does not.
     auto mounts = state.mounts;
-    std::ranges::stable_sort(mounts, {}, &MountPoint::id);
+    std::ranges::stable_sort(mounts, {}, [](const MountPoint& one) { return std::pair(one.id, one.mount.target); });
     for (const auto& one : mounts) {
         lines.push_back(fmt::format("mount {}: {} {}{}\n", one.id.value, one.mount.target,
                                     one.mount.read_only ? "ro" : "rw", one.mount.no_suid ? " nosuid" : ""));
     }
     lines.push_back(fmt::format("forwarding {} {}\n", state.forwarding4, state.forwarding6));
-    return fmt::format("{}", fmt::join(lines, ""));
+    auto text = fmt::format("{}", fmt::join(lines, ""));
+    const auto& drawn = instance.text();
+    for (auto at = text.find(drawn); at != std::string::npos; at = text.find(drawn, at)) {
+        text.replace(at, drawn.size(), "<instance>");
+    }
+    return text;
 }
 
 }  // namespace jaild::kernel::memory

@@ -129,7 +129,9 @@ Result<void> MemoryLinks::set_addresses(Pair& pair, const LinkParameters& parame
         if (std::ranges::find(pair.addresses, address) != pair.addresses.end()) continue;
         auto added = faults.step("links.ensure.address", [&]() -> Result<void> {
             for (const auto& other : world_.state.pairs) {
-                if (other.owner == pair.owner) continue;
+                const auto* lives = world_.prison_of(other.jid);
+                // A dying one cannot be looked into, so nobody can know; its end leaves the bridge in destroy().
+                if (other.owner == pair.owner || !lives || lives->life == JailLife::dying) continue;
                 for (const auto& taken : other.addresses) {
                     if (taken.address != address.address) continue;
                     world_.violate(fmt::format("jails {} and {} both have {}", other.owner.value, pair.owner.value,
@@ -198,10 +200,13 @@ Result<void> MemoryLinks::ensure(const LinkParameters& parameters) {
 Result<void> MemoryLinks::destroy(JailId jail) {
     std::lock_guard lock(world_.mutex);
     if (auto met = world_.faults.at("links.destroy"); !met) return met;
-    for (const auto& pair : world_.state.pairs) {
+    for (auto& pair : world_.state.pairs) {
         const auto* prison = world_.prison_of(pair.jid);
         if (pair.owner == jail && prison && prison->life == JailLife::dying) {
-            // Destroying a pair while its vnet is being returned panics a real kernel: wait.
+            // Destroying a pair while its vnet is being returned panics a real kernel: wait. But its network stack
+            // answers still, so that it must not stay on the bridge.
+            pair.host_up = false;
+            pair.bridge = {};
             return std::unexpected(
                 system_error("SIOCIFDESTROY", EBUSY, "the jail is dying, its interfaces return later"));
         }

@@ -30,7 +30,7 @@ memory::State MemoryKernel::state() const {
 
 std::string MemoryKernel::describe() const {
     std::lock_guard lock(world_.mutex);
-    return memory::describe(world_.state);
+    return memory::describe(world_.state, world_.driver.instance);
 }
 
 std::vector<std::string> MemoryKernel::violations() const {

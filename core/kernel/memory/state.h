@@ -120,7 +120,8 @@ struct State {
     std::int64_t last_unit = 20'000;
 };
 
-/// Canonical text of all that is ours, without pids, jids, units and times: equal for two ways to the same end.
-std::string describe(const State& state);
+/// Canonical text of all that is ours, without pids, jids, units, times and the instance: equal for two ways to the
+/// same end.
+std::string describe(const State& state, const InstanceId& instance);
 
 }  // namespace jaild::kernel::memory

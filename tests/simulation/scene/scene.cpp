@@ -106,7 +106,8 @@ Result<void> Scene::restart(JailId id) {
     });
     if (done) {
         ++history_[id].starts_asked;
-        history_[id].disturbed = false;
+        // A jail whose hint is lost is taken for what the row asks, a restart that nobody acted upon included.
+        if (!lost_hints_.contains(id)) history_[id].disturbed = false;
     }
     return done;
 }

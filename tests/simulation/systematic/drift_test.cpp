@@ -115,3 +115,40 @@ TEST_CASE("a name that somebody else's jail has is waited for", "[simulation]") 
     CHECK(scene.settle());
     CHECK(problems(scene) == std::vector<std::string>{});
 }
+
+TEST_CASE("an address that was given away is not used twice, also right after a start of the daemon", "[simulation]") {
+    Scene scene;
+    (void)expect(scene.create(full_jail("web")));
+    REQUIRE(scene.settle());
+    auto spec = scene.jail(kFirst)->spec;
+    spec.network = {.mode = model::NetworkMode::none, .interfaces = {}, .nameservers = {}, .search = {}};
+    expect(scene.update(kFirst, spec));  // waits for a restart: it runs on with its address, which is free in the store
+    const auto second = expect(scene.create(full_jail("db")));
+    scene.kill_daemon();
+
+    CHECK(scene.reconcile(second) == Round::failed);
+    CHECK(scene.kernel().violations() == std::vector<std::string>{});
+    expect(scene.restart(kFirst));
+    CHECK(scene.settle());
+    CHECK(problems(scene) == std::vector<std::string>{});
+}
+
+TEST_CASE("a restart runs the command again, whatever happened to the jail before and crashes in between",
+          "[simulation]") {
+    for (std::size_t point = 1; point <= 60; ++point) {
+        INFO("crash after point " << point);
+        Scene scene;
+        (void)expect(scene.create(full_jail()));
+        REQUIRE(scene.settle());
+        REQUIRE(scene.kernel().hand().kill_shim(kFirst));
+        scene.history(kFirst).disturbed = true;
+        scene.kernel().faults().crash(point, kernel::memory::When::after);
+        (void)scene.reconcile(kFirst);
+        expect(scene.restart(kFirst));
+        scene.kernel().faults().clear();
+        scene.kernel().faults().crash(point, kernel::memory::When::after);
+        (void)scene.reconcile(kFirst);
+        CHECK(scene.settle());
+        CHECK(problems(scene) == std::vector<std::string>{});
+    }
+}

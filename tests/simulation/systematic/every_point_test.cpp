@@ -1,6 +1,8 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "tests/catch.h"
 #include "tests/simulation/scene/expectation.h"
@@ -43,6 +45,30 @@ Undisturbed undisturbed(const Scenario& scenario) {
     CHECK(end.settled);
     CHECK(end.problems == std::vector<std::string>{});
     return {end.description, points};
+}
+
+/// A crash after one that only reads is the same as one after the change before it.
+bool changes(std::string_view point) {
+    constexpr std::string_view reading[] = {
+        "jails.list", "jails.applied", "jails.check_name", "processes.list", "mounts.list",
+        "links.list", "links.bridges", "links.forwarding", "firewall.list",  "firewall.available",
+        "roots.list", "roots.mounts",  "roots.prepared",   "store.read"};
+    return std::ranges::find(reading, point) == std::end(reading);
+}
+
+/// The numbers of all points that change something, in a run in which the daemon dies after point `crash`.
+std::vector<std::size_t> changing_points(const Scenario& scenario, std::optional<std::size_t> crash) {
+    auto scene = prepared(scenario);
+    std::vector<std::size_t> numbers;
+    auto& faults = scene->kernel().faults();
+    if (crash) faults.crash(*crash, When::after);
+    faults.trace([&](std::size_t number, std::string_view point) {
+        if (changes(point)) numbers.push_back(number);
+    });
+    scenario.act(*scene);
+    for (int round = 0; round < kRounds; ++round) (void)scene->round();
+    faults.trace(nullptr);
+    return numbers;
 }
 
 void check_end(Scene& scene, const std::string& expected) {
@@ -90,8 +116,9 @@ TEST_CASE("a crash at any point is overcome, and the end is the same", "[simulat
 TEST_CASE("any two crashes while a jail is made are overcome", "[simulation][every pair]") {
     const auto& creation = scenario("create thin");
     const auto reference = undisturbed(creation);
-    for (std::size_t first = 1; first <= reference.points; ++first) {
-        for (std::size_t second = first + 1; second <= first + reference.points; ++second) {
+    for (const auto first : changing_points(creation, std::nullopt)) {
+        for (const auto second : changing_points(creation, first)) {
+            if (second <= first) continue;
             auto scene = prepared(creation);
             scene->kernel().faults().crash(first, When::after);
             scene->kernel().faults().crash(second, When::after);
