@@ -28,15 +28,13 @@ struct ListedChain {
 /// Our table as the kernel has it: chains by name.
 struct Listing {
     bool table = false;
-    bool flags = false;  ///< "dormant" is the one that an admin sets; we set none
+    bool flags = false;  ///< "dormant" is the one that an admin sets; we set none. Then the chains may be unknown
     std::map<std::string, ListedChain> chains;
 };
 
 void add(Listing& listing, const json& entry) {
     if (!entry.is_object()) return;
     if (const auto table = entry.find("table"); table != entry.end() && table->is_object()) {
-        listing.table = true;
-        // Not which: nft 1.0.6 writes the table's name there.
         listing.flags = table->contains("flags");
     }
     if (const auto chain = entry.find("chain"); chain != entry.end() && chain->is_object()) {
@@ -48,14 +46,17 @@ void add(Listing& listing, const json& entry) {
 }
 
 Result<Listing> read_table(const std::string& name) {
-    const auto tables = nft::list("list tables inet");
+    // Not in JSON: nft 1.0.6 breaks it when any table, also somebody else's, has flags.
+    const auto tables = nft::show("list tables inet");
     if (!tables) return std::unexpected(tables.error());
     Listing listing;
-    const bool present = std::ranges::any_of(*tables, [&name](const json& entry) {
-        return entry.is_object() && entry.contains("table") && text(entry["table"], "name") == name;
-    });
-    if (!present) return listing;
+    if (!("\n" + *tables).contains("\ntable inet " + name + "\n")) return listing;
     const auto entries = nft::list("list table inet " + name);
+    listing.table = true;
+    if (!entries && entries.error().code == Errc::unsupported) {
+        listing.flags = true;
+        return listing;
+    }
     if (!entries) return std::unexpected(entries.error());
     for (const auto& entry : *entries) add(listing, entry);
     return listing;
@@ -86,6 +87,11 @@ bool complete(const Listing& listing, const std::vector<nft::Chain>& expected) {
         const auto found = listing.chains.find(chain.name);
         return found != listing.chains.end() && matches(found->second, chain);
     });
+}
+
+/// A dormant table is woken by a bare `add`; the kernel takes no chains in the same transaction.
+Result<void> wake(const std::string& table) {
+    return nft::run(fmt::format("add table inet {}\n", table));
 }
 
 /// Shows to the kernel everything that apply() will ever load.
@@ -119,6 +125,7 @@ Result<std::vector<ObservedRules>> LinuxFirewall::list(const std::vector<model::
         if (network.value != 0) found[network].network = network;
     }
     for (const auto& network : desired) {
+        if (listing->flags) found[network.id].network = network.id;
         const auto observed = found.find(network.id);
         if (observed == found.end()) continue;
         const auto loaded = loaded_.find(network.id);
@@ -135,8 +142,7 @@ Result<void> LinuxFirewall::apply(const model::Network& network) {
     const auto table = nft_table(options_.instance);
     const auto commands = nft::load_commands(options_.instance, network);
     auto done = nft::run(commands);
-    // A dormant table is woken by the bare `add`, but the kernel takes no chains in the same transaction.
-    if (!done && nft::run(fmt::format("add table inet {}\n", table))) done = nft::run(commands);
+    if (!done && wake(table)) done = nft::run(commands);
     if (!done) return done;
     loaded_.erase(network.id);
     const auto listing = read_table(table);
@@ -148,6 +154,10 @@ Result<void> LinuxFirewall::remove(NetworkId network) {
     const std::lock_guard lock(mutex_);
     const auto table = nft_table(options_.instance);
     auto listing = read_table(table);
+    if (listing && listing->flags) {
+        if (auto woken = wake(table); !woken) return woken;
+        listing = read_table(table);
+    }
     if (!listing) return std::unexpected(listing.error());
     loaded_.erase(network);
     if (!listing->table) return {};

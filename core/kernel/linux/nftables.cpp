@@ -58,6 +58,10 @@ Result<void> run(const std::string& commands, Effect effect) {
     return {};
 }
 
+Result<std::string> show(const std::string& command) {
+    return execute(command, {});
+}
+
 Result<nlohmann::json> list(const std::string& command) {
     const auto output = execute(command, {.json = true});
     if (!output) return std::unexpected(output.error());

@@ -13,6 +13,8 @@ enum class Effect { none, real };
 /// All commands are one transaction. Effect::none: the kernel checks them and forgets them.
 Result<void> run(const std::string& commands, Effect effect = Effect::real);
 
+/// What nft(8) prints for a `list` command.
+Result<std::string> show(const std::string& command);
 /// The array "nftables" of libnftables-json(5) that a `list` command answers.
 Result<nlohmann::json> list(const std::string& command);
 
