@@ -17,12 +17,13 @@ std::string text_of(const nlohmann::json& data) {
     return data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-/// Those whose wish the row holds already; a later one has its own round.
+/// Those whose wish the row holds already; a later one has its own round. A removal changes no generation.
 Result<std::vector<Operation>> operations_of(Reader& reader, const model::Jail& row) {
     auto running = reader.running_operations(row.id);
     if (!running) return running;
     std::erase_if(*running, [&](const Operation& operation) {
-        return operation.generation > row.generation || operation.incarnation > row.incarnation;
+        return operation.generation > row.generation || operation.incarnation > row.incarnation ||
+               (operation.kind == kRemove && !row.removing);
     });
     return running;
 }
