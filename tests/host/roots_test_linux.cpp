@@ -7,6 +7,7 @@
 #include "core/base/random.h"
 #include "core/kernel/linux/etc_files.h"
 #include "core/kernel/linux/host_etc.h"
+#include "core/kernel/roots/etc_text.h"
 #include "tests/host/jail_fixture_linux.h"
 #include "tests/temp_directory.h"
 

@@ -1,16 +1,11 @@
 #include "core/kernel/linux/etc_files.h"
 
-#include <algorithm>
 #include <array>
 #include <sstream>
-
-#include "core/model/jail_spec.h"
 
 namespace jaild::kernel::etc {
 
 namespace {
-
-constexpr const char* kNotice = "# Written by jaild at each start of this jail.\n";
 
 struct Account {
     const char* name;
@@ -44,20 +39,6 @@ constexpr std::array kGroups = std::to_array<Group>({{"root", 0},
                                                      {"users", 100},
                                                      {"nogroup", 65534}});
 
-bool is_loopback(const IpAddress& address) {
-    if (address.family == Family::ipv4) return address.bytes[0] == 127;
-    static const IpAddress one = [] {
-        IpAddress loopback{.family = Family::ipv6};
-        loopback.bytes[15] = 1;
-        return loopback;
-    }();
-    return address == one;
-}
-
-bool is_plain(const std::string& text) {
-    return std::ranges::all_of(text, [](unsigned char c) { return c > ' ' && c < 0x7f && c != '#'; });
-}
-
 }  // namespace
 
 std::string passwd(const std::string& root_shell) {
@@ -80,54 +61,8 @@ std::string shadow() {
     return text.str();
 }
 
-std::string hosts(const RootParameters& parameters) {
-    std::ostringstream text;
-    text << kNotice << "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
-    for (const Prefix& own : parameters.addresses) {
-        text << own.address.to_string() << '\t' << parameters.hostname;
-        if (parameters.name.text() != parameters.hostname) text << ' ' << parameters.name.text();
-        text << '\n';
-    }
-    return text.str();
-}
-
 std::string hostname(const RootParameters& parameters) {
     return parameters.hostname + '\n';
-}
-
-std::string resolv_conf(const std::vector<IpAddress>& nameservers, const std::vector<std::string>& search) {
-    std::ostringstream text;
-    text << kNotice;
-    for (const IpAddress& server : nameservers) text << "nameserver " << server.to_string() << '\n';
-    if (!search.empty()) {
-        text << "search";
-        for (const std::string& domain : search) text << ' ' << domain;
-        text << '\n';
-    }
-    return text.str();
-}
-
-std::vector<IpAddress> reachable_nameservers(const std::string& resolv_conf) {
-    std::vector<IpAddress> found;
-    std::istringstream lines(resolv_conf);
-    for (std::string line; std::getline(lines, line) && found.size() < model::SpecLimits::nameservers;) {
-        std::istringstream words(line);
-        std::string keyword;
-        std::string value;
-        if (!(words >> keyword >> value) || keyword != "nameserver") continue;
-        const auto address = IpAddress::parse(value);  // one with a scope ("fe80::1%eth0") is the host's alone too
-        if (address && !is_loopback(*address)) found.push_back(*address);
-    }
-    return found;
-}
-
-Result<void> check(const RootParameters& parameters) {
-    if (!is_plain(parameters.hostname))
-        return std::unexpected(Error::invalid("invalid_hostname", "/hostname", "a hostname has no spaces or controls"));
-    if (!std::ranges::all_of(parameters.search, is_plain))
-        return std::unexpected(
-            Error::invalid("invalid_domain", "/network/search", "a search domain has no spaces or controls"));
-    return {};
 }
 
 }  // namespace jaild::kernel::etc

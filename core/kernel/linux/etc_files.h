@@ -1,13 +1,10 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
-#include "core/base/error.h"
-#include "core/base/ip.h"
 #include "core/kernel/roots.h"
 
-/// The text of what is generated in a jail's /etc. Pure.
+/// The text of what is generated in a Linux jail's /etc, beside roots/etc_text.h. Pure.
 namespace jaild::kernel::etc {
 
 /// passwd(5), group(5), shadow(5): the few accounts that every system has; no password fits any of them.
@@ -15,17 +12,7 @@ std::string passwd(const std::string& root_shell);
 std::string group();
 std::string shadow();
 
-/// hosts(5): localhost, and the jail's own addresses with its hostname and name.
-std::string hosts(const RootParameters& parameters);
 /// hostname(5)
 std::string hostname(const RootParameters& parameters);
-/// resolv.conf(5)
-std::string resolv_conf(const std::vector<IpAddress>& nameservers, const std::vector<std::string>& search);
-
-/// The nameservers of a resolv.conf(5) that a network stack of its own can reach: loopback ones are the host's alone.
-std::vector<IpAddress> reachable_nameservers(const std::string& resolv_conf);
-
-/// Nothing in `parameters` could break out of its line. The model refuses such values; this is where they would hurt.
-Result<void> check(const RootParameters& parameters);
 
 }  // namespace jaild::kernel::etc

@@ -18,7 +18,7 @@
 
 #include "core/base/files.h"
 #include "core/base/unique_fd.h"
-#include "core/kernel/linux/place.h"
+#include "core/kernel/roots/place.h"
 
 namespace jaild::kernel {
 

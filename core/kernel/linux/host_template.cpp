@@ -12,7 +12,7 @@
 #include "core/base/files.h"
 #include "core/kernel/linux/etc_files.h"
 #include "core/kernel/linux/host_etc.h"
-#include "core/kernel/linux/place.h"
+#include "core/kernel/roots/place.h"
 #include "core/kernel/linux/shared_etc.h"
 
 namespace jaild::kernel::host_template {

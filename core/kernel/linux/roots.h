@@ -3,6 +3,7 @@
 #include "core/kernel/linux/layout.h"
 #include "core/kernel/linux/shared_etc.h"
 #include "core/kernel/roots.h"
+#include "core/kernel/roots/jail_directories.h"
 
 namespace jaild::kernel {
 
@@ -10,7 +11,8 @@ namespace jaild::kernel {
 /// `prepared` the marker that is written last.
 class LinuxRoots : public Roots {
 public:
-    LinuxRoots(const Layout& layout, Mounts& mounts) : layout_(layout), mounts_(mounts), shared_(layout) {}
+    LinuxRoots(const Layout& layout, Mounts& mounts)
+        : layout_(layout), directories_(layout.state), mounts_(mounts), shared_(layout) {}
 
     Result<std::vector<JailId>> list() override;
     Result<bool> prepared(JailId id) override;
@@ -22,6 +24,7 @@ public:
 
 private:
     Layout layout_;
+    JailDirectories directories_;
     Mounts& mounts_;
     SharedEtc shared_;
 };

@@ -1,4 +1,4 @@
-#include "core/kernel/linux/place.h"
+#include "core/kernel/roots/place.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -41,9 +41,11 @@ Result<void> fill(int fd, const std::string& name, std::string_view content, uns
         content.remove_prefix(static_cast<std::size_t>(put));
     }
     if (::fchmod(fd, mode) != 0) return std::unexpected(failed("fchmod", name));
-    // Its blocks are on their way before the directory's fsync(2), which then commits both (ext4, data=ordered): a
-    // power failure leaves no empty file behind, and nothing waits here.
+        // Its blocks are on their way before the directory's fsync(2), which then commits both (ext4, data=ordered): a
+        // power failure leaves no empty file behind, and nothing waits here.
+#ifdef __linux__
     ::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+#endif
     return {};
 }
 

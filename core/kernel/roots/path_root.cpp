@@ -1,4 +1,4 @@
-#include "core/kernel/linux/path_root.h"
+#include "core/kernel/roots/path_root.h"
 
 #include <sys/stat.h>
 
@@ -43,7 +43,8 @@ fs::path canonical_path_root(const fs::path& path) {
     return failed ? path : canonical;
 }
 
-Result<void> check_path_root(const fs::path& path, const fs::path& state) {
+Result<void> check_path_root(const fs::path& path, const fs::path& state,
+                             std::span<const std::string_view> mount_points) {
     std::error_code failed;
     const fs::path canonical = fs::canonical(path, failed);
     const auto root = identity(canonical);
@@ -56,11 +57,11 @@ Result<void> check_path_root(const fs::path& path, const fs::path& state) {
                                               path.string() + " is /, or holds or lies in jaild's state directory"));
     std::string missing;
     std::string places;
-    for (const char* point : {"proc", "dev", "sys"}) {
+    for (const std::string_view point : mount_points) {
         struct stat seen {};
         const fs::path place = canonical / point;
         if (::lstat(place.c_str(), &seen) == 0 && S_ISDIR(seen.st_mode)) continue;
-        missing += std::string(missing.empty() ? "" : ", ") + point;
+        missing += std::string(missing.empty() ? "" : ", ") + std::string(point);
         places += " " + place.string();
     }
     if (missing.empty()) return {};

@@ -1,0 +1,79 @@
+#include "core/kernel/roots/jail_directories.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <charconv>
+#include <optional>
+#include <set>
+
+#include "core/base/files.h"
+
+namespace jaild::kernel {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kMarker = "prepared";
+/// A directory on its way out has this name: a crash while it is deleted leaves nothing that looks like a jail's root.
+constexpr std::string_view kTombstone = ".removing";
+
+std::string tombstone(JailId id) {
+    return std::to_string(id.value) + std::string(kTombstone);
+}
+
+std::optional<JailId> parse_directory(std::string_view name) {
+    if (name.ends_with(kTombstone)) name.remove_suffix(kTombstone.size());
+    JailId id;
+    const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), id.value);
+    if (failed != std::errc{} || end != name.data() + name.size() || id.value <= 0) return std::nullopt;
+    return id;
+}
+
+}  // namespace
+
+Result<std::vector<JailId>> JailDirectories::list() const {
+    std::set<JailId> ids;
+    std::error_code failed;
+    for (fs::directory_iterator at(all(), failed), end; !failed && at != end; at.increment(failed)) {
+        if (const auto id = parse_directory(at->path().filename().native())) ids.insert(*id);
+    }
+    if (failed && failed != std::errc::no_such_file_or_directory)
+        return std::unexpected(Error::from_errno("readdir", failed.value(), all()));
+    return std::vector<JailId>(ids.begin(), ids.end());
+}
+
+bool JailDirectories::prepared(JailId id) const {
+    std::error_code failed;
+    return fs::exists(path(id) / kMarker, failed);
+}
+
+Result<UniqueFd> JailDirectories::make(JailId id) const {
+    const auto state = files::open_directory(state_);
+    if (!state) return std::unexpected(state.error());
+    return files::make_directories(state->get(), fs::relative(path(id), state_), 0700);
+}
+
+Result<void> JailDirectories::mark_prepared(int jail) const {
+    return files::write_atomic(jail, kMarker, "1\n", 0600);
+}
+
+Result<void> JailDirectories::remove(JailId id, Mounts& mounts) const {
+    const auto mounted = mounts.list(id);
+    if (!mounted) return std::unexpected(mounted.error());
+    if (!mounted->empty())
+        return std::unexpected(Error{.code = Errc::busy,
+                                     .op = "remove",
+                                     .detail = mounted->back().target + " is still mounted; nothing was deleted",
+                                     .reason = "still_mounted"});
+    const auto jails = files::open_directory(all());
+    if (!jails) return jails.error().code == Errc::not_found ? Result<void>{} : std::unexpected(jails.error());
+    // One that an earlier attempt left behind; then this one takes its name.
+    if (auto removed = files::remove_tree(jails->get(), tombstone(id)); !removed) return removed;
+    if (::renameat(jails->get(), std::to_string(id.value).c_str(), jails->get(), tombstone(id).c_str()) != 0)
+        return errno == ENOENT ? Result<void>{} : std::unexpected(Error::from_errno("renameat", errno));
+    return files::remove_tree(jails->get(), tombstone(id));
+}
+
+}  // namespace jaild::kernel
