@@ -127,13 +127,23 @@ class Daemon:
         try:
             if self.process and self.process.poll() is None:
                 for jail in self.request("GET", "/v1/jails?limit=1000").json()["items"]:
-                    self.request("DELETE", f"/v1/jails/{jail['name']}?force=true", headers={"Prefer": "wait=30"})
+                    answer = self.delete(jail["name"])
+                    if answer.status not in (204, 404):
+                        raise AssertionError(f"{jail['name']} cannot be removed: {answer.status} {answer.body}")
                 self.stop()
         finally:
             if self.process and self.process.poll() is None:
                 self.process.kill()
                 self.process.wait()
-            shutil.rmtree(self.directory, ignore_errors=True)
+            self.remove_directory()
+
+    def remove_directory(self):
+        """Never through a mount: what a jail left mounted may be the host's own."""
+        mounts = subprocess.run(["mount"], capture_output=True, text=True, check=True).stdout.splitlines()
+        mounted = [line for line in mounts if f" on {self.directory}/" in line]
+        if mounted:
+            raise AssertionError(f"left mounted: {mounted}")
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def connection(self, tcp=False, timeout=DEADLINE):
         if tcp:

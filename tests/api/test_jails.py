@@ -1,6 +1,7 @@
 """The life of jails over the API: all verbs, entity tags, waiting, dry runs, lists."""
 
 import concurrent.futures
+import time
 import urllib.parse
 
 from harness import ApiTest, ask, eventually
@@ -61,6 +62,16 @@ class Lifecycle(ApiTest):
         if again.status == 202:
             self.assertEqual(again.headers["Location"], first.headers["Location"])
         eventually(lambda: self.daemon.request("GET", f"/v1/jails/{self.name}").status == 404, "the jail is gone")
+
+    def test_a_removal_is_told_when_it_is_done_and_not_before(self):
+        # Whatever another operation was doing just then.
+        for number in range(20):
+            self.daemon.make(self.name, running=False)
+            self.daemon.request("PATCH", f"/v1/jails/{self.name}", {"running": True})
+            time.sleep(0.02 * number if self.on_linux() else 0.001 * number)  # another moment each time
+            gone = self.daemon.delete(self.name)
+            self.assertEqual(gone.status, 204)
+            self.refused(self.daemon.request("GET", f"/v1/jails/{self.name}"), 404, "jail_not_found")
 
     def test_restart_makes_the_jail_anew(self):
         self.daemon.make(self.name)
