@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/files.h"
+#include "core/kernel/applied_file.h"
 #include "core/kernel/linux/netns.h"
 #include "core/kernel/linux/oci_config.h"
 #include "core/kernel/linux/uts.h"
@@ -151,6 +152,14 @@ Result<void> LinuxJails::remove(JailId id) {
     }
     remove_empty_parents();
     return {};
+}
+
+Result<Applied> LinuxJails::applied(JailId id) {
+    return read_applied(layout_.jail(id));
+}
+
+Result<void> LinuxJails::record(JailId id, const Applied& applied) {
+    return write_applied(layout_.jail(id), applied);
 }
 
 void LinuxJails::remove_empty_parents() {

@@ -1,8 +1,8 @@
-// The hint of what was last done to a jail: `<state>/jails/<id>/applied.json`.
+#include "core/kernel/applied_file.h"
+
 #include <nlohmann/json.hpp>
 
 #include "core/base/files.h"
-#include "core/kernel/linux/jails.h"
 
 namespace jaild::kernel {
 
@@ -13,8 +13,8 @@ constexpr std::size_t kLimit = 16 << 20;
 
 }  // namespace
 
-Result<Applied> LinuxJails::applied(JailId id) {
-    const auto text = files::read(layout_.jail(id) / kFile, kLimit);
+Applied read_applied(const std::filesystem::path& jail_directory) {
+    const auto text = files::read(jail_directory / kFile, kLimit);
     if (!text) return Applied{};
     const auto json = nlohmann::json::parse(*text, nullptr, false);
     if (!json.is_object()) return Applied{};
@@ -28,14 +28,14 @@ Result<Applied> LinuxJails::applied(JailId id) {
     }
 }
 
-Result<void> LinuxJails::record(JailId id, const Applied& applied) {
+Result<void> write_applied(const std::filesystem::path& jail_directory, const Applied& applied) {
     const nlohmann::json json = {{"generation", applied.generation},
                                  {"incarnation", applied.incarnation},
                                  {"complete", applied.complete},
                                  {"spec", applied.spec}};
     // The spec holds secrets: 0600. Text that is no UTF-8 cannot be in it, but must never end the daemon.
     const auto text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    return files::write_atomic(layout_.jail(id) / kFile, text, 0600);
+    return files::write_atomic(jail_directory / kFile, text, 0600);
 }
 
 }  // namespace jaild::kernel

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <filesystem>
+
+#include "core/base/error.h"
+#include "core/kernel/jails.h"
+
+/// The hint of what was last done to a jail: `<state>/jails/<id>/applied.json`, mode 0600. Blocking.
+namespace jaild::kernel {
+
+/// A missing or unreadable one is a default Applied.
+Applied read_applied(const std::filesystem::path& jail_directory);
+Result<void> write_applied(const std::filesystem::path& jail_directory, const Applied& applied);
+
+}  // namespace jaild::kernel
