@@ -1,0 +1,194 @@
+#include "core/kernel/freebsd/pure/inside_text.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+
+namespace jaild::kernel::freebsd {
+namespace {
+
+Error not_understood(std::string_view text) {
+    return Error{.code = Errc::corrupt, .op = "jaild-inside", .detail = "not understood: " + std::string(text)};
+}
+
+template <class Number>
+std::optional<Number> number(std::string_view text) {
+    Number value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+/// "mtu=1500"
+struct Pair {
+    std::string_view key;
+    std::string_view value;
+};
+std::optional<Pair> split(std::string_view token) {
+    const auto equals = token.find('=');
+    if (equals == std::string_view::npos) return std::nullopt;
+    return Pair{token.substr(0, equals), token.substr(equals + 1)};
+}
+
+template <class Value>
+bool append(std::vector<Value>& list, std::string_view text) {
+    auto value = Value::parse(text);
+    if (!value) return false;
+    list.push_back(*value);
+    return true;
+}
+
+template <class Number>
+bool assign(Number& to, std::string_view text) {
+    const auto value = number<Number>(text);
+    if (value) to = *value;
+    return value.has_value();
+}
+
+bool assign_flag(bool& to, std::string_view text) {
+    to = text == "1";
+    return text == "0" || text == "1";
+}
+
+bool take(InsideLink& link, const Pair& pair) {
+    if (pair.key == "host_name") return !(link.host_name = pair.value).empty();
+    if (pair.key == "mark") return !(link.mark = pair.value).empty();
+    if (pair.key == "host_mac") return !(link.host_mac = pair.value).empty();
+    if (pair.key == "jail_mac") return !(link.jail_mac = pair.value).empty();
+    if (pair.key == "mtu") return assign(link.mtu, pair.value);
+    if (pair.key == "outside") return assign_flag(link.host_end_outside, pair.value);
+    if (pair.key == "address") return append(link.addresses, pair.value);
+    if (pair.key == "gateway") return append(link.gateways, pair.value);
+    return false;
+}
+
+bool take(InsideView& view, const Pair& pair) {
+    if (pair.key == "jid") return assign(view.jid, pair.value);
+    if (pair.key == "ends") return assign(view.ends, pair.value);
+    if (pair.key == "vnet0") return assign_flag(view.jail_end, pair.value);
+    if (pair.key == "up") return assign_flag(view.up, pair.value);
+    if (pair.key == "mtu") return assign(view.mtu, pair.value);
+    if (pair.key == "address") return append(view.addresses, pair.value);
+    if (pair.key == "gateway") return append(view.gateways, pair.value);
+    return false;
+}
+
+std::string_view next(std::string_view& rest, char separator) {
+    const auto end = rest.find(separator);
+    const auto part = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    return part;
+}
+
+constexpr std::array<std::string_view, 4> kReasons{"jail_not_found", "name_in_use", "ipv6_unavailable",
+                                                   "module_missing"};
+constexpr std::array<Errc, 10> kCodes{Errc::invalid,   Errc::not_found, Errc::conflict,    Errc::stale,  Errc::busy,
+                                      Errc::exhausted, Errc::denied,    Errc::unsupported, Errc::kernel, Errc::corrupt};
+
+}  // namespace
+
+std::vector<std::string> to_arguments(const JailReference& jail) {
+    return {std::to_string(jail.jid), jail.name, jail.path};
+}
+
+Result<std::vector<JailReference>> parse_jails(std::span<const std::string> arguments) {
+    if (arguments.size() % 3 != 0) return std::unexpected(not_understood("a jail is its jid, name and path"));
+    std::vector<JailReference> jails;
+    for (std::size_t at = 0; at < arguments.size(); at += 3) {
+        const auto jid = number<int>(arguments[at]);
+        if (!jid || *jid <= 0) return std::unexpected(not_understood(arguments[at]));
+        jails.push_back({.jid = *jid, .name = arguments[at + 1], .path = arguments[at + 2]});
+    }
+    return jails;
+}
+
+std::vector<std::string> to_arguments(const InsideLink& link) {
+    std::vector<std::string> arguments{
+        "host_name=" + link.host_name,     "mark=" + link.mark,
+        "host_mac=" + link.host_mac,       "jail_mac=" + link.jail_mac,
+        "mtu=" + std::to_string(link.mtu), std::string("outside=") + (link.host_end_outside ? "1" : "0")};
+    for (const auto& address : link.addresses) arguments.push_back("address=" + address.to_string());
+    for (const auto& gateway : link.gateways) arguments.push_back("gateway=" + gateway.to_string());
+    return arguments;
+}
+
+Result<InsideLink> parse_link(std::span<const std::string> arguments) {
+    InsideLink link;
+    for (const auto& argument : arguments) {
+        const auto pair = split(argument);
+        if (!pair || !take(link, *pair)) return std::unexpected(not_understood(argument));
+    }
+    if (link.host_name.empty() || link.mark.empty() || link.host_mac.empty() || link.jail_mac.empty())
+        return std::unexpected(not_understood("a link without a name, a mark or an address"));
+    return link;
+}
+
+std::string to_text(const InsideView& view) {
+    std::string text = "view jid=" + std::to_string(view.jid) + " ends=" + std::to_string(view.ends) +
+                       (view.jail_end ? " vnet0=1" : " vnet0=0") + (view.up ? " up=1" : " up=0") +
+                       " mtu=" + std::to_string(view.mtu);
+    for (const auto& address : view.addresses) text += " address=" + address.to_string();
+    for (const auto& gateway : view.gateways) text += " gateway=" + gateway.to_string();
+    return text + "\n";
+}
+
+Result<std::vector<InsideView>> parse_views(std::string_view text) {
+    std::vector<InsideView> views;
+    if (!text.empty() && text.back() != '\n') return std::unexpected(not_understood("half a line"));
+    while (!text.empty()) {
+        const auto line = next(text, '\n');
+        auto rest = line;
+        if (next(rest, ' ') != "view") return std::unexpected(not_understood(line));
+        InsideView view;
+        while (!rest.empty()) {
+            const auto pair = split(next(rest, ' '));
+            if (!pair || !take(view, *pair)) return std::unexpected(not_understood(line));
+        }
+        if (view.jid <= 0) return std::unexpected(not_understood(line));
+        views.push_back(std::move(view));
+    }
+    return views;
+}
+
+std::string jid_text(int jid) {
+    return "jid=" + std::to_string(jid) + "\n";
+}
+
+Result<int> parse_jid_text(std::string_view text) {
+    auto rest = text;
+    const auto pair = split(next(rest, '\n'));
+    const auto jid = pair && pair->key == "jid" ? number<int>(pair->value) : std::nullopt;
+    if (!jid || *jid <= 0 || !rest.empty()) return std::unexpected(not_understood(text));
+    return *jid;
+}
+
+std::string to_text(const Error& error) {
+    auto line = "error " + std::string(to_string(error.code)) + " " + std::to_string(error.sys) + " " +
+                (error.reason.empty() ? "-" : std::string(error.reason)) + " " + std::string(error.op) + ": " +
+                error.detail;
+    std::ranges::replace(line, '\n', ' ');
+    return line + "\n";
+}
+
+Error parse_error(std::string_view text) {
+    auto rest = text;
+    while (!rest.empty() && rest.back() == '\n') rest.remove_suffix(1);
+    if (const auto last = rest.rfind('\n'); last != std::string_view::npos) rest.remove_prefix(last + 1);
+    const auto line = rest;
+    Error error{.code = Errc::kernel, .op = "jaild-inside", .detail = std::string(line)};
+    if (next(rest, ' ') != "error") return error;
+    const auto code = next(rest, ' ');
+    const auto sys = number<int>(next(rest, ' '));
+    const auto reason = next(rest, ' ');
+    if (!sys) return error;
+    if (const auto* known = std::ranges::find(kCodes, code, [](Errc one) { return to_string(one); });
+        known != kCodes.end())
+        error.code = *known;
+    if (const auto* known = std::ranges::find(kReasons, reason); known != kReasons.end()) error.reason = *known;
+    error.sys = *sys;
+    error.detail = std::string(rest);
+    return error;
+}
+
+}  // namespace jaild::kernel::freebsd

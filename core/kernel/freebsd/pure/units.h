@@ -1,0 +1,20 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/ids.h"
+
+/// Which unit numbers our cloned interfaces have. ifconfig(8): an interface that is made with an explicit unit is made
+/// only if nobody has that unit, and ifmib(4) tells driver and unit whatever the interface is called later. Pure.
+namespace jaild::kernel::freebsd {
+
+/// Both ends of a jail's pair, in the vnet's own numbering: "epair20001". No other interface inside is ours.
+inline constexpr std::string_view kPairDriver = "epair20001";
+
+/// The bridge of a network before it is renamed, and its driver afterwards: "bridge4711001". The same after a crash, so
+/// that one without our description yet is known to be ours.
+std::string bridge_driver(const InstanceId& instance, NetworkId network);
+
+}  // namespace jaild::kernel::freebsd

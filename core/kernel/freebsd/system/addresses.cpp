@@ -1,0 +1,89 @@
+#include "core/kernel/freebsd/system/addresses.h"
+
+#include <sys/types.h>
+// after <sys/types.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/in_var.h>
+#include <netinet6/in6_var.h>
+#include <sys/socket.h>
+#include <sys/sockio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "core/kernel/freebsd/pure/socket_addresses.h"
+#include "core/kernel/freebsd/system/neighbour_discovery.h"
+#include "core/kernel/freebsd/system/request.h"
+
+namespace jaild::kernel::freebsd {
+namespace {
+
+template <class Socket>
+void put(Socket& field, const IpAddress& address) {
+    const auto bytes = socket_address(address);
+    static_assert(sizeof(Socket) == sizeof(sockaddr_in) || sizeof(Socket) == sizeof(sockaddr_in6));
+    std::memcpy(&field, bytes.data(), std::min(sizeof field, bytes.size()));
+}
+
+Result<void> add_ipv4(const std::string& name, const Prefix& prefix) {
+    in_aliasreq asked{};
+    if (auto done = put_name(asked.ifra_name, name); !done) return done;
+    put(asked.ifra_addr, prefix.address);
+    put(asked.ifra_mask, netmask(Family::ipv4, prefix.length));
+    put(asked.ifra_broadaddr, broadcast(prefix));
+    return request(AF_INET, "SIOCAIFADDR", SIOCAIFADDR, &asked, name + " " + prefix.to_string());
+}
+
+Result<void> add_ipv6(const std::string& name, const Prefix& prefix) {
+    in6_aliasreq asked{};
+    if (auto done = put_name(asked.ifra_name, name); !done) return done;
+    put(asked.ifra_addr, prefix.address);
+    put(asked.ifra_prefixmask, netmask(Family::ipv6, prefix.length));
+    asked.ifra_flags = IN6_IFF_NODAD;
+    asked.ifra_lifetime.ia6t_vltime = ND6_INFINITE_LIFETIME;
+    asked.ifra_lifetime.ia6t_pltime = ND6_INFINITE_LIFETIME;
+    return request(AF_INET6, "SIOCAIFADDR_IN6", SIOCAIFADDR_IN6, &asked, name + " " + prefix.to_string());
+}
+
+Result<void> remove_ipv4(const std::string& name, const IpAddress& address) {
+    ifreq asked{};
+    if (auto done = put_name(asked.ifr_name, name); !done) return done;
+    const auto bytes = socket_address(address);
+    static_assert(sizeof asked.ifr_addr == sizeof(sockaddr_in));
+    std::memcpy(&asked.ifr_addr, bytes.data(), bytes.size());
+    return request(AF_INET, "SIOCDIFADDR", SIOCDIFADDR, &asked, name + " " + address.to_string());
+}
+
+Result<void> remove_ipv6(const std::string& name, const IpAddress& address) {
+    in6_ifreq asked{};
+    if (auto done = put_name(asked.ifr_name, name); !done) return done;
+    put(asked.ifr_ifru.ifru_addr, address);
+    return request(AF_INET6, "SIOCDIFADDR_IN6", SIOCDIFADDR_IN6, &asked, name + " " + address.to_string());
+}
+
+bool holds(const std::vector<Prefix>& list, const Prefix& prefix) {
+    return std::ranges::find(list, prefix) != list.end();
+}
+
+}  // namespace
+
+Result<void> set_addresses(const Interface& interface, const std::vector<Prefix>& wanted) {
+    for (const auto& prefix : interface.addresses) {
+        if (holds(wanted, prefix)) continue;
+        auto removed = prefix.address.family == Family::ipv4 ? remove_ipv4(interface.name, prefix.address)
+                                                             : remove_ipv6(interface.name, prefix.address);
+        // Somebody was faster: that it is gone is all that is wanted.
+        if (!removed && removed.error().sys != EADDRNOTAVAIL) return removed;
+    }
+    for (const auto& prefix : wanted) {
+        if (holds(interface.addresses, prefix)) continue;
+        auto added =
+            prefix.address.family == Family::ipv4 ? add_ipv4(interface.name, prefix) : add_ipv6(interface.name, prefix);
+        if (!added) return added;
+    }
+    return {};
+}
+
+}  // namespace jaild::kernel::freebsd

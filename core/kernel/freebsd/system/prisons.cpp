@@ -1,0 +1,110 @@
+#include "core/kernel/freebsd/system/prisons.h"
+
+#include <sys/param.h>
+// after <sys/param.h>
+#include <sys/jail.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace jaild::kernel::freebsd {
+namespace {
+
+/// jail(3) has the same: JAIL_ERRMSGLEN.
+constexpr std::size_t kMessageLength = 1024;
+
+iovec part(void* base, std::size_t size) {
+    return iovec{.iov_base = base, .iov_len = size};
+}
+
+/// jail_get(2) and jail_set(2) only read names and strings, but take no pointer to const.
+iovec text_part(const char* text) {
+    return part(const_cast<char*>(text), std::strlen(text) + 1);
+}
+
+/// Asks for one jail by `key` and `value`; nothing when there is none (any more).
+Result<std::optional<Prison>> get(const char* key, iovec value, int flags) {
+    std::array<char, MAXHOSTNAMELEN> name{};
+    std::array<char, MAXPATHLEN> path{};
+    std::array<char, MAXHOSTNAMELEN> hostname{};
+    int dying = 0;
+    const bool by_name = std::strcmp(key, "name") == 0;
+    std::vector<iovec> parameters{text_part(key),
+                                  value,
+                                  text_part("path"),
+                                  part(path.data(), path.size()),
+                                  text_part("host.hostname"),
+                                  part(hostname.data(), hostname.size()),
+                                  text_part("dying"),
+                                  part(&dying, sizeof dying)};
+    if (!by_name) {
+        parameters.push_back(text_part("name"));
+        parameters.push_back(part(name.data(), name.size()));
+    }
+    const int jid = ::jail_get(parameters.data(), static_cast<unsigned>(parameters.size()), flags);
+    if (jid < 0 && errno == ENOENT) return std::nullopt;
+    if (jid < 0) return std::unexpected(Error::from_errno("jail_get", errno, key));
+    return Prison{.jid = jid,
+                  .name = by_name ? static_cast<const char*>(value.iov_base) : name.data(),
+                  .path = path.data(),
+                  .hostname = hostname.data(),
+                  .dying = dying != 0};
+}
+
+}  // namespace
+
+Result<std::vector<Prison>> prisons() {
+    std::vector<Prison> all;
+    for (int last = 0;;) {
+        auto next = get("lastjid", part(&last, sizeof last), JAIL_DYING);
+        if (!next) return std::unexpected(next.error());
+        if (!*next) return all;
+        last = (*next)->jid;
+        const bool within_a_jail = (*next)->name.find('.') != std::string::npos;
+        if (!within_a_jail) all.push_back(std::move(**next));
+    }
+}
+
+Result<std::optional<Prison>> prison_named(const std::string& name) {
+    // The kernel writes its own spelling of the name back: never longer than what it found by it.
+    std::array<char, MAXHOSTNAMELEN> text{};
+    if (name.size() >= text.size()) return std::nullopt;
+    std::memcpy(text.data(), name.data(), name.size());
+    return get("name", part(text.data(), name.size() + 1), 0);
+}
+
+bool is_still(const JailReference& jail) {
+    int jid = jail.jid;
+    const auto now = get("jid", part(&jid, sizeof jid), 0);
+    return now && *now && !(*now)->dying && (*now)->name == jail.name && (*now)->path == jail.path;
+}
+
+Result<int> set_jail(const Parameters& parameters, int flags) {
+    auto encoded = encode(parameters);
+    std::array<char, kMessageLength> message{};
+    std::vector<iovec> vectors;
+    for (auto& [name, value] : encoded) {
+        vectors.push_back(part(name.data(), name.size()));
+        vectors.push_back(value ? part(value->data(), value->size()) : part(nullptr, 0));
+    }
+    vectors.push_back(text_part("errmsg"));
+    vectors.push_back(part(message.data(), message.size() - 1));
+    const int jid = ::jail_set(vectors.data(), static_cast<unsigned>(vectors.size()), flags);
+    if (jid >= 0) return jid;
+    const int saved = errno;
+    auto error = Error::from_errno("jail_set", saved, message.data());
+    if (saved == EEXIST) {
+        error.code = Errc::conflict;
+        error.reason = "name_in_use";
+    }
+    return std::unexpected(std::move(error));
+}
+
+Result<void> remove_jail(int jid) {
+    if (::jail_remove(jid) == 0 || errno == EINVAL) return {};
+    return std::unexpected(Error::from_errno("jail_remove", errno, std::to_string(jid)));
+}
+
+}  // namespace jaild::kernel::freebsd

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "core/base/error.h"
+#include "core/base/units.h"
+
+namespace jaild::inside {
+
+/// Writes a child's answer: the text with a leading "+", or an error with a leading "-". The reader goes by the end.
+void write_answer(int descriptor, const Result<std::string>& answer);
+/// Reads one to the end of the pipe. Errc::busy "timeout" after `patience`: a jail's root can stop any process in
+/// there.
+Result<std::string> read_answer(int descriptor, Milliseconds patience);
+/// Ends a child of ours, if it still runs, and waits for it.
+void end(pid_t child);
+
+}  // namespace jaild::inside

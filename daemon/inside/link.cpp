@@ -1,0 +1,137 @@
+#include "daemon/inside/link.h"
+
+#include <algorithm>
+
+#include "core/kernel/freebsd/pure/units.h"
+#include "core/kernel/freebsd/system/addresses.h"
+#include "core/kernel/freebsd/system/interfaces.h"
+#include "core/kernel/freebsd/system/routes.h"
+#include "core/kernel/names.h"
+
+namespace jaild::inside {
+namespace {
+
+using namespace kernel::freebsd;
+
+constexpr const char* kLoopback = "lo0";
+
+Error vanished(const std::string& name) {
+    return Error{.code = Errc::busy, .op = "jaild-inside", .detail = name + " vanished while it was set up"};
+}
+
+/// What is here of our pair, by driver and unit.
+Result<std::vector<Interface>> ends() {
+    auto all = interfaces();
+    if (!all) return all;
+    std::erase_if(*all, [](const Interface& one) { return driver(one) != kPairDriver; });
+    return all;
+}
+
+Result<void> discard(const std::vector<Interface>& some) {
+    for (const auto& one : some) {  // with the first one goes the other: success
+        if (auto gone = destroy(one.name); !gone) return gone;
+    }
+    return {};
+}
+
+/// Whole: vnet0 here, and the host's end either taken out or here under its name.
+bool is_whole(const std::vector<Interface>& found, const InsideLink& link) {
+    if (named(found, kernel::kJailInterface) == nullptr) return false;
+    if (link.host_end_outside) return found.size() == 1;
+    return found.size() == 2 && named(found, link.host_name) != nullptr;
+}
+
+/// The description comes before the name: what has a name of ours is marked.
+Result<void> mark_and_name(const std::string& end, const std::string& mark, const std::string& name) {
+    if (auto done = describe(end, mark); !done) return done;
+    return rename(end, name);
+}
+
+Result<void> make_pair(const InsideLink& link) {
+    const auto first = create(std::string(kPairDriver));
+    if (!first) return std::unexpected(first.error());
+    // epair(4): the kernel answers with the name of the end "a"; the other one is called the same but for its "b".
+    auto second = *first;
+    second.back() = 'b';
+    if (auto done = mark_and_name(*first, link.mark, link.host_name); !done) return done;
+    if (auto done = mark_and_name(second, link.mark, kernel::kJailInterface); !done) return done;
+    if (auto done = set_mac(link.host_name, link.host_mac); !done) return done;
+    return set_mtu(link.host_name, link.mtu);
+}
+
+bool any_ipv6(const std::vector<Prefix>& addresses) {
+    return std::ranges::any_of(addresses, [](const Prefix& one) { return one.address.family == Family::ipv6; });
+}
+
+Result<void> configure(const Interface& end, const InsideLink& link) {
+    if (end.mac != link.jail_mac) {
+        if (auto done = set_mac(end.name, link.jail_mac); !done) return done;
+    }
+    if (end.mtu != link.mtu) {
+        if (auto done = set_mtu(end.name, link.mtu); !done) return done;
+    }
+    if (any_ipv6(link.addresses)) {
+        if (auto done = set_ipv6(end.name, Ipv6::on); !done) return done;
+    }
+    if (!end.up) {
+        if (auto done = raise(end.name); !done) return done;
+    }
+    if (auto done = set_addresses(end, link.addresses); !done) return done;
+    return set_default_gateways(end.index, link.gateways);
+}
+
+}  // namespace
+
+Result<void> raise_loopback() {
+    const auto all = interfaces();
+    if (!all) return std::unexpected(all.error());
+    const auto* loopback = named(*all, kLoopback);
+    if (loopback == nullptr) return std::unexpected(vanished(kLoopback));
+    if (!loopback->up) {
+        if (auto done = raise(kLoopback); !done) return done;
+    }
+    const Prefix own{.address = {.family = Family::ipv4, .bytes = {127, 0, 0, 1}}, .length = 8};
+    if (std::ranges::find(loopback->addresses, own) != loopback->addresses.end()) return {};
+    auto wanted = loopback->addresses;
+    wanted.push_back(own);
+    return set_addresses(*loopback, wanted);
+}
+
+Result<void> ensure_link(const InsideLink& link) {
+    if (auto done = raise_loopback(); !done) return done;
+    auto found = ends();
+    if (!found) return std::unexpected(found.error());
+    if (!is_whole(*found, link)) {
+        if (auto done = discard(*found); !done) return done;
+        if (auto done = make_pair(link); !done) return done;
+        found = ends();
+        if (!found) return std::unexpected(found.error());
+    }
+    const auto* end = named(*found, kernel::kJailInterface);
+    if (end == nullptr) return std::unexpected(vanished(kernel::kJailInterface));
+    return configure(*end, link);
+}
+
+Result<void> destroy_link() {
+    const auto found = ends();
+    if (!found) return std::unexpected(found.error());
+    return discard(*found);
+}
+
+Result<InsideView> look(int jid) {
+    const auto found = ends();
+    if (!found) return std::unexpected(found.error());
+    InsideView view{.jid = jid, .ends = static_cast<unsigned>(found->size())};
+    const auto* end = named(*found, kernel::kJailInterface);
+    if (end == nullptr) return view;
+    auto gateways = default_gateways(end->index);
+    if (!gateways) return std::unexpected(gateways.error());
+    view.jail_end = true;
+    view.up = end->up;
+    view.mtu = end->mtu;
+    view.addresses = end->addresses;
+    view.gateways = *std::move(gateways);
+    return view;
+}
+
+}  // namespace jaild::inside
