@@ -1,8 +1,7 @@
 #pragma once
 
-#include <filesystem>
-
 #include "core/base/ids.h"
+#include "core/kernel/freebsd/pure/places.h"
 #include "core/kernel/shim/attacher.h"
 
 namespace jaild::kernel {
@@ -11,13 +10,13 @@ namespace jaild::kernel {
 /// directory are looked up there, inside.
 class JailAttacher : public Attacher {
 public:
-    explicit JailAttacher(std::filesystem::path state_directory) : state_(std::move(state_directory)) {}
+    explicit JailAttacher(const DriverOptions& options) : places_(options) {}
     /// Errc::conflict "jail_not_running".
     Result<shim::Launch> prepare(JailId id, const Program& program) override;
     [[nodiscard]] Error explain(const Program& program, const shim::Refused& refused) const override;
 
 private:
-    std::filesystem::path state_;
+    freebsd::Places places_;
 };
 
 }  // namespace jaild::kernel

@@ -1,0 +1,115 @@
+#include "core/kernel/freebsd/jails.h"
+
+#include <sys/param.h>
+// after <sys/param.h>
+#include <sys/jail.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "core/kernel/applied_file.h"
+#include "core/kernel/freebsd/our_prisons.h"
+
+namespace jaild::kernel {
+namespace {
+
+using freebsd::Prison;
+
+/// How long a removed jail may take to be gone before it is left to the kernel as "dying": open TCP connections can
+/// hold it for a quarter of an hour.
+constexpr std::chrono::seconds kDyingPatience{2};
+constexpr std::chrono::milliseconds kPause{10};
+
+Error name_in_use(const std::string& name) {
+    return Error{.code = Errc::conflict,
+                 .op = "jail_get",
+                 .detail = "a jail that is not ours has the name " + name,
+                 .reason = "name_in_use",
+                 .remedy = "rename or remove the other one: jls -j " + name + " jid path"};
+}
+
+/// Every jail that has this root, not only the one that list() shows.
+Result<std::vector<Prison>> with_root(const std::string& root) {
+    auto all = freebsd::prisons();
+    if (!all) return all;
+    std::erase_if(*all, [&root](const Prison& prison) { return prison.path != root; });
+    return all;
+}
+
+}  // namespace
+
+Result<std::vector<ObservedJail>> FreeBsdJails::list(Scope scope) {
+    const auto ours = freebsd::our_prisons(places_, scope);
+    if (!ours) return std::unexpected(ours.error());
+    std::vector<ObservedJail> listed;
+    for (const auto& [id, prison] : *ours) {
+        listed.push_back({.id = id,
+                          .name = prison.name,
+                          .jid = prison.jid,
+                          .alive = !prison.dying,
+                          .dying = prison.dying,
+                          .hostname = prison.dying ? std::string() : prison.hostname});
+    }
+    return listed;
+}
+
+Result<void> FreeBsdJails::check_name(const model::Name& name, JailId id) {
+    const auto there = freebsd::prison_named(name.text());
+    if (!there) return std::unexpected(there.error());
+    if (*there && (*there)->path != places_.root(id).string()) return std::unexpected(name_in_use(name.text()));
+    return {};
+}
+
+Result<void> FreeBsdJails::create(const JailParameters& parameters) {
+    const auto there = freebsd::our_prison(places_, parameters.id);
+    if (!there) return std::unexpected(there.error());
+    if (*there) return {};
+    const auto made = inside_.make(freebsd::creation_parameters(parameters, places_.root(parameters.id)));
+    if (!made && made.error().reason == "name_in_use") return std::unexpected(name_in_use(parameters.name.text()));
+    if (!made) return std::unexpected(made.error());
+    return {};
+}
+
+Result<void> FreeBsdJails::update(const JailParameters& parameters) {
+    const auto there = freebsd::our_prison(places_, parameters.id);
+    if (!there) return std::unexpected(there.error());
+    if (!*there)
+        return std::unexpected(Error{
+            .code = Errc::not_found, .op = "jail_set", .detail = "jail " + parameters.name.text() + " does not run"});
+    const auto set = freebsd::set_jail({{"jid", (*there)->jid}, {"host.hostname", parameters.hostname}}, JAIL_UPDATE);
+    if (!set) return std::unexpected(set.error());
+    return {};
+}
+
+Result<void> FreeBsdJails::remove(JailId id) {
+    const auto root = places_.root(id).string();
+    const auto deadline = std::chrono::steady_clock::now() + kDyingPatience;
+    for (;;) {
+        const auto left = with_root(root);
+        if (!left) return std::unexpected(left.error());
+        if (left->empty()) return {};
+        const bool all_dying = std::ranges::all_of(*left, &Prison::dying);
+        for (const auto& prison : *left) {
+            // The number may be another jail's by now: name and path are read again right before.
+            if (prison.dying || !freebsd::is_still(freebsd::reference(prison))) continue;
+            if (auto removed = freebsd::remove_jail(prison.jid); !removed) return removed;
+        }
+        if (std::chrono::steady_clock::now() >= deadline) {
+            if (all_dying) return {};
+            return std::unexpected(Error{.code = Errc::busy,
+                                         .op = "jail_remove",
+                                         .detail = "processes of jail " + left->front().name + " will not end"});
+        }
+        std::this_thread::sleep_for(kPause);
+    }
+}
+
+Result<Applied> FreeBsdJails::applied(JailId id) {
+    return read_applied(places_.jail(id));
+}
+
+Result<void> FreeBsdJails::record(JailId id, const Applied& applied) {
+    return write_applied(places_.jail(id), applied);
+}
+
+}  // namespace jaild::kernel
