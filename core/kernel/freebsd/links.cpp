@@ -1,0 +1,83 @@
+#include "core/kernel/freebsd/links.h"
+
+#include <set>
+
+#include "core/kernel/freebsd/bridge.h"
+#include "core/kernel/freebsd/pair.h"
+#include "core/kernel/freebsd/system/interfaces.h"
+#include "core/kernel/freebsd/system/routes.h"
+#include "core/kernel/freebsd/system/sysctl.h"
+
+namespace jaild::kernel {
+namespace {
+
+namespace sysctl = freebsd::sysctl;
+
+const char* forwarding_value(Family family) {
+    return family == Family::ipv4 ? "net.inet.ip.forwarding" : "net.inet6.ip6.forwarding";
+}
+
+/// fe80::/10, ff00::/8, 224.0.0.0/4
+bool is_local_matter(const IpAddress& address) {
+    if (address.family == Family::ipv4) return (address.bytes[0] & 0xf0U) == 0xe0;
+    return address.bytes[0] == 0xff || (address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0U) == 0x80);
+}
+
+}  // namespace
+
+Result<std::vector<ObservedLink>> FreeBsdLinks::list(Scope scope) {
+    return freebsd::pair::list(places_, inside_, scope);
+}
+
+Result<void> FreeBsdLinks::ensure(const LinkParameters& parameters) {
+    return freebsd::pair::ensure(places_, inside_, parameters);
+}
+
+Result<void> FreeBsdLinks::destroy(JailId jail) {
+    return freebsd::pair::destroy(places_, inside_, jail);
+}
+
+Result<std::vector<ObservedBridge>> FreeBsdLinks::bridges() {
+    return freebsd::bridge::list(places_.instance);
+}
+
+Result<void> FreeBsdLinks::ensure_bridge(const model::Network& network) {
+    const std::lock_guard lock(mutex_);
+    return freebsd::bridge::ensure(places_.instance, network);
+}
+
+Result<void> FreeBsdLinks::remove_bridge(NetworkId network) {
+    const std::lock_guard lock(mutex_);
+    return freebsd::bridge::remove(places_.instance, network);
+}
+
+Result<std::vector<Prefix>> FreeBsdLinks::used_prefixes() {
+    const auto all = freebsd::interfaces();
+    if (!all) return std::unexpected(all.error());
+    const auto routes = freebsd::routes();
+    if (!routes) return std::unexpected(routes.error());
+    std::set<Prefix> used;
+    for (const auto& interface : *all)
+        for (const auto& prefix : interface.addresses)
+            if (!is_local_matter(prefix.address)) used.insert(prefix.network());
+    for (const auto& route : *routes) {
+        const bool chosen = route.destination.length != 0 && !is_local_matter(route.destination.address);
+        if (chosen) used.insert(route.destination.network());
+    }
+    return std::vector<Prefix>(used.begin(), used.end());
+}
+
+Result<bool> FreeBsdLinks::forwarding(Family family) {
+    const auto value = sysctl::number(forwarding_value(family));
+    if (!value) return std::unexpected(value.error());
+    return value->value_or(0) != 0;  // no such value: a kernel without that family
+}
+
+Result<void> FreeBsdLinks::enable_forwarding(Family family) {
+    const auto on = forwarding(family);
+    if (!on) return std::unexpected(on.error());
+    if (*on) return {};
+    return sysctl::set(forwarding_value(family), 1);
+}
+
+}  // namespace jaild::kernel

@@ -1,0 +1,242 @@
+#include "core/kernel/freebsd/pair.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/kernel/freebsd/bridge.h"
+#include "core/kernel/freebsd/modules.h"
+#include "core/kernel/freebsd/pure/units.h"
+#include "core/kernel/freebsd/system/addresses.h"
+#include "core/kernel/names.h"
+
+namespace jaild::kernel::freebsd::pair {
+namespace {
+
+Error not_found(std::string detail, std::string_view reason) {
+    return Error{.code = Errc::not_found, .op = "links", .detail = std::move(detail), .reason = reason};
+}
+
+Error still_dying(const std::string& name) {
+    return Error{.code = Errc::busy,
+                 .op = "links",
+                 .detail = "the jail that had " + name + " is dying, and its interfaces go with it",
+                 .reason = "jail_dying"};
+}
+
+bool is_ours(const InstanceId& instance, JailId jail, const Interface& end) {
+    return end.name == pair_name(instance, jail, PairEnd::host) && description(end.name) == jail_mark(instance, jail) &&
+           driver(end) == kPairDriver;
+}
+
+/// The host's side of one pair.
+struct HostEnd {
+    std::optional<Interface> end;  ///< ours
+    NetworkId network{};           ///< of ours, whose bridge it is on
+    std::string bridge;            ///< that bridge
+};
+
+/// Which of our bridges each interface is on.
+Result<std::map<std::string, Interface>> bridges_by_member(const InstanceId& instance,
+                                                           const std::vector<Interface>& all) {
+    std::map<std::string, Interface> bridges;
+    for (const auto& interface : all) {
+        const auto network = parse_bridge_name(instance, interface.name);
+        if (!network || !bridge::is_ours(instance, *network, interface)) continue;
+        const auto on_it = bridge::members(interface.name);
+        if (!on_it) return std::unexpected(on_it.error());
+        for (const auto& member : *on_it) bridges[member] = interface;
+    }
+    return bridges;
+}
+
+Result<std::map<JailId, HostEnd>> host_ends(const InstanceId& instance, Scope scope) {
+    const auto all = interfaces();
+    if (!all) return std::unexpected(all.error());
+    const auto bridges = bridges_by_member(instance, *all);
+    if (!bridges) return std::unexpected(bridges.error());
+    std::map<JailId, HostEnd> ends;
+    for (const auto& interface : *all) {
+        const auto jail = parse_pair_name(instance, interface.name);
+        if (!jail || (scope && *scope != *jail) || !is_ours(instance, *jail, interface)) continue;
+        auto& host = ends[*jail];
+        host.end = interface;
+        const auto on = bridges->find(interface.name);
+        if (on == bridges->end()) continue;
+        host.bridge = on->second.name;
+        host.network = *parse_bridge_name(instance, on->second.name);
+    }
+    return ends;
+}
+
+Result<HostEnd> host_end(const InstanceId& instance, JailId jail) {
+    auto ends = host_ends(instance, jail);
+    if (!ends) return std::unexpected(ends.error());
+    const auto found = ends->find(jail);
+    return found == ends->end() ? HostEnd{} : std::move(found->second);
+}
+
+ObservedLink observed(JailId jail, const HostEnd& host, const InsideView* view) {
+    ObservedLink link{.jail = jail};
+    // Two ends inside: what the host has is an earlier pair's.
+    link.host_end = host.end.has_value() && (view == nullptr || view->ends < 2);
+    if (link.host_end) link.bridge = host.network;
+    if (view == nullptr || !view->jail_end) return link;
+    link.jail_end = true;
+    link.up = link.host_end && host.end->up && view->up;
+    link.mtu = view->mtu;
+    link.addresses = view->addresses;
+    link.gateways = view->gateways;
+    return link;
+}
+
+/// Takes the host's end out of the jail and looks whether it is what it should be: the jail's root may have been faster
+/// and have put something else under that name.
+Result<Interface> take_out(const InstanceId& instance, JailId jail, int jid) {
+    const auto name = pair_name(instance, jail, PairEnd::host);
+    if (auto done = reclaim(name, jid); !done) return std::unexpected(done.error());
+    const auto all = interfaces();
+    if (!all) return std::unexpected(all.error());
+    const auto* end = named(*all, name);
+    if (end != nullptr && is_ours(instance, jail, *end)) return *end;
+    if (auto gone = freebsd::destroy(name); !gone) return std::unexpected(gone.error());
+    return std::unexpected(
+        Error{.code = Errc::busy, .op = "links", .detail = name + " was changed inside the jail while it was set up"});
+}
+
+Result<void> configure(const InstanceId& instance, const LinkParameters& parameters, const Interface& end,
+                       const HostEnd& before, const Interface& bridge) {
+    // On the host it is a member of a bridge and nothing else: no address, not even a link-local one.
+    if (auto done = set_ipv6(end.name, Ipv6::off); !done) return done;
+    if (auto done = set_addresses(end, {}); !done) return done;
+    if (const auto mac = mac_address(instance, parameters.jail, PairEnd::host); end.mac != mac) {
+        if (auto done = set_mac(end.name, mac); !done) return done;
+    }
+    // if_bridge(4) takes members of its own MTU only.
+    if (end.mtu != parameters.mtu) {
+        if (auto done = set_mtu(end.name, parameters.mtu); !done) return done;
+    }
+    if (!before.bridge.empty() && before.bridge != bridge.name) {
+        if (auto done = bridge::remove_member(before.bridge, end.name); !done) return done;
+    }
+    if (auto done = bridge::add_member(bridge.name, end.name); !done) return done;
+    return end.up ? Result<void>{} : raise(end.name);
+}
+
+Result<Interface> find_bridge(const InstanceId& instance, NetworkId network) {
+    const auto name = bridge_name(instance, network);
+    const auto all = interfaces();
+    if (!all) return std::unexpected(all.error());
+    const auto* there = named(*all, name);
+    if (there != nullptr && bridge::is_ours(instance, network, *there)) return *there;
+    return std::unexpected(
+        not_found(fmt::format("network {} has no bridge {}", network.value, name), "network_not_found"));
+}
+
+/// Somebody else's interface has the name of the host's end.
+Result<void> check_host_name(const InstanceId& instance, JailId jail) {
+    const auto name = pair_name(instance, jail, PairEnd::host);
+    const auto all = interfaces();
+    if (!all) return std::unexpected(all.error());
+    const auto* there = named(*all, name);
+    if (there == nullptr || is_ours(instance, jail, *there)) return {};
+    return std::unexpected(Error{.code = Errc::conflict,
+                                 .op = "links",
+                                 .detail = "an interface that is not ours has the name " + name,
+                                 .reason = "name_in_use",
+                                 .remedy = "ifconfig " + name + " destroy"});
+}
+
+/// A dying jail of this id, beside a living one or alone.
+Result<bool> is_dying(const Places& places, JailId jail) {
+    const auto all = prisons();
+    if (!all) return std::unexpected(all.error());
+    const auto root = places.root(jail).string();
+    return std::ranges::any_of(*all, [&](const Prison& prison) { return prison.dying && prison.path == root; });
+}
+
+/// An end on the host whose other end is nowhere in the jail: an earlier pair's, which goes with its network stack.
+Result<void> discard_stale(const Places& places, JailId jail, const Interface& end) {
+    const auto dying = is_dying(places, jail);
+    if (!dying) return std::unexpected(dying.error());
+    if (*dying) return std::unexpected(still_dying(end.name));
+    return freebsd::destroy(end.name);
+}
+
+}  // namespace
+
+Result<std::vector<ObservedLink>> list(const Places& places, const Inside& inside, Scope scope) {
+    const auto ends = host_ends(places.instance, scope);
+    if (!ends) return std::unexpected(ends.error());
+    const auto jails = our_prisons(places, scope);
+    if (!jails) return std::unexpected(jails.error());
+    std::vector<JailReference> living;
+    for (const auto& [id, prison] : *jails)
+        if (!prison.dying) living.push_back(reference(prison));
+    const auto views = living.empty() ? std::vector<InsideView>{} : inside.look(living);
+    if (!views) return std::unexpected(views.error());
+
+    std::map<JailId, ObservedLink> links;
+    for (const auto& [jail, host] : *ends) links[jail] = observed(jail, host, nullptr);
+    for (const auto& [id, prison] : *jails) {
+        const auto view = std::ranges::find(*views, prison.jid, &InsideView::jid);
+        if (view == views->end() || view->ends == 0) continue;
+        const auto host = ends->find(id);
+        links[id] = observed(id, host == ends->end() ? HostEnd{} : host->second, &*view);
+    }
+    std::vector<ObservedLink> listed;
+    for (auto& [jail, link] : links) listed.push_back(std::move(link));
+    return listed;
+}
+
+Result<void> ensure(const Places& places, const Inside& inside, const LinkParameters& parameters) {
+    const auto& instance = places.instance;
+    const JailId jail = parameters.jail;
+    if (auto loaded = load_module("if_epair"); !loaded) return loaded;
+    const auto prison = our_prison(places, jail);
+    if (!prison) return std::unexpected(prison.error());
+    if (!*prison) return std::unexpected(not_found(fmt::format("jail {} does not run", jail.value), "jail_not_found"));
+    const auto bridge = find_bridge(instance, parameters.network);
+    if (!bridge) return std::unexpected(bridge.error());
+    if (auto free = check_host_name(instance, jail); !free) return free;
+
+    auto host = host_end(instance, jail);
+    if (!host) return std::unexpected(host.error());
+    const auto view = inside.ensure(reference(**prison), {.host_name = pair_name(instance, jail, PairEnd::host),
+                                                          .mark = jail_mark(instance, jail),
+                                                          .host_mac = mac_address(instance, jail, PairEnd::host),
+                                                          .jail_mac = mac_address(instance, jail, PairEnd::jail),
+                                                          .mtu = parameters.mtu,
+                                                          .host_end_outside = host->end.has_value(),
+                                                          .addresses = parameters.addresses,
+                                                          .gateways = parameters.gateways});
+    if (!view) return std::unexpected(view.error());
+    // The pair may have been made anew, and an earlier one destroyed with both its ends.
+    host = host_end(instance, jail);
+    if (!host) return std::unexpected(host.error());
+    if (host->end && view->ends >= 2) {
+        if (auto gone = discard_stale(places, jail, *host->end); !gone) return gone;
+        host = HostEnd{};
+    }
+    if (!host->end) {
+        auto end = take_out(instance, jail, (*prison)->jid);
+        if (!end) return std::unexpected(end.error());
+        host->end = *std::move(end);
+    }
+    return configure(instance, parameters, *host->end, *host, *bridge);
+}
+
+Result<void> destroy(const Places& places, const Inside& inside, JailId jail) {
+    const auto host = host_end(places.instance, jail);
+    if (!host) return std::unexpected(host.error());
+    if (host->end) {
+        if (auto gone = discard_stale(places, jail, *host->end); !gone) return gone;
+    }
+    const auto prison = our_prison(places, jail);
+    if (!prison) return std::unexpected(prison.error());
+    if (!*prison) return {};
+    return inside.destroy(reference(**prison));
+}
+
+}  // namespace jaild::kernel::freebsd::pair
