@@ -1,0 +1,24 @@
+#pragma once
+
+#include "core/kernel/firewall.h"
+#include "core/kernel/host.h"
+#include "core/kernel/kernel.h"
+
+namespace jaild::kernel {
+
+/// This FreeBSD machine. Blocking; any thread.
+class FreeBsdHost final : public Host {
+public:
+    /// `firewall` is borrowed: doctor asks it whether it can work.
+    FreeBsdHost(const DriverOptions& options, Firewall& firewall) : options_(options), firewall_(firewall) {}
+
+    Result<model::HostInfo> facts() override;
+    Result<std::string> identity() override;
+    Result<std::vector<model::Check>> checks() override;
+
+private:
+    DriverOptions options_;
+    Firewall& firewall_;
+};
+
+}  // namespace jaild::kernel
