@@ -12,8 +12,8 @@
 #include "core/base/files.h"
 #include "core/kernel/linux/etc_files.h"
 #include "core/kernel/linux/host_etc.h"
-#include "core/kernel/roots/place.h"
 #include "core/kernel/linux/shared_etc.h"
+#include "core/kernel/roots/place.h"
 
 namespace jaild::kernel::host_template {
 
@@ -160,10 +160,12 @@ Result<std::vector<Mount>> mounts(const Layout& layout, JailId id) {
     if (failed) return std::unexpected(Error::from_errno("realpath", failed.value(), "/usr"));
     std::vector<Mount> wanted;
     wanted.push_back({.source = layout.root(id), .target = "root"});
-    wanted.push_back({.source = usr, .target = "root/usr", .read_only = true});
+    // Setuid and file capabilities give nothing under no_new_privs; with nosuid a program that has them (ping) still runs.
+    wanted.push_back({.source = usr, .target = "root/usr", .read_only = true, .no_suid = true});
     for (const char* name : kUsrLike) {
         if (kind_of(on_host(name)) != Kind::directory) continue;
-        wanted.push_back({.source = on_host(name), .target = std::string("root/") + name, .read_only = true});
+        wanted.push_back(
+            {.source = on_host(name), .target = std::string("root/") + name, .read_only = true, .no_suid = true});
     }
     // Where the host has no /usr/local there is nothing to cover, and no place to put ours.
     if (kind_of(usr / "local") == Kind::directory)
