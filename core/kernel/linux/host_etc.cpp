@@ -1,15 +1,11 @@
 #include "core/kernel/linux/host_etc.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <climits>
 #include <functional>
-#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -18,14 +14,12 @@
 
 #include "core/base/files.h"
 #include "core/base/unique_fd.h"
+#include "core/kernel/roots/etc_source.h"
 #include "core/kernel/roots/place.h"
 
 namespace jaild::kernel {
 
 namespace {
-
-constexpr std::size_t kFileLimit = 4 << 20;
-constexpr std::size_t kEntryLimit = 8192;  ///< of one directory
 
 /// Seen in the jail as on the host: through the read-only /usr.
 bool leads_into_usr(std::string_view target) {
@@ -37,17 +31,6 @@ bool leads_into_usr(std::string_view target) {
 
 bool stays_beside(std::string_view target) {
     return target.find('/') == std::string_view::npos;
-}
-
-bool holds_private_key(std::string_view content) {
-    return content.find("PRIVATE KEY-----") != std::string_view::npos;
-}
-
-Result<std::string> read_link(int directory, const std::string& name) {
-    std::array<char, PATH_MAX> target{};
-    const ssize_t length = ::readlinkat(directory, name.c_str(), target.data(), target.size());
-    if (length < 0) return std::unexpected(Error::from_errno("readlinkat", errno, name));
-    return std::string(target.data(), static_cast<std::size_t>(length));
 }
 
 Result<void> copy_file(int from, int to, const std::string& name, const struct stat& seen) {
@@ -68,22 +51,6 @@ Result<void> copy_entry(int from, int to, const std::string& name) {
     if (!target) return std::unexpected(target.error());
     if (!leads_into_usr(*target) && !stays_beside(*target)) return {};
     return place::link(to, name, *target);
-}
-
-Result<std::vector<std::string>> names_in(int directory) {
-    UniqueFd own(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!own) return std::unexpected(Error::from_errno("openat", errno));
-    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(own.get()), &::closedir);
-    if (!stream) return std::unexpected(Error::from_errno("fdopendir", errno));
-    static_cast<void>(own.release());
-    std::vector<std::string> names;
-    while (names.size() < kEntryLimit) {
-        const dirent* const entry = ::readdir(stream.get());
-        if (!entry) break;
-        const std::string_view name = entry->d_name;
-        if (name != "." && name != "..") names.emplace_back(name);
-    }
-    return names;
 }
 
 using Allowed = std::function<bool(const std::string&)>;

@@ -40,7 +40,7 @@ Result<void> fill(int fd, const std::string& name, std::string_view content, uns
         if (put < 0) return std::unexpected(failed("write", name));
         content.remove_prefix(static_cast<std::size_t>(put));
     }
-    if (::fchmod(fd, mode) != 0) return std::unexpected(failed("fchmod", name));
+    if (::fchmod(fd, static_cast<mode_t>(mode)) != 0) return std::unexpected(failed("fchmod", name));
         // Its blocks are on their way before the directory's fsync(2), which then commits both (ext4, data=ordered): a
         // power failure leaves no empty file behind, and nothing waits here.
 #ifdef __linux__
