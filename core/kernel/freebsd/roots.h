@@ -1,0 +1,29 @@
+#pragma once
+
+#include "core/kernel/freebsd/mounts.h"
+#include "core/kernel/roots.h"
+#include "core/kernel/roots/jail_directories.h"
+
+namespace jaild::kernel {
+
+/// A thin root is the private, writable directory `<state>/jails/<id>/root` with the host's userland mounted into it; a
+/// `path` root is mounted on it.
+class FreeBsdRoots : public Roots {
+public:
+    explicit FreeBsdRoots(const DriverOptions& options) : directories_(options.state_directory), mounts_(options) {}
+
+    Result<std::vector<JailId>> list() override;
+    Result<bool> prepared(JailId id) override;
+    Result<void> check(const model::RootSpec& root, const std::string& template_name) override;
+    Result<void> prepare(const RootParameters& parameters) override;
+    Result<void> refresh(const RootParameters& parameters) override;
+    /// The root's own, then /dev with ruleset 5 for a jail with addresses and 4 for one without, then /dev/fd.
+    Result<std::vector<Mount>> mounts(const RootParameters& parameters) override;
+    Result<void> remove(JailId id) override;
+
+private:
+    JailDirectories directories_;
+    FreeBsdMounts mounts_;  ///< asked only what is still mounted
+};
+
+}  // namespace jaild::kernel
