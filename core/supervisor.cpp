@@ -154,7 +154,7 @@ void Supervisor::Impl::catch_up() {
 }
 
 model::Jail Supervisor::Impl::with_status(model::Jail row) const {
-    row.status = reconciler.status(row.id);
+    row.status = reconciler.status(row);
     return row;
 }
 
@@ -287,8 +287,11 @@ Result<model::Operation> Supervisor::operation(const Caller& caller, const std::
         return std::unexpected(allowed.error());
     auto operation =
         store::read<model::Operation>(impl_->store, [&](store::Reader& reader) { return reader.operation(id); });
-    // Whoever learns that a removal ended must not find the jail any more.
-    if (operation && operation->state != model::OperationState::running) impl_->catch_up();
+    // Steps reach the row when the operation ends. Whoever learns that a removal ended must not find the jail any more.
+    if (operation && operation->state == model::OperationState::running)
+        operation->steps = impl_->reconciler.progress(operation->jail);
+    else if (operation)
+        impl_->catch_up();
     return operation;
 }
 
@@ -318,7 +321,7 @@ Result<model::HostInfo> Supervisor::host(const Caller& caller) {
     host.checks = *std::move(checks);
     for (const auto& row : impl_->cache.all()) {
         host.jails++;
-        if (impl_->reconciler.status(row.id).state == model::JailState::running) host.running++;
+        if (impl_->reconciler.status(row).state == model::JailState::running) host.running++;
     }
     return host;
 }

@@ -290,7 +290,7 @@ Result<Accepted> Supervisor::remove(const Caller& caller, model::Name name, Prec
             accepted = Accepted{.jail = *jail, .operation = *std::move(running), .replayed = true};
             return {};
         }
-        const auto state = impl_->reconciler.status(jail->id).state;
+        const auto state = impl_->reconciler.status(*jail).state;
         if (!force && (jail->spec.running || state == model::JailState::running || state == model::JailState::stopping))
             return std::unexpected(Error{
                 .code = Errc::conflict,
