@@ -41,7 +41,6 @@ Result<void> add_ipv6(const std::string& name, const Prefix& prefix) {
     if (auto done = put_name(asked.ifra_name, name); !done) return done;
     put(asked.ifra_addr, prefix.address);
     put(asked.ifra_prefixmask, netmask(Family::ipv6, prefix.length));
-    asked.ifra_flags = IN6_IFF_NODAD;
     asked.ifra_lifetime.ia6t_vltime = ND6_INFINITE_LIFETIME;
     asked.ifra_lifetime.ia6t_pltime = ND6_INFINITE_LIFETIME;
     return request(AF_INET6, "SIOCAIFADDR_IN6", SIOCAIFADDR_IN6, &asked, name + " " + prefix.to_string());

@@ -9,8 +9,7 @@
 
 namespace jaild::kernel::freebsd {
 
-/// Makes an interface's addresses exactly these; link-local ones stay. IPv6 without duplicate address detection: the
-/// addresses are ours to give, and a jail must not wait for it. Blocking.
+/// Makes an interface's addresses exactly these; link-local ones stay. IPv6 has to be on there. Blocking.
 Result<void> set_addresses(const Interface& interface, const std::vector<Prefix>& wanted);
 
 }  // namespace jaild::kernel::freebsd

@@ -151,8 +151,9 @@ Result<void> set_ipv6(const std::string& name, Ipv6 state) {
     }
     constexpr u_int32_t kAdvertised = ND6_IFF_ACCEPT_RTADV;
     constexpr u_int32_t kDisabled = ND6_IFF_IFDISABLED;
-    const u_int32_t off = state == Ipv6::off ? kDisabled : 0;
-    const u_int32_t wanted = (asked.ndi.flags & ~(kAdvertised | kDisabled)) | off;
+    constexpr u_int32_t kNoDetection = ND6_IFF_NO_DAD;
+    const u_int32_t wanted =
+        (asked.ndi.flags & ~(kAdvertised | kDisabled)) | (state == Ipv6::off ? kDisabled : kNoDetection);
     if (wanted == asked.ndi.flags) return {};
     asked.ndi.flags = wanted;
     return request(AF_INET6, "SIOCSIFINFO_IN6", SIOCSIFINFO_IN6, &asked, name);

@@ -42,8 +42,10 @@ Result<void> raise(const std::string& name);
 /// Takes the interface out of a jail's network stack: SIOCSIFRVNET.
 Result<void> reclaim(const std::string& name, int jid);
 
-/// IPv6 on an interface, on: without taking addresses from router advertisements. A new one has it off, unless the host
-/// says otherwise (nd6(4) IFDISABLED). Errc::unsupported "ipv6_unavailable" when it is wanted and the kernel has none.
+/// IPv6 on an interface, on: without taking addresses from router advertisements, and without duplicate address
+/// detection, for the addresses are ours to give and a jail must not wait for it (of an address alone, 14.0 does not
+/// take that: nd6_nbr.c). A new interface has IPv6 off, unless the host says otherwise (nd6(4) IFDISABLED).
+/// Errc::unsupported "ipv6_unavailable" when it is wanted and the kernel has none.
 enum class Ipv6 { off, on };
 Result<void> set_ipv6(const std::string& name, Ipv6 state);
 

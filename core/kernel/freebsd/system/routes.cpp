@@ -87,8 +87,7 @@ Result<void> tell(unsigned char type, const IpAddress& gateway) {
 
     const UniqueFd socket(::socket(PF_ROUTE, SOCK_RAW | SOCK_CLOEXEC, AF_UNSPEC));
     if (!socket) return std::unexpected(Error::from_errno("socket", errno, "PF_ROUTE"));
-    // Nobody reads what comes back: the result of write(2) is the answer.
-    ::shutdown(socket.get(), SHUT_RD);
+    // The result of write(2) is the answer; what the kernel tells all listeners goes with the socket.
     if (::write(socket.get(), message.data(), message.size()) == static_cast<ssize_t>(message.size())) return {};
     if (adding ? errno == EEXIST : errno == ESRCH) return {};
     return std::unexpected(

@@ -1,0 +1,39 @@
+#include "core/kernel/freebsd/freebsd_kernel.h"
+
+#include <spdlog/spdlog.h>
+
+namespace jaild::kernel {
+
+Result<std::unique_ptr<FreeBsdKernel>> FreeBsdKernel::create(const DriverOptions& options) {
+    auto attacher = std::make_unique<JailAttacher>(options);
+    auto processes = ShimProcesses::create(
+        {.state_directory = options.state_directory, .shim = options.helper_directory / "jaild-shim"}, *attacher);
+    if (!processes) return std::unexpected(processes.error());
+    return std::unique_ptr<FreeBsdKernel>(new FreeBsdKernel(options, std::move(attacher), *std::move(processes)));
+}
+
+FreeBsdKernel::FreeBsdKernel(const DriverOptions& options, std::unique_ptr<JailAttacher> attacher,
+                             std::unique_ptr<ShimProcesses> processes)
+    : attacher_(std::move(attacher)),
+      processes_(std::move(processes)),
+      mounts_(options),
+      roots_(options),
+      jails_(options),
+      links_(options),
+      firewall_(options),
+      host_(options, firewall_) {}
+
+void FreeBsdKernel::watch(std::function<void(JailId)> on_change) {
+    // Without it the periodic look still finds every change, only later. A jail that somebody removes by hand takes its
+    // command with it, which is what is seen.
+    if (auto watched = processes_->watch(std::move(on_change)); !watched)
+        spdlog::warn("changes of jails are seen at the next resync only: {}", watched.error().to_string());
+}
+
+Result<std::unique_ptr<Kernel>> make_freebsd_kernel(const DriverOptions& options) {
+    auto kernel = FreeBsdKernel::create(options);
+    if (!kernel) return std::unexpected(kernel.error());
+    return *std::move(kernel);
+}
+
+}  // namespace jaild::kernel

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+
+#include "core/kernel/freebsd/firewall.h"
+#include "core/kernel/freebsd/host.h"
+#include "core/kernel/freebsd/jail_attacher.h"
+#include "core/kernel/freebsd/jails.h"
+#include "core/kernel/freebsd/links.h"
+#include "core/kernel/freebsd/mounts.h"
+#include "core/kernel/freebsd/roots.h"
+#include "core/kernel/kernel.h"
+#include "core/kernel/shim/shim_processes.h"
+
+namespace jaild::kernel {
+
+/// All ports of FreeBSD.
+class FreeBsdKernel final : public Kernel {
+public:
+    static Result<std::unique_ptr<FreeBsdKernel>> create(const DriverOptions& options);
+
+    Jails& jails() override { return jails_; }
+    Processes& processes() override { return *processes_; }
+    Roots& roots() override { return roots_; }
+    Mounts& mounts() override { return mounts_; }
+    Links& links() override { return links_; }
+    Firewall& firewall() override { return firewall_; }
+    Host& host() override { return host_; }
+    void watch(std::function<void(JailId)> on_change) override;
+
+private:
+    FreeBsdKernel(const DriverOptions& options, std::unique_ptr<JailAttacher> attacher,
+                  std::unique_ptr<ShimProcesses> processes);
+
+    std::unique_ptr<JailAttacher> attacher_;
+    std::unique_ptr<ShimProcesses> processes_;
+    FreeBsdMounts mounts_;
+    FreeBsdRoots roots_;
+    FreeBsdJails jails_;
+    FreeBsdLinks links_;
+    FreeBsdFirewall firewall_;
+    FreeBsdHost host_;
+};
+
+}  // namespace jaild::kernel
