@@ -1,0 +1,152 @@
+
+#include <set>
+#include <thread>
+
+#include "tests/host/client_linux.h"
+#include "tests/host/eventually.h"
+#include "tests/host/net_probe.h"
+#include "tests/results.h"
+
+using namespace jaild;
+using namespace jaild::test;
+using nlohmann::json;
+
+namespace {
+
+std::string hostname_in(const Client& client, const std::string& name) {
+    return client.sh(name, "uname -n");
+}
+
+bool reaches(const std::string& netns, const std::string& address, const Listener& there) {
+    return connect_from(netns, address, there.port()).has_value();
+}
+
+/// What is there of jails while the daemon runs; it itself is no leftover.
+}  // namespace
+
+TEST_CASE("a jail goes through its whole life, and nothing of it is left", "[lifecycle]") {
+    TestHost host;
+    Daemon daemon(host);
+    daemon.start();
+    const Client client(daemon);
+
+    CHECK(client.create({{"name", "web"}}).at("status").at("state") == "running");
+    CHECK(client.sh("web", "echo $((6 * 7))") == "42");
+    CHECK(client.exec("web", {"/bin/sh", "-c", "exit 3"}).at("exit_code") == 3);
+    CHECK(client.sh("web", "echo kept > /root/file; cat /root/file") == "kept");
+    CHECK(hostname_in(client, "web") == "web");
+
+    const auto first = client.pid("web");
+    CHECK(client.change("web", {{"running", false}}).at("status").at("state") == "stopped");
+    CHECK_FALSE(lives(first));
+    CHECK(client.change("web", {{"running", true}}).at("status").at("state") == "running");
+    CHECK(client.sh("web", "cat /root/file") == "kept");
+
+    const auto second = client.pid("web");
+    client.restart("web");
+    CHECK(client.pid("web") != second);
+    CHECK_FALSE(lives(second));
+
+    const auto third = client.pid("web");
+    client.change("web", {{"hostname", "shop"}});
+    CHECK(hostname_in(client, "web") == "shop");
+    CHECK(client.pid("web") == third);
+    client.change("web", {{"exec", {{"env", {{"COLOUR", "blue"}}}}}});
+    CHECK(client.has_condition("web", "RestartRequired"));
+    CHECK(client.pid("web") == third);
+    client.restart("web");
+    CHECK_FALSE(client.has_condition("web", "RestartRequired"));
+    CHECK(client.sh("web", "echo $COLOUR") == "blue");
+
+    client.remove("web");
+    CHECK(daemon.request("GET", "/v1/jails/web").status == 404);
+    CHECK(std::filesystem::is_empty(host.state_directory() / "jails"));
+    std::string left;
+    // The network goes with its last jail, at the latest in the slow sweep.
+    eventually([&] { return (left = leftovers_beside(host, daemon)).empty(); }, std::chrono::seconds(40));
+    CHECK(left == "");
+}
+
+TEST_CASE("jails reach each other and the outside; one without a network reaches nobody", "[lifecycle][network]") {
+    TestHost host;
+    Daemon daemon(host);
+    daemon.start();
+    const Client client(daemon);
+    client.create({{"name", "web"}});
+    client.create({{"name", "db"}});
+    client.create({{"name", "hermit"}, {"network", {{"mode", "none"}}}});
+
+    for (const auto& address : client.addresses("db")) {
+        INFO(address);
+        auto listener = value_of(Listener::open(client.netns("db"), address));
+        CHECK(reaches(client.netns("web"), address, listener));
+    }
+    const std::vector<std::array<const char*, 2>> ways{{Cable::outside4, Cable::host4},
+                                                       {Cable::outside6, Cable::host6}};
+    for (const auto& [there, seen] : ways) {
+        INFO(there);
+        auto listener = value_of(Listener::open(host.outside_name(), there));
+        CHECK(reaches(client.netns("web"), there, listener));
+        CHECK(value_of(listener.accept()) == value_of(IpAddress::parse(seen)));
+    }
+    CHECK(client.addresses("hermit").empty());
+    CHECK(client.sh("hermit", "ls /sys/class/net 2>/dev/null || tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' '") ==
+          "lo");
+}
+
+TEST_CASE("jails run on when the daemon is stopped", "[lifecycle]") {
+    TestHost host;
+    Daemon daemon(host);
+    daemon.start();
+    const Client client(daemon);
+    client.create({{"name", "web"}, {"command", {"/bin/sleep", "1000"}}});
+    const auto pause = client.pid("web");
+    const auto command = client.command_pid("web");
+
+    CHECK(daemon.stop() == 0);
+    CHECK(lives(pause));
+    CHECK(lives(command));
+    daemon.start();
+    CHECK(client.pid("web") == pause);
+    CHECK(client.command_pid("web") == command);
+    CHECK(client.sh("web", "echo here") == "here");
+}
+
+TEST_CASE("sixteen jails at once", "[lifecycle]") {
+    constexpr int kJails = 16;
+    TestHost host;
+    Daemon daemon(host);
+    daemon.start();
+    const Client client(daemon);
+    // Catch2's checks are for one thread: the others only note what they were answered.
+    const auto at_once = [&](const std::string& method, const auto& request) {
+        std::vector<int> statuses(kJails);
+        std::vector<std::thread> threads;
+        for (std::size_t one = 0; one < kJails; ++one)
+            threads.emplace_back([&, one] {
+                const auto [path, body] = request("jail" + std::to_string(one));
+                const auto reply =
+                    http(daemon.socket(), method, path, body, "Prefer: wait=120\r\n", std::chrono::seconds(150));
+                statuses[one] = reply ? reply->status : 0;
+            });
+        for (auto& thread : threads) thread.join();
+        return statuses;
+    };
+
+    using Request = std::pair<std::string, std::string>;
+    CHECK(at_once("POST", [](const std::string& name) {
+              return Request("/v1/jails", json{{"name", name}}.dump());
+          }) == std::vector(kJails, 201));
+    std::set<std::string> addresses;
+    const auto all = client.get("/v1/jails?limit=100").at("items");
+    CHECK(all.size() == kJails);
+    for (const auto& jail : all) {
+        CHECK(jail.at("status").at("state") == "running");
+        for (const std::string address : jail.at("status").at("addresses")) addresses.insert(address);
+    }
+    CHECK(addresses.size() == 2 * kJails);
+    CHECK(at_once("DELETE", [](const std::string& name) { return Request("/v1/jails/" + name + "?force=true", ""); }) ==
+          std::vector(kJails, 204));
+    CHECK(client.get("/v1/jails").at("items").empty());
+    CHECK(std::filesystem::is_empty(host.state_directory() / "jails"));
+}
