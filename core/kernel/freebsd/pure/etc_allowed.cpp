@@ -36,6 +36,7 @@ bool etc_excludes(const std::filesystem::path& relative) {
 }
 
 bool etc_link_stays(const std::filesystem::path& relative, const std::filesystem::path& target) {
+    if (target.empty()) return false;
     const std::filesystem::path start = std::filesystem::path("/etc") / relative.parent_path();
     const std::string full = (start / target).lexically_normal();
     const bool shared = std::ranges::any_of(
