@@ -15,11 +15,6 @@ std::optional<MadeWith> made_with(const Observed& observed) {
     return decode(observed.applied.spec);
 }
 
-/// The one thing that says if a jail has a network stack of its own and so could be linked.
-bool has_link_as_asked(const model::Jail& jail, const Observed& observed) {
-    return observed.link.has_value() == (jail.spec.network.mode == model::NetworkMode::vnet);
-}
-
 /// The fields that a running jail takes at once, from `row`; everything else as it was made.
 model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& row) {
     made.running = row.running;
@@ -82,8 +77,7 @@ Situation situation(const model::Jail& jail, const Observed& observed) {
     const bool outdated = !current_incarnation(jail, observed);
     if (alive(observed)) {
         // No reason to kill what runs: it is taken for what the row asks.
-        if (hint_is_lost(observed) && shim_alive(observed) && has_link_as_asked(jail, observed))
-            return Situation::continues;
+        if (hint_is_lost(observed) && shim_alive(observed)) return Situation::continues;
         if (outdated) return Situation::anew;
         if (!shim_alive(observed)) return Situation::remade;
         if (observed.applied.complete) return Situation::continues;

@@ -348,10 +348,16 @@ TEST_CASE("a hint that is gone or cannot be read", "[plan]") {
         toy.observed.applied = {};
         CHECK(toy.converge(wanted_web()) == Steps{"record_done"});
     }
-    SECTION("gone, and the jail may have been made without a network stack: it is made anew") {
+    SECTION("gone, with the link: the jail runs on and is linked") {
         toy.observed.applied = {};
         toy.observed.link.reset();
-        CHECK(contains(toy.converge(wanted_web()), "create_jail web"));
+        CHECK(toy.converge(wanted_web()) == Steps{"ensure_link vnet0", "record_done"});
+    }
+    SECTION("gone, and the command ended: it is not run again") {
+        auto other = Toy::running(with_command());
+        other.observed.applied = {};
+        other.observed.shim->command = kernel::CommandState::none;
+        CHECK(other.converge(with_command()) == Steps{"record_done"});
     }
     SECTION("of another version: the jail runs on") {
         toy.observed.applied.spec = R"({"spec":{"made_up":1}})";
