@@ -111,6 +111,10 @@ Result<void> MemoryJails::remove(JailId id) {
     if (auto met = world_.faults.at("jails.remove"); !met) return met;
     auto* there = world_.prison(id);
     if (!there) return {};
+    if (const auto* pair = world_.pair_in(there->jid); pair && pair->taken_out) {
+        // It would return only when the last reference to the jail drops, and its network stack answers until then.
+        world_.violate(fmt::format("jail {} is removed before its link", id.value));
+    }
     auto killed = world_.faults.step("jails.remove.kill", [&]() -> Result<void> {
         world_.kill_processes(id);
         there->life = JailLife::dead;

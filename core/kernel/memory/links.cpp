@@ -176,9 +176,6 @@ Result<void> MemoryLinks::ensure(const LinkParameters& parameters) {
     if (!prison || prison->life != JailLife::alive) {
         return std::unexpected(system_error("jail_attach", ENOENT, "the jail is not there"));
     }
-    if (prison->mode != model::NetworkMode::vnet) {
-        world_.violate(fmt::format("jail {} has no network and gets a link", parameters.jail.value));
-    }
     const auto jid = prison->jid;
     if (auto* half = world_.pair_in(jid); half && !half->taken_out) {
         // Made by somebody who died before its end was out: nothing outside knows of it.

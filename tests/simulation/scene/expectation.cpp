@@ -91,12 +91,15 @@ private:
         const auto& hostname = jail.spec.hostname.empty() ? jail.name.text() : jail.spec.hostname;
         demand(prison.hostname == hostname, "has another hostname: " + prison.hostname);
         demand(prison.name == jail.name.text(), "has another name: " + prison.name);
-        demand(prison.mode == made.spec.network.mode, "has another network mode");
+        demand(made.hint_lost || prison.mode == made.spec.network.mode, "has another network mode");
         check_root(jail, made);
         check_shim(jail, made);
         check_applied(jail);
         if (made.spec.network.mode == model::NetworkMode::none) {
-            demand(pairs(jail.id).empty(), "has a link without a network");
+            // What was begun inside and never came out is seen by nobody, and goes with the jail.
+            demand(
+                std::ranges::none_of(pairs(jail.id), [&](const Pair& one) { return one.taken_out || !made.hint_lost; }),
+                "has a link without a network");
             return false;
         }
         check_link(jail.id, made);
