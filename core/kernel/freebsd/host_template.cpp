@@ -113,8 +113,10 @@ std::vector<Mount> mounts() {
     std::vector<Mount> wanted;
     for (const auto directory : shared_directories()) {
         if (!on_host(directory)) continue;
-        wanted.push_back(
-            {.source = "/" + std::string(directory), .target = "root/" + std::string(directory), .read_only = true});
+        std::error_code failed;
+        const fs::path source = fs::canonical("/" + std::string(directory), failed);  // /usr can be a link
+        if (failed) continue;
+        wanted.push_back({.source = source, .target = "root/" + std::string(directory), .read_only = true});
     }
     return wanted;
 }

@@ -118,6 +118,19 @@ Result<std::optional<mount_api::Mounted>> topmost(int jail, const std::string& t
     return std::nullopt;
 }
 
+/// The inode of a bind's source, reached without any symbolic link: what was canonical when it was chosen and leads
+/// elsewhere now is refused. 0 for other kinds.
+Result<ino_t> source_inode(const Mount& mount) {
+    if (mount.kind != MountKind::bind) return ino_t{0};
+    const auto top = files::open_directory("/");
+    if (!top) return std::unexpected(top.error());
+    const auto source = files::open_beneath(top->get(), fs::path(mount.source).relative_path(), kDirectory);
+    if (!source) return std::unexpected(source.error());
+    const auto seen = identity(source->get());
+    if (!seen) return std::unexpected(seen.error());
+    return seen->inode;
+}
+
 Error in_use(const std::string& target, std::string detail, std::string remedy) {
     return {.code = Errc::busy,
             .op = "unmount",
@@ -143,11 +156,12 @@ Result<std::vector<ObservedMount>> FreeBsdMounts::list(Scope scope) {
     return listed;
 }
 
-Result<void> FreeBsdMounts::verify(int jail, int covered, const Mount& mount, const std::string& path) const {
+Result<void> FreeBsdMounts::verify(int jail, int covered, ino_t source, const Mount& mount,
+                                   const std::string& path) const {
     const auto elsewhere = [&] {
         return std::unexpected(Error{.code = Errc::conflict,
                                      .op = "nmount",
-                                     .detail = path + " was moved while something was mounted on it",
+                                     .detail = path + " or what was to be mounted there was moved meanwhile",
                                      .reason = "mount_point_moved"});
     };
     const auto now = files::open_beneath(jail, mount.target, kDirectory);
@@ -161,6 +175,9 @@ Result<void> FreeBsdMounts::verify(int jail, int covered, const Mount& mount, co
     const auto expected = parent_identity(covered);
     const auto found = parent_identity(now->get());
     if (!expected || !found || *expected != *found) return elsewhere();
+    // nullfs(5) shows the inode numbers of what it mirrors.
+    const auto root = identity(now->get());
+    if (!root || (source != 0 && root->inode != source)) return elsewhere();
     return {};
 }
 
@@ -179,8 +196,10 @@ Result<void> FreeBsdMounts::mount(JailId id, const Mount& mount) {
     if (!there) return std::unexpected(there.error());
     if (*there) return {};
 
+    const auto source = source_inode(mount);
+    if (!source) return std::unexpected(source.error());
     if (auto mounted = mount_api::mount(mount, path); !mounted) return mounted;
-    auto verified = verify(jail->get(), target->get(), mount, path);
+    auto verified = verify(jail->get(), target->get(), *source, mount, path);
     if (verified) return {};
     if (auto undone = undo(mount); !undone) verified.error().detail += "; undoing it: " + undone.error().detail;
     return verified;

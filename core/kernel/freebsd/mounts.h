@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <mutex>
 
 #include "core/kernel/freebsd/mount_api.h"
@@ -23,7 +25,7 @@ public:
     Result<void> unmount(JailId id, const std::string& target) override;
 
 private:
-    Result<void> verify(int jail, int covered, const Mount& mount, const std::string& path) const;
+    Result<void> verify(int jail, int covered, ino_t source, const Mount& mount, const std::string& path) const;
     Result<bool> lives(JailId id) const;
 
     freebsd::Places places_;

@@ -64,7 +64,8 @@ Result<void> FreeBsdRoots::prepare(const RootParameters& parameters) {
 }
 
 Result<void> FreeBsdRoots::refresh(const RootParameters& parameters) {
-    if (parameters.root.kind == model::RootKind::path) return {};
+    // Whoever owns a directory above a path root can put another in its place between two starts.
+    if (parameters.root.kind == model::RootKind::path) return check(parameters.root, parameters.template_name);
     if (auto checked = etc::check(parameters); !checked) return checked;
     const auto jail = files::open_directory(directories_.path(parameters.id));
     if (!jail) return std::unexpected(jail.error());
