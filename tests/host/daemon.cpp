@@ -49,7 +49,7 @@ void Daemon::launch(const Argv& arguments) {
     REQUIRE(log.get() >= 0);
     Argv argv{jaild_program(), "--state-dir", host_.state_directory()};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
-    const SpawnOptions options{.environment = {},
+    const SpawnOptions options{.environment = environment_,
                                .standard_input = -1,
                                .standard_output = log.get(),
                                .standard_error = log.get(),

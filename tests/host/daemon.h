@@ -22,6 +22,8 @@ public:
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;
 
+    /// "NAME=value", from the next start on; empty: what spawn() gives by itself.
+    void set_environment(std::vector<std::string> variables) { environment_ = std::move(variables); }
     /// Returns when /readyz says so: the first reconcile is done. `arguments` come after --state-dir.
     void start(const Argv& arguments = {});
     /// Returns at once.
@@ -46,6 +48,7 @@ private:
     int wait();
 
     TestHost& host_;
+    std::vector<std::string> environment_;
     pid_t pid_ = 0;
 };
 
