@@ -129,7 +129,7 @@ asio::awaitable<Response> answer_change(Service& service, const Request& request
     std::optional<std::string> applied;
     if (asked) {
         const auto longest = std::chrono::duration_cast<std::chrono::seconds>(service.limits.wait_max).count();
-        const auto seconds = std::min(*asked, longest);
+        const auto seconds = std::min<std::int64_t>(*asked, longest);
         applied = fmt::format("wait={}", seconds);
         auto operation = co_await wait_for(service, request, accepted.operation, std::chrono::seconds(seconds));
         if (operation)
