@@ -9,7 +9,6 @@
 #include <thread>
 
 #include "api/server.h"
-#include "core/kernel/identity.h"
 #include "core/kernel/kernel.h"
 #include "core/reconcile/reconciler.h"
 #include "core/store/store.h"
@@ -80,7 +79,7 @@ Result<void> serve(const Config& config, sigset_t ends) {
     if (!state) return std::unexpected(state.error());
     auto helpers = helper_directory();
     if (!helpers) return std::unexpected(helpers.error());
-    auto identity = kernel::host_identity();
+    auto identity = state_identity(*state);
     if (!identity) return std::unexpected(identity.error());
 
     auto& clock = Clock::system();

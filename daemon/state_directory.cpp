@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+
+#include "core/kernel/identity.h"
 #ifdef __FreeBSD__
 #include <sys/types.h>
 // sysctl.h wants types.h first.
@@ -53,6 +55,15 @@ Result<std::filesystem::path> open_state_directory(const std::filesystem::path& 
                   .reason = "state_directory_unsafe",
                   .remedy = fmt::format("chown root {0} && chmod 700 {0}", real.string())});
     return real;
+}
+
+Result<std::string> state_identity(const std::filesystem::path& state_directory) {
+    auto machine = kernel::host_identity();
+    if (!machine) return machine;
+    struct stat status {};
+    if (::stat(state_directory.c_str(), &status) != 0)
+        return std::unexpected(Error::from_errno("stat", errno, state_directory.string()));
+    return fmt::format("{}/{}", *machine, status.st_ino);
 }
 
 Result<std::filesystem::path> helper_directory() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "core/base/error.h"
 
@@ -9,6 +10,10 @@ namespace jaild::daemon {
 /// Makes the state directory (0700) when it is missing, and gives its real path. Errc::denied "state_directory_unsafe"
 /// when somebody else owns it or may write to it. Blocking.
 Result<std::filesystem::path> open_state_directory(const std::filesystem::path& path);
+
+/// What the database is bound to: this machine and this very directory (its inode, which mv(1) keeps), so that a copy
+/// is known for one, on the same machine too. Blocking.
+Result<std::string> state_identity(const std::filesystem::path& state_directory);
 
 /// Where jaild-shim and jaild-pause are: beside this program in a build, else in ../libexec/jaild of its prefix.
 Result<std::filesystem::path> helper_directory();

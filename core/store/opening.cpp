@@ -35,7 +35,7 @@ Result<void> check_host(Connection& connection, const StoreOptions& options) {
     return std::unexpected(Error{
         .code = Errc::conflict,
         .op = "open_database",
-        .detail = "this state directory was made on another host, or this host was given a new identity",
+        .detail = "this state directory was made on another host, is a copy, or this host was given a new identity",
         .reason = "state_of_other_host",
         .remedy = "if no other jaild uses it, start once with `jaild --claim`: it takes the jails over under a new "
                   "instance id",

@@ -84,6 +84,13 @@ TEST_CASE("a database that cannot be trusted is refused, and its jails run on", 
         test.expect_refusal(elsewhere, test.host.state_directory(), "--claim");
     }
 
+    SECTION("a copy of one, beside it on the same machine") {
+        const TempDirectory copy;
+        write_file(copy.path() / "jaild.db", good);
+        test.expect_refusal({}, copy.path(), "--claim");
+        CHECK(read_file(copy.path() / "jaild.db") == good);
+    }
+
     write_file(test.database(), good);
     test.daemon.start();
     CHECK(test.client.pid("web") == test.pause);
