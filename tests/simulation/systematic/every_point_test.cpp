@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <numeric>
 #include <optional>
 
 #include "tests/catch.h"
@@ -9,6 +10,7 @@
 #include "tests/simulation/systematic/scenario.h"
 
 using namespace jaild::simulation;
+using jaild::kernel::memory::Faults;
 using jaild::kernel::memory::When;
 
 namespace {
@@ -79,38 +81,48 @@ void check_end(Scene& scene, const std::string& expected) {
     CHECK(end.description == expected);
 }
 
-}  // namespace
+std::vector<std::size_t> all_points(const Scenario&, const Undisturbed& reference) {
+    std::vector<std::size_t> numbers(reference.points);
+    std::iota(numbers.begin(), numbers.end(), 1);
+    return numbers;
+}
 
-TEST_CASE("an error at any point is overcome, and the end is the same", "[simulation][every point]") {
+std::vector<std::size_t> change_points(const Scenario& scenario, const Undisturbed&) {
+    return changing_points(scenario, std::nullopt);
+}
+
+/// In every scenario, at one point after the other.
+template <class Points, class Strike>
+void strike_everywhere(Points points, Strike strike) {
     for (const auto& scenario : scenarios()) {
         const auto reference = undisturbed(scenario);
-        for (std::size_t point = 1; point <= reference.points; ++point) {
-            for (const auto when : {When::before, When::after}) {
-                auto scene = prepared(scenario);
-                scene->kernel().faults().fail(point, EIO, when);
-                INFO(fmt::format("{}: EIO {} point {}", scenario.name, when == When::before ? "before" : "after",
-                                 point));
-                scenario.act(*scene);
-                check_end(*scene, reference.description);
-            }
+        for (const auto point : points(scenario, reference)) {
+            auto scene = prepared(scenario);
+            strike(scene->kernel().faults(), point);
+            INFO(scenario.name << ", point " << point);
+            scenario.act(*scene);
+            check_end(*scene, reference.description);
         }
     }
 }
 
-TEST_CASE("a crash at any point is overcome, and the end is the same", "[simulation][every point]") {
-    for (const auto& scenario : scenarios()) {
-        const auto reference = undisturbed(scenario);
-        for (std::size_t point = 1; point <= reference.points; ++point) {
-            for (const auto when : {When::before, When::after}) {
-                auto scene = prepared(scenario);
-                scene->kernel().faults().crash(point, when);
-                INFO(fmt::format("{}: crash {} point {}", scenario.name, when == When::before ? "before" : "after",
-                                 point));
-                scenario.act(*scene);
-                check_end(*scene, reference.description);
-            }
-        }
-    }
+}  // namespace
+
+TEST_CASE("an error at any point is overcome, and the end is the same", "[simulation][every point]") {
+    strike_everywhere(all_points, [](Faults& faults, std::size_t point) { faults.fail(point, EIO); });
+}
+
+TEST_CASE("an error that hides that a step happened is overcome, and the end is the same",
+          "[simulation][every point]") {
+    strike_everywhere(change_points, [](Faults& faults, std::size_t point) { faults.fail(point, EIO, When::after); });
+}
+
+TEST_CASE("a crash before any point is overcome, and the end is the same", "[simulation][every point]") {
+    strike_everywhere(all_points, [](Faults& faults, std::size_t point) { faults.crash(point, When::before); });
+}
+
+TEST_CASE("a crash after any step is overcome, and the end is the same", "[simulation][every point]") {
+    strike_everywhere(change_points, [](Faults& faults, std::size_t point) { faults.crash(point, When::after); });
 }
 
 TEST_CASE("any two crashes while a jail is made are overcome", "[simulation][every pair]") {
