@@ -187,11 +187,12 @@ asio::awaitable<std::optional<Error>> Connection::read_head(RequestParser& parse
     } else {
         set_deadline(settings_.limits.header_timeout);
     }
+    bool begun = false;  // the parser has taken some of it: an empty line is the head's end from here on
     while (true) {
         const auto bytes = buffer_.data();
         const std::string_view text(static_cast<const char*>(bytes.data()), bytes.size());
         if (!text.empty()) {
-            if (static_cast<unsigned char>(text.front()) == kTlsHandshake)
+            if (!begun && static_cast<unsigned char>(text.front()) == kTlsHandshake)
                 co_return Error{.code = Errc::invalid,
                                 .op = "read",
                                 .detail = "this port speaks plain HTTP, not TLS",
@@ -201,12 +202,13 @@ asio::awaitable<std::optional<Error>> Connection::read_head(RequestParser& parse
             if (!taken) co_return std::move(taken.error());
             buffer_.consume(*taken);
             if (parser.has_head()) co_return std::nullopt;
+            begun = begun || *taken > 0;
         }
         const auto read = co_await read_some(kHeadRead);
         if (!read && expired_ && !idle_) co_return timed_out("head of the request", settings_.limits.header_timeout);
         if (!read) co_return ended();
-        if (*read == 0) co_return text.empty() ? ended() : cut_short();
-        skip_empty_lines();
+        if (*read == 0) co_return idle_ ? ended() : cut_short();
+        if (!begun) skip_empty_lines();
         if (idle_ && buffer_.size() > 0) {
             idle_ = false;
             set_deadline(settings_.limits.header_timeout);
@@ -343,6 +345,8 @@ asio::awaitable<Connection::Next> Connection::respond(Response response, const R
     if (request)
         spdlog::debug("{} {} {} {}", request->caller.principal, to_string(request->method), request->raw_target,
                       response.status);
+    if (request && response.status == 500)
+        spdlog::warn("{} {}: {}", to_string(request->method), request->raw_target, response.content());
     if (response.stream && request) co_return co_await respond_stream(std::move(response), *request, next);
     write_head(head_, response, Framing::length, next == Next::keep, settings_.date.now());
     const bool with_body = !(request && request->method == Method::head) && response.status != 304;

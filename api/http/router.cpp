@@ -106,13 +106,6 @@ std::string Router::allowed(const Target& target) const {
     return fmt::format("{}", fmt::join(methods, ", "));
 }
 
-std::vector<const Route*> Router::routes() const {
-    std::vector<const Route*> all;
-    for (const auto& each : resources_)
-        for (const auto& route : each.routes) all.push_back(&route);
-    return all;
-}
-
 Result<void> check_parameters(const Route& route, const Query& query) {
     std::set<std::string_view> seen;
     for (const auto& [name, value] : query.items()) {

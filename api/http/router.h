@@ -44,7 +44,6 @@ public:
     [[nodiscard]] Result<Match> find(Method method, const Target& target) const;
     /// For Allow: "GET, HEAD, OPTIONS"; empty when nothing is there. All that any route knows for "*".
     [[nodiscard]] std::string allowed(const Target& target) const;
-    [[nodiscard]] std::vector<const Route*> routes() const;
 
 private:
     struct Resource {

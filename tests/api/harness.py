@@ -130,7 +130,9 @@ class Daemon:
                     answer = self.delete(jail["name"])
                     if answer.status not in (204, 404):
                         raise AssertionError(f"{jail['name']} cannot be removed: {answer.status} {answer.body}")
-                self.stop()
+                code = self.stop()
+                if code != 0:
+                    raise AssertionError(f"jaild ended with {code}:\n{self.log_tail()}")
         finally:
             if self.process and self.process.poll() is None:
                 self.process.kill()

@@ -76,6 +76,15 @@ class Framing(ApiTest):
                 connection.sendall(bytes([byte]))
             self.assertEqual(read_response(connection).status, 200)
 
+    def test_every_place_to_pause(self):
+        for size in range(1, len(GET)):
+            with self.daemon.raw() as connection:
+                connection.sendall(GET[:size])
+                # The server has read the first piece when it has answered somebody who came later.
+                self.assertEqual(self.daemon.exchange(GET).status, 200)
+                connection.sendall(GET[size:])
+                self.assertEqual(read_response(connection).status, 200, GET[:size])
+
     def test_pipelined(self):
         count = 50
         with self.daemon.raw() as connection:
