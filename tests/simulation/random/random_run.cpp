@@ -108,7 +108,7 @@ private:
         const auto network = scene_.network().id;
         const std::vector<std::string> targets{"root/usr", "root/tmp", "root/dev", "root"};
         const auto& target = dice_.pick(targets);
-        const auto choice = dice_.below(17);
+        const auto choice = dice_.below(18);
         bool done = false;
         switch (choice) {
             case 0:
@@ -159,6 +159,9 @@ private:
             case 15:
                 done = hand.set_hostname(id, "stranger");
                 break;
+            case 17:
+                done = hand.give_name_back(jail.name.text()) || hand.take_name(jail.name.text());
+                break;
             default:
                 done = dice_.chance(0.5) ? hand.lower_forwarding() : hand.end_command(id, 5);
                 break;
@@ -169,6 +172,7 @@ private:
     }
 
     std::vector<std::string> check(std::string_view when) {
+        for (const auto* name : kNames) scene_.kernel().hand().give_name_back(name);
         const auto rounds = scene_.settle();
         auto found = problems(scene_);
         if (!rounds) found.push_back("never came to rest; last error: " + scene_.last_error());
