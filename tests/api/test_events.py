@@ -217,7 +217,8 @@ class Ends(ApiTest):
             self.assertFalse(daemon.socket.exists(), "the socket goes with the daemon")
             if Settings.kernel == "linux":
                 daemon.start()
-                self.assertEqual(daemon.request("GET", "/v1/jails/kept").json()["status"]["state"], "running")
+                eventually(lambda: daemon.request("GET", "/v1/jails/kept").json()["status"]["state"] == "running",
+                           "the jail runs on, and its daemon knows")
         finally:
             daemon.remove()
 

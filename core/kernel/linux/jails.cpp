@@ -77,12 +77,7 @@ Result<std::vector<ObservedJail>> LinuxJails::list(Scope scope) {
     }
     const auto names = uts::hostnames(pids);
     if (!names) return std::unexpected(names.error());
-    for (std::size_t at = 0; at < containers.size(); ++at) {
-        ObservedJail& jail = seen[containers[at].id];
-        jail.hostname = (*names)[at];
-        // A process that is ending gives up its namespaces before it is a zombie: such a jail is dead already.
-        jail.alive = jail.alive && !jail.hostname.empty();
-    }
+    for (std::size_t at = 0; at < containers.size(); ++at) seen[containers[at].id].hostname = (*names)[at];
 
     const auto left = remains(scope);
     if (!left) return std::unexpected(left.error());
