@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/base/ascii.h"
 #include "core/base/ip.h"
 
 namespace jaild::api {
@@ -14,12 +15,11 @@ Error bad_host(std::string detail) {
 }
 
 bool is_host_character(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
-           c == '_' || c == '~' || c == '%';
+    return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~' || c == '%';
 }
 
 bool is_port(std::string_view text) {
-    return text.size() <= 5 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    return text.size() <= 5 && std::ranges::all_of(text, is_digit);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@
 namespace jaild::api {
 namespace {
 
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr Milliseconds kTick{100};
 constexpr Milliseconds kPauseWithoutDescriptors{100};
 /// Of what waits in the kernel for a client that reads slowly: what it does not take soon, it has to ask for again.
@@ -63,7 +63,7 @@ void HttpServer::on_empty(std::function<void()> done) {
 
 asio::awaitable<void> HttpServer::accept_from(Listener& listener) {
     while (!settings_.stopping) {
-        const auto [failure] = co_await listener.descriptor.async_wait(Protocol::socket::wait_read, kTuple);
+        const auto [failure] = co_await listener.descriptor.async_wait(Protocol::socket::wait_read, kAsTuple);
         if (failure || settings_.stopping) co_return;
         UniqueFd accepted(
             ::accept4(listener.descriptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
@@ -81,7 +81,7 @@ asio::awaitable<void> HttpServer::accept_from(Listener& listener) {
         // Out of descriptors or memory: the client stays in the backlog, and waiting for it would spin.
         spdlog::error("accept: {}", std::error_code(errno, std::generic_category()).message());
         pause_.expires_after(kPauseWithoutDescriptors);
-        co_await pause_.async_wait(kTuple);
+        co_await pause_.async_wait(kAsTuple);
     }
 }
 
@@ -112,7 +112,7 @@ void HttpServer::welcome(Connection::Socket socket, Transport transport) {
 asio::awaitable<void> HttpServer::watch_deadlines() {
     while (!settings_.stopping || !connections_.empty()) {
         tick_.expires_after(kTick);
-        co_await tick_.async_wait(kTuple);
+        co_await tick_.async_wait(kAsTuple);
         const auto now = std::chrono::steady_clock::now();
         for (auto* connection : connections_) connection->check_deadline(now);
     }

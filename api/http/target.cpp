@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "api/http/utf8.h"
+#include "core/base/ascii.h"
 
 namespace jaild::api {
 namespace {
@@ -12,10 +13,6 @@ namespace {
 constexpr std::string_view kHttp = "http://";
 constexpr std::string_view kUnreservedMarks = "-._~";
 constexpr std::string_view kSubDelimiters = "!$&'()*+,;=";
-
-bool is_alphanumeric(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 
 /// RFC 3986 §3.3 and §3.4: pchar, "/" and "?", and the percent sign.
 bool is_target_character(char c) {

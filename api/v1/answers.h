@@ -11,6 +11,10 @@
 /// What several resources answer alike.
 namespace jaild::api::v1 {
 
+/// `limit` of a list, in items.
+inline constexpr std::int64_t kPageDefault = 100;
+inline constexpr std::int64_t kPageMax = 1000;
+
 Response answer_json(const nlohmann::json& value, unsigned status = 200);
 /// {"items": […]}
 Response answer_items(nlohmann::json items);

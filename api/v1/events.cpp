@@ -16,8 +16,6 @@ namespace {
 
 using namespace asio::experimental::awaitable_operators;
 
-constexpr std::int64_t kDefaultLimit = 100;
-constexpr std::int64_t kMaxLimit = 1000;
 constexpr std::size_t kBatch = 200;  // events written to a stream at a time: all that is ever held for a reader
 constexpr std::string_view kRetry = "retry: 2000\n\n";
 constexpr std::string_view kKeepAlive = ": still here\n\n";
@@ -40,13 +38,13 @@ Result<EventSeq> parse_sequence(std::string_view text, std::string_view where) {
                                  .reason = "invalid_parameter"});
 }
 
-Result<EventQuery> parse_query(const Request& request) {
+Result<EventQuery> parse_event_query(const Request& request) {
     const auto& query = request.target.query;
     EventQuery wanted;
     auto follow = query.flag("follow", true);
     if (!follow) return std::unexpected(follow.error());
     wanted.follow = *follow;
-    auto limit = query.number("limit", kDefaultLimit, 1, kMaxLimit);
+    auto limit = query.number("limit", kPageDefault, 1, kPageMax);
     if (!limit) return std::unexpected(limit.error());
     if (wanted.follow && query.find("limit"))
         return std::unexpected(invalid_parameter("limit", "is for follow=false only"));
@@ -81,7 +79,7 @@ struct EventPage {
 Result<EventPage> read_page(Service& service, const Request& request, const EventQuery& wanted, EventSeq after) {
     EventPage page{.items = {}, .last = after};
     while (true) {
-        auto events = service.supervisor.events(request.caller, page.last, kMaxLimit);
+        auto events = service.supervisor.events(request.caller, page.last, kPageMax);
         if (!events) return std::unexpected(events.error());
         for (auto& event : *events) {
             if (page.items.size() == wanted.limit) {
@@ -91,7 +89,7 @@ Result<EventPage> read_page(Service& service, const Request& request, const Even
             page.last = event.seq;
             if (concerns(event, wanted)) page.items.push_back(std::move(event));
         }
-        if (events->size() < static_cast<std::size_t>(kMaxLimit)) return page;
+        if (events->size() < static_cast<std::size_t>(kPageMax)) return page;
     }
 }
 
@@ -192,7 +190,7 @@ Answer follow_events(Service& service, const Request& request, EventQuery wanted
 }  // namespace
 
 Answer get_events(Service& service, const Request& request) {
-    auto wanted = parse_query(request);
+    auto wanted = parse_event_query(request);
     if (!wanted) co_return problem(wanted.error());
     if (wanted->follow) co_return co_await follow_events(service, request, *std::move(wanted));
     co_return co_await list_events(service, request, *std::move(wanted));

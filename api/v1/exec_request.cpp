@@ -6,6 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "core/base/ascii.h"
 #include "core/base/base64.h"
 #include "core/model/jail_spec.h"
 
@@ -71,9 +72,8 @@ Result<std::vector<std::string>> read_argv(const json& value) {
 }
 
 bool is_env_name(std::string_view name) {
-    const auto is_letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
-    return !name.empty() && name.size() <= 255 && is_letter(name.front()) &&
-           std::all_of(name.begin(), name.end(), [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+    return !name.empty() && name.size() <= 255 && !is_digit(name.front()) &&
+           std::ranges::all_of(name, [](char c) { return is_alphanumeric(c) || c == '_'; });
 }
 
 Result<std::map<std::string, std::string>> read_environment(const json& value) {

@@ -12,8 +12,6 @@
 namespace jaild::api::v1 {
 namespace {
 
-constexpr std::int64_t kDefaultLimit = 100;
-constexpr std::int64_t kMaxLimit = 1000;
 constexpr char kCursorMark = 'j';  // of this kind of list: a cursor of another one is refused
 
 Result<JailId> parse_cursor(std::string_view text) {
@@ -34,9 +32,9 @@ Result<model::JailState> parse_state(std::string_view text) {
     return std::unexpected(invalid_parameter("state", "must be stopped, starting, running, stopping, failed or dying"));
 }
 
-Result<JailQuery> parse_query(const Query& query) {
+Result<JailQuery> parse_jail_query(const Query& query) {
     JailQuery wanted;
-    auto limit = query.number("limit", kDefaultLimit, 1, kMaxLimit);
+    auto limit = query.number("limit", kPageDefault, 1, kPageMax);
     if (!limit) return std::unexpected(limit.error());
     wanted.limit = static_cast<std::size_t>(*limit);
     if (const auto cursor = query.find("cursor")) {
@@ -75,7 +73,7 @@ std::string next_link(const Query& query, const std::string& cursor) {
 }  // namespace
 
 Response list_jails(Service& service, const Request& request) {
-    auto wanted = parse_query(request.target.query);
+    auto wanted = parse_jail_query(request.target.query);
     if (!wanted) return problem(wanted.error());
     auto page = service.supervisor.list(request.caller, *wanted);
     if (!page) return problem(page.error());

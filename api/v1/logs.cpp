@@ -29,7 +29,7 @@ struct LogQuery {
     LogForm form = LogForm::text;
 };
 
-Result<LogQuery> parse_query(const Query& query) {
+Result<LogQuery> parse_log_query(const Query& query) {
     LogQuery wanted;
     auto follow = query.flag("follow", false);
     if (!follow) return std::unexpected(follow.error());
@@ -83,7 +83,7 @@ asio::awaitable<void> stream_log(Service& service, const Request& request, model
 Answer read_log(Service& service, const Request& request) {
     auto name = name_of(request);
     if (!name) co_return problem(name.error());
-    auto wanted = parse_query(request.target.query);
+    auto wanted = parse_log_query(request.target.query);
     if (!wanted) co_return problem(wanted.error());
     auto slot = service.log_streams.take();
     if (!slot)

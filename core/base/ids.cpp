@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/base/ascii.h"
 #include "core/base/random.h"
 
 namespace jaild {
@@ -11,18 +12,15 @@ namespace {
 constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
 constexpr std::uint64_t kBase = 36;
 
-bool is_letter(char c) {
+bool is_lower(char c) {
     return c >= 'a' && c <= 'z';
-}
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
 }
 
 }  // namespace
 
 Result<InstanceId> InstanceId::parse(std::string_view text) {
-    const bool good = text.size() == kLength && is_letter(text.front()) &&
-                      std::ranges::all_of(text, [](char c) { return is_letter(c) || is_digit(c); });
+    const bool good = text.size() == kLength && is_lower(text.front()) &&
+                      std::ranges::all_of(text, [](char c) { return is_lower(c) || is_digit(c); });
     if (!good)
         return std::unexpected(
             Error::invalid("invalid_instance", "", "an instance id is 5 of a-z and 0-9, a letter first"));
@@ -53,7 +51,7 @@ Result<std::uint64_t> from_base36(std::string_view text) {
     if (text.size() > 1 && text.front() == '0') return refused("a base-36 number with a leading zero");
     std::uint64_t value = 0;
     for (const char c : text) {
-        if (!is_letter(c) && !is_digit(c)) return refused("not a lower-case base-36 number");
+        if (!is_lower(c) && !is_digit(c)) return refused("not a lower-case base-36 number");
         const auto digit = static_cast<std::uint64_t>(is_digit(c) ? c - '0' : c - 'a' + 10);
         if (value > (std::numeric_limits<std::uint64_t>::max() - digit) / kBase)
             return refused("a base-36 number beyond 64 bits");

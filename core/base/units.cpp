@@ -5,15 +5,13 @@
 #include <limits>
 #include <optional>
 
+#include "core/base/ascii.h"
+
 namespace jaild {
 namespace {
 
 constexpr std::string_view kSuffixes = "KMGTPE";
 constexpr std::size_t kFractionDigits = 9;
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
 
 std::size_t count_digits(std::string_view text) {
     std::size_t count = 0;

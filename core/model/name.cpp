@@ -2,18 +2,9 @@
 
 #include <algorithm>
 
+#include "core/base/ascii.h"
+
 namespace jaild::model {
-namespace {
-
-// Not isalnum(3): names do not depend on a locale.
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-bool is_alphanumeric(char c) {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-}  // namespace
 
 Result<Name> Name::parse(std::string_view text, std::string_view field) {
     const auto refused = [&](const char* why) {

@@ -2,18 +2,10 @@
 
 #include <algorithm>
 
+#include "core/base/ascii.h"
+
 namespace jaild::model {
 namespace {
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_alphanumeric(char c) {
-    return is_digit(c) || is_letter(c);
-}
 
 std::unexpected<Error> invalid_value(const std::string& at, const char* why) {
     return std::unexpected(Error::invalid("invalid_value", at, why));

@@ -9,8 +9,6 @@ namespace rtnl = jaild::kernel::rtnl;
 
 namespace {
 
-constexpr JailId kWeb{1};
-
 kernel::ObservedBridge whole(const model::Network& network, std::size_t members = 0) {
     return {.network = network.id,
             .up = true,

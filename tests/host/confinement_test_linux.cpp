@@ -11,8 +11,6 @@
 namespace jaild::test {
 namespace {
 
-constexpr JailId kJail{1};
-
 /// The value of "Name:\t…" in /proc/<pid>/status.
 std::string status_field(const std::string& status, const std::string& name) {
     const auto at = status.find("\n" + name + ":\t");

@@ -22,8 +22,6 @@ namespace fs = std::filesystem;
 using kernel::CommandState;
 using kernel::Program;
 
-constexpr JailId kJail{1};
-
 struct Said {
     int exit_code = 0;
     std::string output;

@@ -9,8 +9,6 @@ using namespace jaild::test;
 
 namespace {
 
-constexpr JailId kWeb{1};
-constexpr JailId kDb{2};
 /// How long a packet that is dropped is waited for; the tests see first that one that is not comes through.
 constexpr std::chrono::milliseconds kDropped{400};
 

@@ -11,6 +11,8 @@
 
 namespace jaild::test {
 
+inline constexpr JailId kJail{1};
+
 /// Jails of a real kernel without a daemon and without a shim: the runtime is run directly, and process 1 of a jail is
 /// left to the machine's own init. All that it made is gone with it, also when a test fails.
 struct JailFixture {

@@ -9,6 +9,9 @@
 
 namespace jaild::test {
 
+inline constexpr JailId kWeb{1};
+inline constexpr JailId kDb{2};
+
 /// A test host whose thread is on it, one network and empty jails: named network namespaces, as the driver makes them.
 struct LinkFixture {
     TestHost host;

@@ -12,9 +12,6 @@ namespace rtnl = jaild::kernel::rtnl;
 
 namespace {
 
-constexpr JailId kWeb{1};
-constexpr JailId kDb{2};
-
 std::string first_name(const LinkFixture& fixture, JailId id) {
     return kernel::pair_name(fixture.host.instance(), id, kernel::PairEnd::jail);
 }

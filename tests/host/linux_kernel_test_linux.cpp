@@ -12,8 +12,6 @@
 namespace jaild::test {
 namespace {
 
-constexpr JailId kJail{1};
-
 /// All ports as the daemon has them: the runtime is run by the jail's shim.
 struct KernelFixture {
     TestHost host;

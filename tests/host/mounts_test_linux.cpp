@@ -18,8 +18,6 @@ namespace fs = std::filesystem;
 using kernel::Mount;
 using kernel::ObservedMount;
 
-constexpr JailId kJail{1};
-
 bool read_only(const fs::path& path) {
     struct statvfs seen {};
     REQUIRE(::statvfs(path.c_str(), &seen) == 0);

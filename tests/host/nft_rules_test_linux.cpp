@@ -1,15 +1,11 @@
 #include "core/kernel/linux/nft_rules.h"
-#include "tests/results.h"
+#include "tests/instance.h"
 
 using namespace jaild;
 using namespace jaild::test;
 namespace nft = jaild::kernel::nft;
 
 namespace {
-
-InstanceId instance() {
-    return value_of(InstanceId::parse("k3f9a"));
-}
 
 model::Network network() {
     return {.id = NetworkId{1},

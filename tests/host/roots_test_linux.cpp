@@ -16,8 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr JailId kJail{1};
-
 unsigned mode_of(const fs::path& path) {
     struct stat seen {};
     REQUIRE(::lstat(path.c_str(), &seen) == 0);

@@ -2,18 +2,11 @@
 
 #include <set>
 
-#include "tests/catch.h"
+#include "tests/instance.h"
 
 using namespace jaild;
 using namespace jaild::kernel;
-
-namespace {
-
-InstanceId instance() {
-    return *InstanceId::parse("k3f9a");
-}
-
-}  // namespace
+using jaild::test::instance;
 
 TEST_CASE("an interface's name leads back to its jail and fits the kernel", "[names]") {
     for (const std::int64_t id : {1LL, 9LL, 10LL, 35LL, 36LL, 1000LL, 2'821'109'907'455LL}) {

@@ -223,7 +223,7 @@ TEST_CASE("descriptors travel with their frame, close on exec, and no more than 
 
 TEST_CASE("a shim's state comes back as it was written", "[shim][state]") {
     ShimState state{
-        .command = CommandState::running,
+        .command = shim::CommandState::running,
         .command_pid = 12,
         .command_start = 345,
         .start_done = true,

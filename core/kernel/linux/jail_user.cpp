@@ -11,7 +11,7 @@
 namespace jaild::kernel {
 namespace {
 
-constexpr std::size_t kFileLimit = 1 << 20;
+constexpr std::size_t kUserFileLimit = 1 << 20;
 constexpr std::size_t kMaxGroups = 1024;
 
 template <std::size_t N>
@@ -107,13 +107,13 @@ Result<JailUser> find_user(std::string_view passwd, std::string_view group, cons
 
 Result<JailUser> find_user_in(int root, const std::string& user) {
     const auto missing = [](const Error& error) { return error.code == Errc::not_found; };
-    const auto passwd = files::read(root, "etc/passwd", kFileLimit);
+    const auto passwd = files::read(root, "etc/passwd", kUserFileLimit);
     if (!passwd && !missing(passwd.error())) return std::unexpected(passwd.error());
     if (!passwd) {
         if (user != "root" && user != "0") return std::unexpected(not_found(user));
         return JailUser{.uid = 0, .gid = 0, .groups = {}, .name = "root", .home = "/", .shell = "/bin/sh"};
     }
-    const auto group = files::read(root, "etc/group", kFileLimit);
+    const auto group = files::read(root, "etc/group", kUserFileLimit);
     if (!group && !missing(group.error())) return std::unexpected(group.error());
     return find_user(*passwd, group.value_or(std::string()), user);
 }

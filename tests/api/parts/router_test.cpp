@@ -32,7 +32,7 @@ Target target(std::string_view text) {
     return test::value_of(parse_target(text));
 }
 
-Request with(std::vector<std::pair<std::string_view, std::string_view>> fields) {
+Request with_fields(std::vector<std::pair<std::string_view, std::string_view>> fields) {
     Request request;
     request.fields = std::move(fields);
     return request;
@@ -77,18 +77,19 @@ TEST_CASE("content is of the type that the route reads", "[http][router]") {
     const auto* get = test::value_of(router.find(Method::get, target("/jails"))).route;
     const auto* post = test::value_of(router.find(Method::post, target("/jails"))).route;
     const auto* patch = test::value_of(router.find(Method::patch, target("/jails/a"))).route;
-    CHECK(check_content(*get, with({}), false));
-    CHECK(test::error_of(check_content(*get, with({}), true)).reason == "unexpected_body");
+    CHECK(check_content(*get, with_fields({}), false));
+    CHECK(test::error_of(check_content(*get, with_fields({}), true)).reason == "unexpected_body");
     for (const auto* type :
          {"application/json", "Application/JSON ; charset=UTF-8", "application/json;charset=\"utf-8\""})
-        CHECK(check_content(*post, with({{"content-type", type}}), true));
+        CHECK(check_content(*post, with_fields({{"content-type", type}}), true));
     for (const auto* type :
          {"", "text/json", "application/jsonx", "application/json; charset=latin1", "application/merge-patch+json"})
-        CHECK(test::error_of(check_content(*post, with({{"Content-Type", type}}), true)).reason ==
+        CHECK(test::error_of(check_content(*post, with_fields({{"Content-Type", type}}), true)).reason ==
               "unsupported_media_type");
-    CHECK_FALSE(check_content(*post, with({}), true));
-    CHECK(check_content(*patch, with({{"Content-Type", "application/merge-patch+json"}}), true));
-    CHECK_FALSE(check_content(*patch, with({{"Content-Type", "application/json"}, {"Content-Encoding", "br"}}), true));
+    CHECK_FALSE(check_content(*post, with_fields({}), true));
+    CHECK(check_content(*patch, with_fields({{"Content-Type", "application/merge-patch+json"}}), true));
+    CHECK_FALSE(
+        check_content(*patch, with_fields({{"Content-Type", "application/json"}, {"Content-Encoding", "br"}}), true));
 }
 
 TEST_CASE("a host's name is taken out of its field", "[http][host]") {
@@ -112,16 +113,16 @@ TEST_CASE("a token is known by its value or its digest", "[http][tokens]") {
     const auto tokens = test::value_of(
         Tokens::create({{.name = "plain", .value = "value-of-the-first", .role = Role::operator_},
                         {.name = "hashed", .sha256 = to_hex(sha256("value-of-the-second")), .role = Role::viewer}}));
-    const auto caller = test::value_of(tokens.caller_of(with({{"authorization", "Bearer value-of-the-first"}})));
+    const auto caller = test::value_of(tokens.caller_of(with_fields({{"authorization", "Bearer value-of-the-first"}})));
     CHECK(caller.principal == "token:plain");
     CHECK(caller.role == Role::operator_);
-    CHECK(test::value_of(tokens.caller_of(with({{"Authorization", "bearer  value-of-the-second"}}))).role ==
+    CHECK(test::value_of(tokens.caller_of(with_fields({{"Authorization", "bearer  value-of-the-second"}}))).role ==
           Role::viewer);
     for (const auto* value : {"Bearer value-of-the-firs", "Bearer x", "Bearer value-of-the-first "})
-        CHECK(test::error_of(tokens.caller_of(with({{"Authorization", value}}))).reason == "token_unknown");
+        CHECK(test::error_of(tokens.caller_of(with_fields({{"Authorization", value}}))).reason == "token_unknown");
     for (const auto* value : {"", "Bearer", "Bearer ", "Basic eA==", "value-of-the-first"})
-        CHECK(test::error_of(tokens.caller_of(with({{"Authorization", value}}))).reason == "token_required");
-    CHECK(test::error_of(tokens.caller_of(with({}))).reason == "token_required");
+        CHECK(test::error_of(tokens.caller_of(with_fields({{"Authorization", value}}))).reason == "token_required");
+    CHECK(test::error_of(tokens.caller_of(with_fields({}))).reason == "token_required");
 }
 
 TEST_CASE("a token that says nothing is refused when it is configured", "[http][tokens]") {

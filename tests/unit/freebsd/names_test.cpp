@@ -2,17 +2,14 @@
 
 #include "core/kernel/freebsd/pure/places.h"
 #include "core/kernel/freebsd/pure/units.h"
-#include "tests/catch.h"
+#include "tests/instance.h"
 
 using namespace jaild;
 using namespace jaild::kernel;
+using jaild::test::instance;
 using namespace jaild::kernel::freebsd;
 
 namespace {
-
-InstanceId instance() {
-    return *InstanceId::parse("k3f9a");
-}
 
 Places places() {
     return Places({.instance = instance(), .state_directory = "/var/db/jaild", .helper_directory = "/x"});

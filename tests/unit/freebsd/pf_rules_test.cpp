@@ -3,17 +3,14 @@
 #include <algorithm>
 
 #include "core/kernel/names.h"
-#include "tests/catch.h"
+#include "tests/instance.h"
 
 using namespace jaild;
 using namespace jaild::kernel;
+using jaild::test::instance;
 namespace pf = jaild::kernel::freebsd::pf;
 
 namespace {
-
-InstanceId instance() {
-    return *InstanceId::parse("k3f9a");
-}
 
 model::Network network() {
     return {.id = NetworkId{1},

@@ -16,7 +16,7 @@ namespace {
 constexpr Milliseconds kPatience{20'000};  ///< nothing waits so long but a test that fails
 
 /// A clock that runs only by hand.
-class HandClock final : public Clock {
+class AtomicClock final : public Clock {
 public:
     Monotonic monotonic() override { return Monotonic{} + Milliseconds{passed_.load()}; }
     UtcTime utc() override { return {}; }
@@ -73,7 +73,7 @@ struct Bench {
     explicit Bench(std::size_t workers = 4, std::size_t max_written_off = 2)
         : queue(clock, {.workers = workers, .max_written_off = max_written_off, .call_deadline = Milliseconds{1'000}},
                 [this](JailId key, Queue::Lease&) { works(key); }) {}
-    HandClock clock;
+    AtomicClock clock;
     Works works;
     Queue queue;
 };
@@ -164,7 +164,7 @@ TEST_CASE("no more workers are replaced than allowed, and those that return serv
 }
 
 TEST_CASE("a call that was announced as long is waited for", "[queue][hung]") {
-    HandClock clock;
+    AtomicClock clock;
     Works works;
     works.close(kWeb);
     Queue queue(clock, {.workers = 1, .max_written_off = 2, .call_deadline = Milliseconds{1'000}},
@@ -186,7 +186,7 @@ TEST_CASE("a call that was announced as long is waited for", "[queue][hung]") {
 }
 
 TEST_CASE("what a work throws ends neither its worker nor its key", "[queue]") {
-    HandClock clock;
+    AtomicClock clock;
     Works works;
     Queue queue(clock, {.workers = 1, .max_written_off = 2, .call_deadline = Milliseconds{1'000}},
                 [&](JailId key, Queue::Lease&) {

@@ -21,7 +21,7 @@ Result<void> update(store::Store& store, const model::Operation& operation) {
     return store.write([&](store::Writer& writer) { return writer.update_operation(operation); });
 }
 
-Result<model::Operation> find(store::Store& store, const std::string& id) {
+Result<model::Operation> find_operation(store::Store& store, const std::string& id) {
     return store::read<model::Operation>(store, [&](store::Reader& reader) { return reader.operation(id); });
 }
 
@@ -52,7 +52,7 @@ TEST_CASE("an operation is kept from its beginning to its end", "[store][operati
     state.clock.now.milliseconds += 500;
     value_of(update(*state.store, operation));
 
-    const auto found = value_of(find(*state.store, operation.id));
+    const auto found = value_of(find_operation(*state.store, operation.id));
     CHECK(found.kind == "create");
     CHECK(found.jail == JailId{7});
     CHECK(found.jail_name == "web");
@@ -67,7 +67,7 @@ TEST_CASE("an operation is kept from its beginning to its end", "[store][operati
 
 TEST_CASE("an operation that is not there is not found", "[store][operations]") {
     MemoryState state;
-    CHECK(error_of(find(*state.store, "0123456789abcdef")).reason == "operation_not_found");
+    CHECK(error_of(find_operation(*state.store, "0123456789abcdef")).reason == "operation_not_found");
     model::Operation unknown{};
     unknown.id = "0123456789abcdef";
     CHECK(error_of(update(*state.store, unknown)).reason == "operation_not_found");
@@ -96,7 +96,7 @@ TEST_CASE("an operation keeps its last 64 steps", "[store][operations]") {
     auto operation = begin(*state.store, JailId{1});
     for (int i = 0; i < 100; ++i) operation.steps.push_back(std::to_string(i));
     value_of(update(*state.store, operation));
-    const auto found = value_of(find(*state.store, operation.id));
+    const auto found = value_of(find_operation(*state.store, operation.id));
     REQUIRE(found.steps.size() == 64);
     CHECK(found.steps.front() == "36");
     CHECK(found.steps.back() == "99");
@@ -111,9 +111,9 @@ TEST_CASE("old operations go, those under way stay", "[store][operations]") {
         ended.back().state = model::OperationState::succeeded;
         value_of(update(*state.store, ended.back()));
     }
-    CHECK(find(*state.store, under_way.id));
-    CHECK(find(*state.store, ended[5].id));
-    CHECK_FALSE(find(*state.store, ended[4].id));
+    CHECK(find_operation(*state.store, under_way.id));
+    CHECK(find_operation(*state.store, ended[5].id));
+    CHECK_FALSE(find_operation(*state.store, ended[4].id));
 }
 
 TEST_CASE("an idempotency key belongs to whoever used it first, and to nobody else", "[store][idempotency]") {

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstdint>
 
+#include "core/base/ascii.h"
 #include "core/kernel/names.h"
 
 namespace jaild::kernel::freebsd::pf {
@@ -42,9 +43,8 @@ std::uint64_t hash(std::string_view text) {
 }
 
 bool is_plain(std::string_view name) {
-    return !name.empty() && name.size() <= kMaxInterfaceName && std::ranges::all_of(name, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
-    });
+    return !name.empty() && name.size() <= kMaxInterfaceName &&
+           std::ranges::all_of(name, [](char c) { return is_alphanumeric(c) || c == '_' || c == '.'; });
 }
 
 /// ":0" leaves out aliases, and of IPv6 the link-local addresses; the parentheses follow changes of address.

@@ -14,7 +14,7 @@
 namespace jaild::shim {
 namespace {
 
-constexpr const char* kName = "lock";
+constexpr const char* kLockFile = "lock";
 
 struct flock whole_file() {
     struct flock range {};
@@ -26,11 +26,11 @@ struct flock whole_file() {
 }  // namespace
 
 Result<UniqueFd> take_lock(int directory) {
-    auto file = files::open_beneath(directory, kName, O_RDWR | O_CREAT, 0600);
+    auto file = files::open_beneath(directory, kLockFile, O_RDWR | O_CREAT, 0600);
     if (!file) return file;
     auto range = whole_file();
     if (::fcntl(file->get(), F_SETLK, &range) != 0) {
-        if (errno != EAGAIN && errno != EACCES) return std::unexpected(Error::from_errno("fcntl", errno, kName));
+        if (errno != EAGAIN && errno != EACCES) return std::unexpected(Error::from_errno("fcntl", errno, kLockFile));
         return std::unexpected(Error{.code = Errc::busy,
                                      .op = "fcntl",
                                      .sys = errno,
@@ -42,12 +42,12 @@ Result<UniqueFd> take_lock(int directory) {
     const auto line = std::to_string(::getpid()) + " " + std::to_string(*started) + "\n";
     if (::ftruncate(file->get(), 0) != 0 ||
         ::pwrite(file->get(), line.data(), line.size(), 0) != static_cast<ssize_t>(line.size()))
-        return std::unexpected(Error::from_errno("pwrite", errno, kName));
+        return std::unexpected(Error::from_errno("pwrite", errno, kLockFile));
     return file;
 }
 
 std::optional<Holder> holder_of(int directory) {
-    const auto file = files::open_beneath(directory, kName, O_RDONLY);
+    const auto file = files::open_beneath(directory, kLockFile, O_RDONLY);
     if (!file) return std::nullopt;
     auto range = whole_file();
     if (::fcntl(file->get(), F_GETLK, &range) != 0 || range.l_type == F_UNLCK) return std::nullopt;

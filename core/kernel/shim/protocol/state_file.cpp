@@ -7,7 +7,7 @@
 namespace jaild::shim {
 namespace {
 
-constexpr const char* kName = "state";
+constexpr const char* kStateFile = "state";
 constexpr std::string_view kHeader = "jaild-shim-state 1";
 constexpr std::size_t kLimit = 16 * 1024;
 
@@ -87,7 +87,7 @@ std::optional<ShimState> parse_state(std::string_view text) {
 }
 
 Result<ShimState> read_state(int directory) {
-    const auto text = files::read(directory, kName, kLimit);
+    const auto text = files::read(directory, kStateFile, kLimit);
     if (!text) return std::unexpected(text.error());
     const auto state = parse_state(*text);
     if (!state)
@@ -97,7 +97,7 @@ Result<ShimState> read_state(int directory) {
 }
 
 Result<void> write_state(int directory, const ShimState& state) {
-    return files::write_atomic(directory, kName, format_state(state), 0600);
+    return files::write_atomic(directory, kStateFile, format_state(state), 0600);
 }
 
 }  // namespace jaild::shim
