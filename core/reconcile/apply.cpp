@@ -24,6 +24,20 @@ kernel::JailParameters jail_parameters(const model::Jail& jail) {
     return {.id = jail.id, .name = jail.name, .hostname = hostname_of(jail), .mode = jail.spec.network.mode};
 }
 
+/// The shim speaks of the fields of a Program; the user wrote a spec. `argv` is where its argv is in there.
+Result<void> in_spec(Result<void> done, std::string_view argv) {
+    if (done) return done;
+    std::string& field = done.error().field;
+    const auto move = [&field](std::string_view from, std::string_view to) {
+        if (!field.starts_with(from)) return false;
+        field.replace(0, from.size(), to);
+        return true;
+    };
+    move("/argv", argv) || move("/environment", "/exec/env") || move("/user", "/exec/user") ||
+        move("/directory", "/exec/directory");
+    return done;
+}
+
 Result<void> create_jail(const Context& context) {
     return context.kernel.jails().create(jail_parameters(context.desired.jail));
 }
@@ -34,17 +48,21 @@ Result<void> ensure_link(const Context& context) {
 
 Result<void> exec_start(const Context& context) {
     const auto& jail = context.desired.jail;
-    return context.kernel.processes().run(jail.id, program(jail, jail.spec.exec.start), jail.spec.exec.timeout, true);
+    const auto& exec = jail.spec.exec;
+    return in_spec(context.kernel.processes().run(jail.id, program(jail, exec.start), exec.timeout, true),
+                   "/exec/start");
 }
 
 Result<void> exec_stop(const Context& context) {
     const auto& jail = context.desired.jail;
-    return context.kernel.processes().run(jail.id, program(jail, jail.spec.exec.stop), jail.spec.exec.timeout, false);
+    const auto& exec = jail.spec.exec;
+    return in_spec(context.kernel.processes().run(jail.id, program(jail, exec.stop), exec.timeout, false),
+                   "/exec/stop");
 }
 
 Result<void> start_command(const Context& context) {
     const auto& jail = context.desired.jail;
-    return context.kernel.processes().start_command(jail.id, program(jail, jail.spec.command));
+    return in_spec(context.kernel.processes().start_command(jail.id, program(jail, jail.spec.command)), "/command");
 }
 
 Error no_step_of(std::string_view whose, const Step& step) {

@@ -77,7 +77,11 @@ Result<std::vector<ObservedJail>> LinuxJails::list(Scope scope) {
     }
     const auto names = uts::hostnames(pids);
     if (!names) return std::unexpected(names.error());
-    for (std::size_t at = 0; at < containers.size(); ++at) seen[containers[at].id].hostname = (*names)[at];
+    for (std::size_t at = 0; at < containers.size(); ++at) {
+        ObservedJail& jail = seen[containers[at].id];
+        jail.alive = (*names)[at].has_value();  // it may have ended since the runtime was asked
+        jail.hostname = (*names)[at].value_or("");
+    }
 
     const auto left = remains(scope);
     if (!left) return std::unexpected(left.error());

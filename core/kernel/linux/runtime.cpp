@@ -31,6 +31,13 @@ std::string last_line(const std::string& text) {
     return line;
 }
 
+/// False from early in a process' end on: it gives up its namespaces before it can be waited for. What enters them
+/// (the hostname, an exec) fails from then on.
+bool has_namespaces(std::int64_t pid) {
+    std::error_code failed;
+    return !fs::read_symlink("/proc/" + std::to_string(pid) + "/ns/uts", failed).empty();
+}
+
 Container look(JailId id, const fs::path& directory) {
     Container container{.id = id};
     const auto text = files::read(directory / "state.json", kRecordLimit);
@@ -41,7 +48,7 @@ Container look(JailId id, const fs::path& directory) {
     container.process = ProcessHandle::open(record->pid, record->started).has_value();
     // runc removes this when it starts what it created; until then process 1 is runc itself, waiting.
     std::error_code failed;
-    container.alive = container.process && !fs::exists(directory / "exec.fifo", failed);
+    container.alive = container.process && !fs::exists(directory / "exec.fifo", failed) && has_namespaces(record->pid);
     return container;
 }
 

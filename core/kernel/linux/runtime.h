@@ -20,8 +20,8 @@ struct Container {
     JailId id;
     std::int64_t pid = 0;      ///< process 1 of the jail; 0 when the record names none
     std::int64_t started = 0;  ///< its start time
-    bool alive = false;        ///< that very process lives and has begun to run
-    bool process = false;      ///< it lives, but may still wait for its start
+    bool alive = false;        ///< that very process lives, has begun to run and is not about to end
+    bool process = false;      ///< it lives, but may still wait for its start, or be ending
 };
 
 /// runc(8). Looking never starts a process. Blocking, any thread.

@@ -38,8 +38,8 @@ Result<void> enter(std::int64_t pid) {
 
 }  // namespace
 
-Result<std::vector<std::string>> hostnames(const std::vector<std::int64_t>& pids) {
-    std::vector<std::string> names(pids.size());
+Result<std::vector<std::optional<std::string>>> hostnames(const std::vector<std::int64_t>& pids) {
+    std::vector<std::optional<std::string>> names(pids.size());
     if (pids.empty()) return names;
     auto read = on_own_thread([&pids, &names]() -> Result<void> {
         std::array<char, HOST_NAME_MAX + 1> name{};

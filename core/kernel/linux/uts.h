@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,8 +11,8 @@
 /// other thread of the daemon ever leaves its own. Blocking, any thread.
 namespace jaild::kernel::uts {
 
-/// One for each pid, in their order; empty where the process is gone.
-Result<std::vector<std::string>> hostnames(const std::vector<std::int64_t>& pids);
+/// One for each pid, in their order; nothing where the process is gone.
+Result<std::vector<std::optional<std::string>>> hostnames(const std::vector<std::int64_t>& pids);
 
 /// Refused with Errc::conflict when the process has the daemon's own namespace.
 Result<void> set_hostname(std::int64_t pid, const std::string& hostname);

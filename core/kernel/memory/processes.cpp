@@ -14,8 +14,12 @@ namespace {
 
 Error cannot_execute(const Program& program, std::string_view reason) {
     const auto name = program.argv.empty() ? std::string("an empty command") : program.argv.front();
-    return Error{
-        .code = Errc::invalid, .op = "execve", .sys = ENOENT, .detail = name + " cannot be executed", .reason = reason};
+    return Error{.code = Errc::invalid,
+                 .op = "execve",
+                 .sys = ENOENT,
+                 .detail = name + " cannot be executed",
+                 .reason = reason,
+                 .field = "/argv/0"};
 }
 
 }  // namespace

@@ -65,7 +65,9 @@ TEST_CASE("a command that cannot be executed fails its operation; the jail stays
           "[reconcile][failure]") {
     House house;
     const auto web = house.create(R"({"name":"web","command":["missing"]})");
-    CHECK(error_of(house.reconciler->reconcile(web.id)).reason == "command_failed");
+    const auto failure = error_of(house.reconciler->reconcile(web.id));
+    CHECK(failure.reason == "command_failed");
+    CHECK(failure.field == "/command/0");
     CHECK(house.operation(web) == "failed");
     value_of(house.reconciler->reconcile(web.id));
     CHECK(house.status(web).state == JailState::running);
