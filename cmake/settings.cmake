@@ -15,6 +15,8 @@ if(CMAKE_UNITY_BUILD)
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 12)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(jaild_settings INTERFACE -Wno-subobject-linkage)  # means headers: takes sources for such
+  else()
+    target_compile_options(jaild_settings INTERFACE -Wno-shadow)  # another source's constant is no shadow
   endif()
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND JAILD_DEPENDENCIES)

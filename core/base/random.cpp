@@ -32,13 +32,13 @@ std::uint64_t random_below(std::uint64_t bound) {
 }
 
 std::string random_hex(std::size_t bytes) {
-    static constexpr char kDigits[] = "0123456789abcdef";
+    static constexpr char kHexDigits[] = "0123456789abcdef";
     std::vector<unsigned char> raw(bytes);
     fill_random(raw.data(), raw.size());
     std::string text;
     for (const auto byte : raw) {
-        text += kDigits[byte >> 4];
-        text += kDigits[byte & 15];
+        text += kHexDigits[byte >> 4];
+        text += kHexDigits[byte & 15];
     }
     return text;
 }

@@ -9,6 +9,9 @@
 
 namespace jaild::inside {
 
+/// Where a child writes its answer: the first descriptor that it keeps beside 0, 1 and 2.
+inline constexpr int kAnswer = 3;
+
 /// Writes a child's answer: the text with a leading "+", or an error with a leading "-". The reader goes by the end.
 void write_answer(int descriptor, const Result<std::string>& answer);
 /// Reads one to the end of the pipe. Errc::busy "timeout" after `patience`: a jail's root can stop any process in

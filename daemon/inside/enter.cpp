@@ -13,12 +13,6 @@
 #include "daemon/inside/child.h"
 
 namespace jaild::inside {
-namespace {
-
-constexpr int kAnswer = 3;  ///< the one descriptor that a child keeps beside 0, 1 and 2
-
-}  // namespace
-
 Result<void> shed_host(int last) {
     int tracing = PROC_TRACE_CTL_DISABLE;
     if (::procctl(P_PID, 0, PROC_TRACE_CTL, &tracing) != 0) return std::unexpected(Error::from_errno("procctl", errno));

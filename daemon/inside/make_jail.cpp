@@ -20,8 +20,7 @@ namespace {
 
 using kernel::freebsd::Parameters;
 
-constexpr Milliseconds kPatience{20'000};
-constexpr int kAnswer = 3;
+constexpr Milliseconds kMakePatience{20'000};
 constexpr int kLeave = 4;  ///< at its end the parent is dead, and the jail goes too
 
 Result<std::string> make(const Parameters& parameters) {
@@ -60,7 +59,7 @@ Result<int> make_jail(const Parameters& parameters) {
     leave->read.reset();
 
     const auto made = [&]() -> Result<int> {
-        const auto text = read_answer(answer->read.get(), kPatience);
+        const auto text = read_answer(answer->read.get(), kMakePatience);
         if (!text) return std::unexpected(text.error());
         const auto jid = kernel::freebsd::parse_jid_text(*text);
         if (!jid) return std::unexpected(jid.error());
