@@ -21,13 +21,17 @@ FreeBsdKernel::FreeBsdKernel(const DriverOptions& options, std::unique_ptr<JailA
       jails_(options),
       links_(options),
       firewall_(options),
-      host_(options, firewall_) {}
+      host_(options, firewall_),
+      jail_watch_(freebsd::Places(options)) {}
 
 void FreeBsdKernel::watch(std::function<void(JailId)> on_change) {
-    // Without it the periodic look still finds every change, only later. A jail that somebody removes by hand takes its
-    // command with it, which is what is seen.
-    if (auto watched = processes_->watch(std::move(on_change)); !watched)
-        spdlog::warn("changes of jails are seen at the next resync only: {}", watched.error().to_string());
+    // Without them the periodic look still finds every change, only later.
+    const auto warn = [](const Result<void>& watched) {
+        if (!watched)
+            spdlog::warn("changes of jails are seen at the next resync only: {}", watched.error().to_string());
+    };
+    warn(jail_watch_.start(on_change));
+    warn(processes_->watch(std::move(on_change)));
 }
 
 Result<std::unique_ptr<Kernel>> make_freebsd_kernel(const DriverOptions& options) {

@@ -5,6 +5,7 @@
 #include "core/kernel/freebsd/firewall.h"
 #include "core/kernel/freebsd/host.h"
 #include "core/kernel/freebsd/jail_attacher.h"
+#include "core/kernel/freebsd/jail_watch.h"
 #include "core/kernel/freebsd/jails.h"
 #include "core/kernel/freebsd/links.h"
 #include "core/kernel/freebsd/mounts.h"
@@ -40,6 +41,7 @@ private:
     FreeBsdLinks links_;
     FreeBsdFirewall firewall_;
     FreeBsdHost host_;
+    freebsd::JailWatch jail_watch_;
 };
 
 }  // namespace jaild::kernel
