@@ -108,7 +108,7 @@ Result<void> parse_key(const std::filesystem::path& file, std::string_view key, 
     }
     const auto text = node.value_exact<std::string>();
     const bool known = key == "state_dir" || key == "socket" || key == "socket_group" || key == "listen" ||
-                       key == "kernel" || key == "log_level";
+                       key == "kernel" || key == "log_level" || key == "zfs_parent";
     if (!known) return std::unexpected(refused(file, &node, fmt::format("unknown key \"{}\"", key)));
     if (!text) return std::unexpected(refused(file, &node, fmt::format("{} must be a string", key)));
     if (key == "state_dir") config.state_directory = *text;
@@ -117,6 +117,7 @@ Result<void> parse_key(const std::filesystem::path& file, std::string_view key, 
     if (key == "listen") config.listen = *text;
     if (key == "kernel") config.kernel = *text;
     if (key == "log_level") config.log_level = *text;
+    if (key == "zfs_parent") config.zfs_parent = *text;
     return {};
 }
 

@@ -7,6 +7,17 @@
 namespace jaild::daemon {
 
 Result<std::unique_ptr<kernel::Kernel>> make_kernel(const std::string& name, const kernel::DriverOptions& options) {
+#ifndef __FreeBSD__
+    const bool datasets = false;
+#else
+    const bool datasets = name != "memory";
+#endif
+    if (!options.zfs_parent.empty() && !datasets)
+        return std::unexpected(Error{.code = Errc::unsupported,
+                                     .op = "kernel",
+                                     .detail = "zfs_parent is set, but only FreeBSD's driver makes roots on ZFS",
+                                     .reason = "zfs_unavailable",
+                                     .remedy = "take zfs_parent out of the configuration"});
     if (name == "memory") return kernel::make_memory_kernel(options);
 #if defined(__linux__)
     if (name == "auto" || name == "linux") return kernel::make_linux_kernel(options);

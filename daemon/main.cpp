@@ -86,8 +86,10 @@ Result<void> serve(const Config& config, sigset_t ends) {
     auto store =
         store::Store::open({.path = *state / "jaild.db", .host_identity = *identity, .claim = config.claim}, clock);
     if (!store) return std::unexpected(store.error());
-    auto kernel = make_kernel(
-        config.kernel, {.instance = (*store)->instance(), .state_directory = *state, .helper_directory = *helpers});
+    auto kernel = make_kernel(config.kernel, {.instance = (*store)->instance(),
+                                              .state_directory = *state,
+                                              .helper_directory = *helpers,
+                                              .zfs_parent = config.zfs_parent});
     if (!kernel) return std::unexpected(kernel.error());
 
     reconcile::Reconciler reconciler(**store, **kernel, clock, {.manage_forwarding = config.manage_forwarding});

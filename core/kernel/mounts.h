@@ -9,22 +9,22 @@
 
 namespace jaild::kernel {
 
-enum class MountKind { bind, devfs, fdescfs, procfs, tmpfs };  ///< bind: nullfs on FreeBSD
+enum class MountKind { bind, devfs, fdescfs, procfs, tmpfs, zfs };  ///< bind: nullfs on FreeBSD
 
 /// One mount beneath `<state>/jails/<id>/`.
 struct Mount {
     MountKind kind = MountKind::bind;
-    std::string source;      ///< a directory of the host, for bind
-    std::string target;      ///< relative to `<state>/jails/<id>`: "root", "root/usr"
+    std::string source;  ///< a directory of the host, for bind; a dataset, for zfs
+    std::string target;  ///< relative to `<state>/jails/<id>`: "root", "root/usr"
     bool read_only = false;
     bool no_suid = false;
-    int ruleset = 0;         ///< devfs
+    int ruleset = 0;  ///< devfs
     bool operator==(const Mount&) const = default;
 };
 
 struct ObservedMount {
     JailId id;
-    std::string target;      ///< as in Mount
+    std::string target;  ///< as in Mount
     bool read_only = false;
     bool operator==(const ObservedMount&) const = default;
 };

@@ -35,7 +35,8 @@ Result<std::vector<model::Check>> FreeBsdHost::checks() {
     const auto info = facts();
     if (!info) return std::unexpected(info.error());
     std::vector<model::Check> all{freebsd::check_patch_floor(info->release), freebsd::check_vimage(),
-                                  freebsd::check_racct(), freebsd::check_state_directory(options_.state_directory)};
+                                  freebsd::check_racct(), freebsd::check_zfs(options_.zfs_parent),
+                                  freebsd::check_state_directory(options_.state_directory)};
     for (auto& check : freebsd::check_modules()) all.push_back(std::move(check));
     all.push_back(freebsd::check_firewall(firewall_));
     for (auto& check : freebsd::check_forwarding()) all.push_back(std::move(check));

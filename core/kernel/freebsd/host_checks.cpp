@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "core/base/error.h"
+#include "core/kernel/freebsd/datasets.h"
 #include "core/kernel/freebsd/modules.h"
 #include "core/kernel/freebsd/system/sysctl.h"
 
@@ -43,6 +44,23 @@ Check check_vimage() {
     check.state = CheckState::problem;
     check.detail = "this kernel is built without VIMAGE: no jail can have a network stack of its own";
     check.remedy = "add \"options VIMAGE\" to the kernel's configuration, or use GENERIC";
+    return check;
+}
+
+Check check_zfs(const std::string& parent) {
+    Check check{.name = "zfs"};
+    if (parent.empty()) {
+        check.detail = "not used: the roots of jails are directories; zfs_parent in the configuration changes that";
+        return check;
+    }
+    const auto usable = check_zfs_parent(parent);
+    if (usable) {
+        check.detail = "the roots of new jails are datasets beneath " + parent;
+        return check;
+    }
+    check.state = CheckState::problem;
+    check.detail = usable.error().detail;
+    check.remedy = usable.error().remedy;
     return check;
 }
 

@@ -15,6 +15,8 @@ model::Check check_vimage();
 model::Check check_racct();
 /// What is loaded when it is needed must be there to be loaded.
 std::vector<model::Check> check_modules();
+/// The configured parent of the roots' datasets: empty for none.
+model::Check check_zfs(const std::string& parent);
 /// Users of the host must not get at what a jail's root leaves in his directory, set-user-ID programs above all.
 model::Check check_state_directory(const std::filesystem::path& state);
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <set>
 #include <string_view>
 
 #include "core/base/files.h"
@@ -19,11 +20,17 @@ namespace host_template = freebsd::host_template;
 
 constexpr std::array<std::string_view, 1> kMountPoints{"dev"};
 constexpr std::size_t kResolvConfLimit = 1 << 16;
+constexpr const char* kDatasetFile = "dataset";
+constexpr std::size_t kDatasetLimit = 1024;
 
 /// devfsrules_jail and devfsrules_jail_vnet of /etc/defaults/devfs.rules. The second shows pf(4) too, which makes sense
 /// only with a network stack that something reaches.
 constexpr int kJailRuleset = 4;
 constexpr int kVnetRuleset = 5;
+
+Mount root_on(const std::string& dataset) {
+    return {.kind = MountKind::zfs, .source = dataset, .target = "root"};
+}
 
 /// The host's own that a jail can reach.
 std::vector<IpAddress> host_nameservers() {
@@ -33,8 +40,32 @@ std::vector<IpAddress> host_nameservers() {
 
 }  // namespace
 
+Result<std::optional<std::string>> FreeBsdRoots::dataset(JailId id) const {
+    auto text = files::read(directories_.path(id) / kDatasetFile, kDatasetLimit);
+    if (!text && text.error().code == Errc::not_found) return std::nullopt;
+    if (!text) return std::unexpected(text.error());
+    return *std::move(text);
+}
+
+/// The name is written down before there is such a dataset: none is ever forgotten.
+Result<void> FreeBsdRoots::make_dataset(JailId id, int jail) {
+    if (auto written = files::write_atomic(jail, kDatasetFile, datasets_.name(id), 0600); !written) return written;
+    return datasets_.ensure(id);
+}
+
+Result<void> FreeBsdRoots::mount_dataset(JailId id) {
+    const auto name = dataset(id);
+    if (!name) return std::unexpected(name.error());
+    return *name ? mounts_.mount(id, root_on(**name)) : Result<void>{};
+}
+
 Result<std::vector<JailId>> FreeBsdRoots::list() {
-    return directories_.list();
+    auto with_directory = directories_.list();
+    if (!with_directory) return with_directory;
+    std::set<JailId> all(with_directory->begin(), with_directory->end());
+    // A pool that is away must not keep the other jails from being looked after; doctor names it.
+    if (const auto with_dataset = datasets_.list()) all.insert(with_dataset->begin(), with_dataset->end());
+    return std::vector<JailId>(all.begin(), all.end());
 }
 
 Result<bool> FreeBsdRoots::prepared(JailId id) {
@@ -56,6 +87,12 @@ Result<void> FreeBsdRoots::prepare(const RootParameters& parameters) {
         if (!root) return std::unexpected(root.error());
         return directories_.mark_prepared(jail->get());
     }
+    const auto root = place::directory(jail->get(), "root", 0755);
+    if (!root) return std::unexpected(root.error());
+    if (datasets_.configured()) {
+        if (auto made = make_dataset(parameters.id, jail->get()); !made) return made;
+    }
+    if (auto mounted = mount_dataset(parameters.id); !mounted) return mounted;
     if (auto made = host_template::make(jail->get(), directories_.path(parameters.id)); !made) return made;
     // The marker below is synced by itself, hundreds of small files before it are not: after a power failure it must
     // not vouch for empty ones. One sync(2) costs less than an fsync(2) of each.
@@ -69,6 +106,7 @@ Result<void> FreeBsdRoots::refresh(const RootParameters& parameters) {
     if (auto checked = etc::check(parameters); !checked) return checked;
     const auto jail = files::open_directory(directories_.path(parameters.id));
     if (!jail) return std::unexpected(jail.error());
+    if (auto mounted = mount_dataset(parameters.id); !mounted) return mounted;
     const auto root = host_template::restore_mount_points(jail->get());
     if (!root) return std::unexpected(root.error());
     const auto etc = place::directory(root->get(), "etc", 0755);
@@ -82,10 +120,14 @@ Result<void> FreeBsdRoots::refresh(const RootParameters& parameters) {
 
 Result<std::vector<Mount>> FreeBsdRoots::mounts(const RootParameters& parameters) {
     std::vector<Mount> wanted;
-    if (parameters.root.kind == model::RootKind::path)
+    if (parameters.root.kind == model::RootKind::path) {
         wanted.push_back({.source = canonical_path_root(parameters.root.path), .target = "root"});
-    else
-        wanted = host_template::mounts();
+    } else {
+        const auto name = dataset(parameters.id);
+        if (!name) return std::unexpected(name.error());
+        if (*name) wanted.push_back(root_on(**name));
+        for (auto& mount : host_template::mounts()) wanted.push_back(std::move(mount));
+    }
     wanted.push_back({.kind = MountKind::devfs,
                       .target = "root/dev",
                       .ruleset = parameters.addresses.empty() ? kJailRuleset : kVnetRuleset});
@@ -94,6 +136,11 @@ Result<std::vector<Mount>> FreeBsdRoots::mounts(const RootParameters& parameters
 }
 
 Result<void> FreeBsdRoots::remove(JailId id) {
+    const auto name = dataset(id);
+    if (!name) return std::unexpected(name.error());
+    // zfs(8) refuses while it is mounted; then the directory does, too.
+    const auto destroyed = *name ? datasets_.destroy(id, **name) : datasets_.destroy(id);
+    if (!destroyed) return destroyed;
     return directories_.remove(id, mounts_);
 }
 

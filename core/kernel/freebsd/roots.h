@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/kernel/freebsd/datasets.h"
 #include "core/kernel/freebsd/mounts.h"
 #include "core/kernel/roots.h"
 #include "core/kernel/roots/jail_directories.h"
@@ -7,10 +8,12 @@
 namespace jaild::kernel {
 
 /// A thin root is the private, writable directory `<state>/jails/<id>/root` with the host's userland mounted into it; a
-/// `path` root is mounted on it.
+/// `path` root is mounted on it. Where a ZFS parent is configured when a jail is made, a dataset of its own is mounted
+/// there first; the file `<state>/jails/<id>/dataset` names it.
 class FreeBsdRoots : public Roots {
 public:
-    explicit FreeBsdRoots(const DriverOptions& options) : directories_(options.state_directory), mounts_(options) {}
+    explicit FreeBsdRoots(const DriverOptions& options)
+        : directories_(options.state_directory), mounts_(options), datasets_(options) {}
 
     Result<std::vector<JailId>> list() override;
     Result<bool> prepared(JailId id) override;
@@ -22,8 +25,14 @@ public:
     Result<void> remove(JailId id) override;
 
 private:
+    /// The dataset that the jail's root is on; none for most.
+    [[nodiscard]] Result<std::optional<std::string>> dataset(JailId id) const;
+    Result<void> make_dataset(JailId id, int jail);
+    Result<void> mount_dataset(JailId id);
+
     JailDirectories directories_;
-    FreeBsdMounts mounts_;  ///< asked only what is still mounted
+    FreeBsdMounts mounts_;
+    freebsd::Datasets datasets_;
 };
 
 }  // namespace jaild::kernel

@@ -16,12 +16,15 @@ std::string_view filesystem_type(MountKind kind) {
             return "procfs";
         case MountKind::tmpfs:
             return "tmpfs";
+        case MountKind::zfs:
+            return "zfs";
     }
     return {};
 }
 
 std::string mounted_from(const Mount& mount) {
-    return mount.kind == MountKind::bind ? mount.source : std::string(filesystem_type(mount.kind));
+    const bool has_source = mount.kind == MountKind::bind || mount.kind == MountKind::zfs;
+    return has_source ? mount.source : std::string(filesystem_type(mount.kind));
 }
 
 std::vector<MountOption> mount_options(const Mount& mount, const std::string& path) {

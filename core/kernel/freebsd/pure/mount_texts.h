@@ -19,7 +19,7 @@ struct MountOption {
 
 /// "nullfs", "devfs" …: as vfs.conflist and f_fstypename have it.
 std::string_view filesystem_type(MountKind kind);
-/// What statfs(2) will show as the mount's source: a directory for nullfs, else the type's name.
+/// What statfs(2) will show as the mount's source: a directory for nullfs, a dataset for zfs, else the type's name.
 std::string mounted_from(const Mount& mount);
 /// All that makes this mount at `path`, but for its flags (read-only, nosuid) and errmsg.
 std::vector<MountOption> mount_options(const Mount& mount, const std::string& path);

@@ -1,0 +1,125 @@
+#include "core/kernel/freebsd/pure/dataset_texts.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+
+#include "core/base/ascii.h"
+
+namespace jaild::kernel::freebsd::zfs {
+namespace {
+
+constexpr std::size_t kMaxName = 200;  ///< ZFS_MAX_DATASET_NAME_LEN is 256; the jail's part and a snapshot's follow
+
+std::string_view take(std::string_view& text, char separator) {
+    const auto end = text.find(separator);
+    const auto part = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    return part;
+}
+
+struct Seen {
+    std::string owner;
+    bool jailed = true;
+};
+
+bool is_component(std::string_view text) {
+    return !text.empty() &&
+           std::ranges::all_of(
+               text, [](char c) { return is_alphanumeric(c) || c == '_' || c == '-' || c == ':' || c == '.'; }) &&
+           text != "." && text != "..";
+}
+
+/// Those with an owner of their own.
+Result<std::map<std::string, Seen>> parse(std::string_view output) {
+    std::map<std::string, Seen> all;
+    while (!output.empty()) {
+        auto line = take(output, '\n');
+        if (line.empty()) continue;
+        std::array<std::string_view, 4> fields;
+        for (auto& field : fields) field = take(line, '\t');
+        const auto& [name, property, value, source] = fields;
+        if (source.empty() || !line.empty())
+            return std::unexpected(
+                Error{.code = Errc::corrupt, .op = "zfs", .detail = "zfs get answered with something else"});
+        auto& seen = all[std::string(name)];
+        if (property == kOwnerProperty && source == "local") seen.owner = value;
+        if (property == "jailed") seen.jailed = value != "off";
+    }
+    return all;
+}
+
+}  // namespace
+
+std::string dataset(const std::string& parent, const InstanceId& instance, JailId id) {
+    return parent + "/" + instance.text() + "-" + std::to_string(id.value);
+}
+
+std::string owner(const InstanceId& instance, JailId id) {
+    return instance.text() + ":jail:" + std::to_string(id.value);
+}
+
+Argv create(const std::string& dataset, const std::string& owner) {
+    return {"zfs",  "create",
+            "-o",   "canmount=noauto",
+            "-o",   "mountpoint=legacy",
+            "-o",   std::string(kOwnerProperty) + "=" + owner,
+            dataset};
+}
+
+Argv destroy(const std::string& dataset) {
+    return {"zfs", "destroy", dataset};
+}
+
+Argv list(const std::string& parent) {
+    return {"zfs",
+            "get",
+            "-H",
+            "-d",
+            "1",
+            "-t",
+            "filesystem",
+            "-o",
+            "name,property,value,source",
+            std::string(kOwnerProperty) + ",jailed",
+            parent};
+}
+
+Result<std::vector<JailId>> listed(std::string_view output, const std::string& parent, const InstanceId& instance) {
+    const auto all = parse(output);
+    if (!all) return std::unexpected(all.error());
+    std::vector<JailId> ours;
+    const auto prefix = parent + "/" + instance.text() + "-";
+    for (const auto& [name, seen] : *all) {
+        if (!name.starts_with(prefix) || seen.jailed) continue;
+        JailId id;
+        const auto* end = name.data() + name.size();
+        const auto parsed = std::from_chars(name.data() + prefix.size(), end, id.value);
+        const bool number = parsed.ec == std::errc{} && parsed.ptr == end && id.value > 0;
+        if (number && name == dataset(parent, instance, id) && seen.owner == owner(instance, id)) ours.push_back(id);
+    }
+    std::ranges::sort(ours);
+    return ours;
+}
+
+Result<void> check_name(std::string_view dataset) {
+    const auto refused = [&](std::string why) {
+        return std::unexpected(Error{.code = Errc::invalid,
+                                     .op = "zfs",
+                                     .detail = "\"" + std::string(dataset) + "\" is no dataset: " + std::move(why),
+                                     .reason = "invalid_dataset",
+                                     .remedy = "name one that exists, such as zroot/jaild: zfs list"});
+    };
+    if (dataset.size() > kMaxName) return refused("longer than " + std::to_string(kMaxName) + " characters");
+    if (dataset.empty() || !is_letter(dataset.front())) return refused("a pool's name begins with a letter");
+    for (auto rest = dataset; !rest.empty();) {
+        const bool last = rest.find('/') == std::string_view::npos;
+        if (!is_component(take(rest, '/')))
+            return refused("between slashes are letters, digits, \"-\", \"_\", \":\" and \".\"");
+        if (!last && rest.empty()) return refused("it ends with a slash");
+    }
+    return {};
+}
+
+}  // namespace jaild::kernel::freebsd::zfs

@@ -1,0 +1,76 @@
+#include "core/kernel/freebsd/pure/dataset_texts.h"
+
+#include "tests/instance.h"
+
+using namespace jaild;
+using namespace jaild::test;
+namespace zfs = jaild::kernel::freebsd::zfs;
+
+namespace {
+
+std::string line(const std::string& name, const std::string& property, const std::string& value,
+                 const std::string& source) {
+    return name + "\t" + property + "\t" + value + "\t" + source + "\n";
+}
+
+/// What zfs get prints about a dataset of ours.
+std::string ours(const std::string& name, const std::string& owner) {
+    return line(name, "jaild:owner", owner, "local") + line(name, "jailed", "off", "default");
+}
+
+std::vector<JailId> listed(const std::string& output) {
+    return value_of(zfs::listed(output, "zroot/jaild", instance()));
+}
+
+}  // namespace
+
+TEST_CASE("a dataset is made unmounted and marked in one step", "[freebsd][zfs]") {
+    CHECK(zfs::dataset("zroot/jaild", instance(), JailId{12}) == "zroot/jaild/k3f9a-12");
+    CHECK(zfs::create("zroot/jaild/k3f9a-12", zfs::owner(instance(), JailId{12})) ==
+          Argv{"zfs", "create", "-o", "canmount=noauto", "-o", "mountpoint=legacy", "-o", "jaild:owner=k3f9a:jail:12",
+               "zroot/jaild/k3f9a-12"});
+    CHECK(zfs::destroy("zroot/jaild/k3f9a-12") == Argv{"zfs", "destroy", "zroot/jaild/k3f9a-12"});
+}
+
+TEST_CASE("a dataset is ours by name, place and a mark of its own", "[freebsd][zfs]") {
+    const std::string parent =
+        line("zroot/jaild", "jaild:owner", "-", "-") + line("zroot/jaild", "jailed", "off", "default");
+    CHECK(listed("").empty());
+    CHECK(listed(parent).empty());
+    CHECK(listed(parent + ours("zroot/jaild/k3f9a-12", "k3f9a:jail:12") +
+                 ours("zroot/jaild/k3f9a-9", "k3f9a:jail:9")) == std::vector{JailId{9}, JailId{12}});
+    SECTION("of another jail, instance or parent, or of no jail") {
+        const auto* name =
+            GENERATE("zroot/jaild/k3f9a-13", "zroot/jaild/other-12", "zroot/jaild/k3f9a-012", "zroot/jaild/k3f9a-12x",
+                     "zroot/jaild/k3f9a-", "zroot/jaild/k3f9a-12/data", "tank/jaild/k3f9a-12", "zroot/jaild/k3f9a--12");
+        CHECK(listed(ours(name, "k3f9a:jail:12")).empty());
+    }
+    SECTION("without a mark, or with one that it inherits or received") {
+        const auto* source = GENERATE("inherited from zroot/jaild", "received", "default", "-");
+        CHECK(listed(line("zroot/jaild/k3f9a-12", "jaild:owner", "k3f9a:jail:12", source) +
+                     line("zroot/jaild/k3f9a-12", "jailed", "off", "default"))
+                  .empty());
+    }
+    SECTION("handed to a jail, or of unknown state") {
+        CHECK(listed(line("zroot/jaild/k3f9a-12", "jaild:owner", "k3f9a:jail:12", "local") +
+                     line("zroot/jaild/k3f9a-12", "jailed", "on", "local"))
+                  .empty());
+        CHECK(listed(line("zroot/jaild/k3f9a-12", "jaild:owner", "k3f9a:jail:12", "local")).empty());
+    }
+}
+
+TEST_CASE("an answer that zfs would not give is an error, not an absence", "[freebsd][zfs]") {
+    const auto* output = GENERATE("cannot open\n", "a\tb\tc\n", "a\tb\tc\td\te\n");
+    CHECK(error_of(zfs::listed(output, "zroot/jaild", instance())).code == Errc::corrupt);
+}
+
+TEST_CASE("a configured parent is a dataset's name", "[freebsd][zfs]") {
+    for (const char* good : {"zroot", "zroot/jaild", "tank-1/a_b/c.d:e"}) CHECK(zfs::check_name(good));
+    for (const char* bad :
+         {"", "/zroot", "zroot/", "zroot//jaild", "zroot/..", "zroot/a b", "-o", "1pool", "zroot/jaild@a"}) {
+        INFO(bad);
+        CHECK(error_of(zfs::check_name(bad)).reason == "invalid_dataset");
+    }
+    CHECK(zfs::check_name(std::string(200, 'z')));
+    CHECK_FALSE(zfs::check_name(std::string(201, 'z')));
+}
