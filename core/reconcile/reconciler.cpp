@@ -55,6 +55,7 @@ private:
     Sweep sweep_;
     bool swept_ = false;
     Clock::Monotonic last_full_{};
+    std::string last_problem_;  ///< of a sweep; logged once
 
     mutable std::mutex ready_mutex_;
     bool ready_ = false;
@@ -100,7 +101,9 @@ void Reconciler::Impl::work(JailId key, Queue::Lease& lease) {
 void Reconciler::Impl::work_on_sweep(Queue::Lease& lease) {
     const auto done = resync([&lease](Milliseconds more) { lease.expect(more); });
     if (engine.stopping) return;
-    if (!done) spdlog::warn("resync: {}", done.error().to_string());
+    const auto problem = done ? std::string() : done.error().to_string();
+    if (!done && problem != last_problem_) spdlog::warn("resync: {}", problem);
+    last_problem_ = problem;
     const bool first_failed = !done && !readiness().ready;
     queue_->again(kSweep, first_failed ? std::min(kFirstRetry, engine.options.resync) : engine.options.resync);
 }
@@ -144,7 +147,7 @@ Result<void> Reconciler::Impl::resync(const Round::Expect& expect) {
         swept_ = true;
     }
     first_round_done(kSweep);
-    return {};
+    return std::move(due->swept);
 }
 
 Result<void> Reconciler::Impl::reconcile(JailId id, const Round::Expect& expect) {

@@ -64,7 +64,8 @@ public:
     /// another thread has it.
     Result<void> reconcile(JailId id);
     /// Networks, residue without a row, drift. Blocking; a job of the queue's, one at a time. Without start() (the
-    /// simulation) it is thorough each time, and jails that differ are reconciled on this thread.
+    /// simulation) it is thorough each time, and jails that differ are reconciled on this thread. The first error of a
+    /// network, a residue or a jail's files is returned after everything else was looked at all the same.
     Result<void> resync();
 
 private:

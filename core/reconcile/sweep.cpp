@@ -21,9 +21,6 @@ Result<void> Sweep::collect() {
     auto found = observe_all(engine_.kernel);
     if (!found) return std::unexpected(found.error());
     found_ = *std::move(found);
-    auto bridges = engine_.kernel.links().bridges();
-    if (!bridges) return std::unexpected(bridges.error());
-    bridges_ = *std::move(bridges);
     return engine_.store.read([&](store::Reader& reader) -> Result<void> {
         auto rows = reader.all_jails();
         if (!rows) return std::unexpected(rows.error());
@@ -37,20 +34,33 @@ Result<void> Sweep::collect() {
 
 Result<Sweep::Due> Sweep::run(Thoroughness thoroughness, const std::function<bool(JailId)>& busy) {
     if (auto collected = collect(); !collected) return std::unexpected(collected.error());
-    Result<void> first;
-    for (const auto& row : rows_) {
-        const auto entry = found_.find(row.id);
-        if (entry == found_.end()) continue;
-        keep(first, read_files(engine_.kernel, row.id, entry->second));
-        engine_.board.remember(row, entry->second);
-    }
-    if (!first) return std::unexpected(first.error());
+    Due due{.swept = survey()};
     engine_.surveyed = true;
 
     remember_whole_ones();
-    keep(first, sweep_networks(thoroughness));
+    keep(due.swept, sweep_networks(thoroughness));
+    judge_all(busy, due);
+    if (thoroughness == Thoroughness::first) keep(due.swept, add_unfinished(due));
+    keep(due.swept, sweep_residue(busy));
+    return due;
+}
 
-    Due due;
+/// Adds to what was listed what each jail has in files of its own.
+Result<void> Sweep::survey() {
+    Result<void> first;
+    unread_.clear();
+    for (const auto& row : rows_) {
+        const auto entry = found_.find(row.id);
+        if (entry == found_.end()) continue;
+        auto read = read_files(engine_.kernel, row.id, entry->second);
+        if (!read) unread_.insert(row.id);
+        keep(first, std::move(read));
+        engine_.board.remember(row, entry->second);
+    }
+    return first;
+}
+
+void Sweep::judge_all(const std::function<bool(JailId)>& busy, Due& due) {
     for (const auto& row : rows_) {
         if (busy(row.id)) continue;
         const auto entry = found_.find(row.id);
@@ -65,18 +75,21 @@ Result<Sweep::Due> Sweep::run(Thoroughness thoroughness, const std::function<boo
                 break;
         }
     }
-    if (thoroughness == Thoroughness::first) keep(first, add_unfinished(due));
+}
 
+Result<void> Sweep::sweep_residue(const std::function<bool(JailId)>& busy) {
+    Result<void> first;
     for (const auto& [id, observed] : found_) {
         if (std::ranges::find(rows_, id, &model::Jail::id) != rows_.end() || busy(id)) continue;
         keep(first, residue_.sweep(id));
     }
-    if (!first) return std::unexpected(first.error());
-    return due;
+    return first;
 }
 
 Sweep::Verdict Sweep::judge(const model::Jail& row, Observed observed, const Memory& memory) {
     if (memory.under_way) return Verdict::fine;
+    // Its round reads them again, and says what is wrong.
+    if (unread_.contains(row.id)) return Verdict::differs;
     auto desired = desire(engine_.kernel, row, observed, networks_);
     // Its round will say what is wrong.
     if (!desired || !plan(*desired, observed).empty()) return Verdict::differs;
@@ -91,17 +104,22 @@ Sweep::Verdict Sweep::judge(const model::Jail& row, Observed observed, const Mem
     return Verdict::fine;
 }
 
-/// What an earlier daemon had done but not written down.
+/// What an earlier daemon had done but not written down. Where that cannot be known, the round finds out.
 Result<void> Sweep::add_unfinished(Due& due) {
-    return engine_.store.read([&](store::Reader& reader) -> Result<void> {
+    std::set<JailId> ended;
+    auto read = engine_.store.read([&](store::Reader& reader) -> Result<void> {
         for (const auto& row : rows_) {
             auto running = reader.running_operations(row.id);
             if (!running) return std::unexpected(running.error());
-            if (running->empty() || std::ranges::find(due.differ, row.id) != due.differ.end()) continue;
-            due.differ.push_back(row.id);
+            if (running->empty()) ended.insert(row.id);
         }
         return {};
     });
+    for (const auto& row : rows_) {
+        if (ended.contains(row.id) || std::ranges::find(due.differ, row.id) != due.differ.end()) continue;
+        due.differ.push_back(row.id);
+    }
+    return read;
 }
 
 /// So that what is missing of a network counts as drift after a start of the daemon too.
@@ -126,6 +144,9 @@ bool Sweep::in_use(const model::Network& network) const {
 }
 
 Result<void> Sweep::sweep_networks(Thoroughness thoroughness) {
+    auto bridges = engine_.kernel.links().bridges();
+    if (!bridges) return std::unexpected(bridges.error());
+    bridges_ = *std::move(bridges);
     Result<void> first;
     for (const auto& network : networks_) keep(first, sweep_network(network, thoroughness));
     keep(first, sweep_unknown_networks(thoroughness));
@@ -147,31 +168,51 @@ Result<void> Sweep::sweep_network(const model::Network& network, Thoroughness th
         auto noted = engine_.journal.note({}, drift_note("network", network.name.text(), done.steps));
         if (!noted) return noted;
     }
+    complain("network " + network.name.text(), done.failure ? message_of(*done.failure) : std::string());
     if (!done.failure) return {};
-    spdlog::warn("network {}: {}", network.name.text(), message_of(*done.failure));
     return std::unexpected(done.failure->error);
 }
 
-Result<void> Sweep::sweep_unknown_networks(Thoroughness thoroughness) {
+/// Networks of which something is left that nobody is on.
+Result<std::set<NetworkId>> Sweep::unknown_networks(Thoroughness thoroughness) {
     std::set<NetworkId> unknown;
-    const auto add = [&](NetworkId id) {
-        if (std::ranges::find(networks_, id, &model::Network::id) == networks_.end()) unknown.insert(id);
-    };
     for (const auto& bridge : bridges_)
-        if (bridge.members == 0) add(bridge.network);
+        if (bridge.members == 0) unknown.insert(bridge.network);
     if (thoroughness != Thoroughness::quick && engine_.kernel.firewall().available()) {
         auto rules = engine_.kernel.firewall().list(networks_);
-        if (!rules) return std::unexpected(rules.error());
+        // Bridges are cleared all the same, and networks that need rules say what they lack.
+        complain("packet filter", rules ? std::string() : rules.error().to_string());
+        if (!rules) rules.emplace();
         for (const auto& loaded : *rules) {
             const auto bridge = std::ranges::find(bridges_, loaded.network, &kernel::ObservedBridge::network);
-            if (bridge == bridges_.end() || bridge->members == 0) add(loaded.network);
+            if (bridge == bridges_.end() || bridge->members == 0) unknown.insert(loaded.network);
         }
     }
-    for (const NetworkId id : unknown) {
+    for (const auto& network : networks_) unknown.erase(network.id);
+    if (unknown.empty()) return unknown;
+    // One that was made since its row was not there yet is no residue.
+    auto known = read_networks(engine_.store);
+    if (!known) return std::unexpected(known.error());
+    for (const auto& network : *known) unknown.erase(network.id);
+    return unknown;
+}
+
+Result<void> Sweep::sweep_unknown_networks(Thoroughness thoroughness) {
+    const auto unknown = unknown_networks(thoroughness);
+    if (!unknown) return std::unexpected(unknown.error());
+    Result<void> first;
+    for (const NetworkId id : *unknown) {
         const auto done = engine_.networks.clear(id);
-        if (done.failure) return std::unexpected(done.failure->error);
+        if (done.failure) keep(first, std::unexpected(done.failure->error));
     }
-    return {};
+    return first;
+}
+
+/// Logs a problem once, however often it is met until it is mended (`problem` empty).
+void Sweep::complain(const std::string& about, const std::string& problem) {
+    auto& last = complaints_[about];
+    if (!problem.empty() && problem != last) spdlog::warn("{}: {}", about, problem);
+    last = problem;
 }
 
 }  // namespace jaild::reconcile

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "core/reconcile/engine.h"
@@ -24,20 +25,28 @@ public:
     explicit Sweep(Engine& engine) : engine_(engine), residue_(engine) {}
 
     struct Due {
-        std::vector<JailId> differ;     ///< a round has something to do
-        std::vector<JailId> recovered;  ///< the last round failed, but nothing is left to do
+        std::vector<JailId> differ{};     ///< a round has something to do
+        std::vector<JailId> recovered{};  ///< the last round failed, but nothing is left to do
+        /// The first error of a network, a residue or a jail's files: none of them keeps a jail from its round.
+        Result<void> swept{};
     };
-    /// `busy`: those that have a round already are left alone.
+    /// `busy`: those that have a round already are left alone. An error: jails, or what there is of them, could not be
+    /// listed, so that nothing is known of any of them.
     Result<Due> run(Thoroughness thoroughness, const std::function<bool(JailId)>& busy);
 
 private:
     enum class Verdict { fine, differs, recovered };
     Verdict judge(const model::Jail& row, Observed observed, const Memory& memory);
     Result<void> collect();
+    Result<void> survey();
+    void judge_all(const std::function<bool(JailId)>& busy, Due& due);
     Result<void> add_unfinished(Due& due);
+    Result<void> sweep_residue(const std::function<bool(JailId)>& busy);
     Result<void> sweep_networks(Thoroughness thoroughness);
     Result<void> sweep_network(const model::Network& network, Thoroughness thoroughness);
     Result<void> sweep_unknown_networks(Thoroughness thoroughness);
+    Result<std::set<NetworkId>> unknown_networks(Thoroughness thoroughness);
+    void complain(const std::string& about, const std::string& problem);
     [[nodiscard]] bool in_use(const model::Network& network) const;
     void remember_whole_ones();
 
@@ -45,9 +54,11 @@ private:
     Residue residue_;
     std::map<JailId, Observed> found_;
     std::map<JailId, Memory> memories_;  ///< from before the look
+    std::set<JailId> unread_;            ///< their files could not be read
     std::vector<model::Jail> rows_;      ///< from after it: what has no row then is residue
     std::vector<model::Network> networks_;
     std::vector<kernel::ObservedBridge> bridges_;
+    std::map<std::string, std::string> complaints_;  ///< what was logged last, and is not mended since
 };
 
 }  // namespace jaild::reconcile

@@ -18,6 +18,7 @@ void Faults::clear() {
     std::lock_guard lock(mutex_);
     passed_ = 0;
     planned_.clear();
+    always_.clear();
     dice_.reset();
     rates_ = {};
 }
@@ -30,6 +31,11 @@ void Faults::fail(std::size_t number, int sys, When when) {
 void Faults::crash(std::size_t number, When when) {
     std::lock_guard lock(mutex_);
     planned_[{number, when}] = 0;
+}
+
+void Faults::always(std::string point, int sys) {
+    std::lock_guard lock(mutex_);
+    always_[std::move(point)] = sys;
 }
 
 void Faults::random(std::uint64_t seed, const Rates& rates) {
@@ -73,6 +79,8 @@ Result<void> Faults::strike(std::size_t number, std::string_view point, When whe
         if (planned->second == 0) throw Crash(number, point);
         return std::unexpected(Error::from_errno(point, planned->second, "injected"));
     }
+    if (const auto broken = always_.find(point); when == When::before && broken != always_.end())
+        return std::unexpected(Error::from_errno(point, broken->second, "injected"));
     if (!dice_) return {};
     if (dice_->chance(rates_.crash / 2)) throw Crash(number, point);
     if (dice_->chance(when == When::before ? rates_.fail : rates_.fail_after)) {

@@ -70,6 +70,8 @@ public:
     /// Adds a fault at the n-th point from the last clear(), counted from 1.
     void fail(std::size_t number, int sys, When when = When::before);
     void crash(std::size_t number, When when);
+    /// Each time at the points of that name, until clear(): something that does not pass by itself.
+    void always(std::string point, int sys);
     void random(std::uint64_t seed, const Rates& rates);
     /// Called with each point's number and name as it is entered; nullptr to stop. Must not call back.
     void trace(std::function<void(std::size_t, std::string_view)> tracer);
@@ -85,6 +87,7 @@ private:
     mutable std::mutex mutex_;
     std::size_t passed_ = 0;
     std::map<std::pair<std::size_t, When>, int> planned_;  ///< errno, 0: crash
+    std::map<std::string, int, std::less<>> always_;       ///< errno by point
     std::optional<Dice> dice_;
     Rates rates_;
     std::function<void(std::size_t, std::string_view)> tracer_;

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "core/kernel/memory/memory_kernel.h"
 #include "core/reconcile/reconciler.h"
 #include "tests/results.h"
+#include "tests/unit/reconcile/hooked_kernel.h"
 #include "tests/unit/store/fixture.h"
 
 /// A whole house without threads: store and kernel in memory, and the reconciler between them.
@@ -44,7 +44,7 @@ struct House {
 
     store_test::MemoryState state{};
     HandClock clock{};
-    kernel::MemoryKernel kernel;
+    HookedKernel kernel;
     std::unique_ptr<reconcile::Reconciler> reconciler =
         std::make_unique<reconcile::Reconciler>(*state.store, kernel, clock, reconcile::ReconcilerOptions{});
 

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "core/kernel/memory/memory_kernel.h"
+
+/// The model of a kernel, with a test between it and its caller.
+namespace jaild::reconcile_test {
+
+/// Called before some calls, by their caller's thread and without any lock: it may wait, throw, call the kernel or the
+/// reconciler. An Error is what the call returns then.
+using Hook = std::function<Result<void>(std::string_view call, JailId id)>;
+
+class HookedRoots final : public kernel::Roots {
+public:
+    HookedRoots(kernel::Roots& inner, const Hook& hook) : inner_(inner), hook_(hook) {}
+
+    Result<std::vector<JailId>> list() override { return inner_.list(); }
+    Result<bool> prepared(JailId id) override {
+        if (auto passed = met("roots.prepared", id); !passed) return std::unexpected(passed.error());
+        return inner_.prepared(id);
+    }
+    Result<void> check(const model::RootSpec& root, const std::string& template_name) override {
+        return inner_.check(root, template_name);
+    }
+    Result<void> prepare(const kernel::RootParameters& parameters) override { return inner_.prepare(parameters); }
+    Result<void> refresh(const kernel::RootParameters& parameters) override { return inner_.refresh(parameters); }
+    Result<std::vector<kernel::Mount>> mounts(const kernel::RootParameters& parameters) override {
+        if (auto passed = met("roots.mounts", parameters.id); !passed) return std::unexpected(passed.error());
+        return inner_.mounts(parameters);
+    }
+    Result<void> remove(JailId id) override { return inner_.remove(id); }
+
+private:
+    Result<void> met(std::string_view call, JailId id) const { return hook_ ? hook_(call, id) : Result<void>{}; }
+
+    kernel::Roots& inner_;
+    const Hook& hook_;
+};
+
+class HookedKernel final : public kernel::MemoryKernel {
+public:
+    using MemoryKernel::MemoryKernel;
+
+    kernel::Roots& roots() override { return roots_; }
+
+    Hook hook;  ///< roots.prepared, roots.mounts
+
+private:
+    HookedRoots roots_{MemoryKernel::roots(), hook};
+};
+
+}  // namespace jaild::reconcile_test

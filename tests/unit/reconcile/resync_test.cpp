@@ -1,0 +1,75 @@
+#include <cerrno>
+
+#include "tests/unit/reconcile/house.h"
+
+/// What a resync goes on with whatever it meets.
+
+using namespace jaild;
+using namespace jaild::reconcile_test;
+using jaild::kernel::memory::Remains;
+using jaild::model::JailState;
+using jaild::test::error_of;
+using jaild::test::value_of;
+
+TEST_CASE("a network that cannot be made keeps nobody else's jail from starting", "[reconcile][resync]") {
+    House house;
+    const auto lonely = house.create(R"({"name":"lonely","network":{"mode":"none"}})");
+    const auto web = house.create(R"({"name":"web"})");
+    house.kernel.faults().always("links.ensure_bridge", EPERM);
+
+    CHECK(error_of(house.reconciler->resync()).sys == EPERM);
+    CHECK(house.reconciler->readiness().ready);
+    CHECK(house.status(lonely).state == JailState::running);
+    CHECK(house.operation(lonely) == "succeeded");
+    CHECK(house.status(web).state == JailState::failed);
+    CHECK(house.condition(web, "Ready")->message.find("bridge") != std::string::npos);
+
+    REQUIRE(house.kernel.hand().kill_jail(lonely.id, Remains::corpse));
+    REQUIRE_FALSE(house.reconciler->resync());
+    CHECK(house.events("drift.repaired").size() == 1);
+
+    house.kernel.faults().clear();
+    value_of(house.reconciler->resync());
+    CHECK(house.status(web).state == JailState::running);
+}
+
+TEST_CASE("rules that cannot be listed degrade their network, and are no error of a resync", "[reconcile][resync]") {
+    House house;
+    const auto web = house.create(R"({"name":"web"})");
+    house.kernel.faults().always("firewall.list", EIO);
+    value_of(house.reconciler->resync());
+    CHECK(house.reconciler->readiness().ready);
+    CHECK(house.status(web).state == JailState::running);
+    CHECK(house.condition(web, "NatMissing"));
+}
+
+TEST_CASE("a bridge of no network is cleared away though the rules cannot be listed", "[reconcile][resync]") {
+    House house;
+    auto stranger = store_test::network("stranger", "10.99.0.0/24", "fd00:99::/64");
+    stranger.id = NetworkId{7};
+    value_of(house.kernel.links().ensure_bridge(stranger));
+    house.kernel.faults().always("firewall.list", EIO);
+    value_of(house.reconciler->resync());
+    CHECK(house.kernel.state().bridges.empty());
+}
+
+TEST_CASE("a jail whose files cannot be read fails alone", "[reconcile][resync]") {
+    House house;
+    const auto web = house.create(R"({"name":"web"})");
+    const auto db = house.create(R"({"name":"db"})");
+    value_of(house.reconciler->resync());
+    house.kernel.hook = [&](std::string_view call, JailId id) -> Result<void> {
+        if (call == "roots.prepared" && id == web.id) return std::unexpected(Error::from_errno("openat", EIO));
+        return {};
+    };
+    REQUIRE(house.kernel.hand().kill_jail(db.id, Remains::corpse));
+
+    CHECK(error_of(house.reconciler->resync()).sys == EIO);
+    CHECK(house.status(web).state == JailState::failed);
+    CHECK(house.status(db).state == JailState::running);
+    CHECK(house.events("drift.repaired").size() == 1);
+
+    house.kernel.hook = nullptr;
+    value_of(house.reconciler->resync());
+    CHECK(house.status(web).state == JailState::running);
+}
