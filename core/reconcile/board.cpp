@@ -92,6 +92,7 @@ void Board::adopt(std::uint64_t version, Findings findings, model::JailState sta
     bool changed = false;
     {
         const std::lock_guard lock(mutex_);
+        if (!memories_.contains(findings.row.id) && version != 0) return;
         auto& memory = memories_[findings.row.id];
         if (memory.version != version || memory.under_way) return;
         findings.failure = memory.failure;
@@ -103,8 +104,9 @@ void Board::adopt(std::uint64_t version, Findings findings, model::JailState sta
     if (changed && listener_) listener_(findings.row.id);
 }
 
-void Board::remember(const model::Jail& row, const Observed& observed) {
+void Board::remember(const std::map<JailId, Memory>& before, const model::Jail& row, const Observed& observed) {
     const std::lock_guard lock(mutex_);
+    if (!memories_.contains(row.id) && before.contains(row.id)) return;
     auto& memory = memories_[row.id];
     if (memory.observed) return;
     memory.observed = observed;
@@ -115,6 +117,16 @@ void Board::erase(JailId id) {
     {
         const std::lock_guard lock(mutex_);
         if (memories_.erase(id) == 0) return;
+    }
+    if (listener_) listener_(id);
+}
+
+void Board::erase_idle(JailId id) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto entry = memories_.find(id);
+        if (entry == memories_.end() || entry->second.under_way) return;
+        memories_.erase(entry);
     }
     if (listener_) listener_(id);
 }

@@ -54,11 +54,15 @@ public:
     unsigned failed(JailId id, Failure failure);
     /// Derives the status of what was found, with the remembered failure, and tells the listener if it changed.
     model::JailStatus publish(Findings findings);
-    /// The same for what a sweep found in order, unless a round began or ended since `version`. `state` is no news.
+    /// The same for what a sweep found in order, unless a round began or ended (which may have been the jail's last)
+    /// since `version`; 0: never heard of. `state` is no news.
     void adopt(std::uint64_t version, Findings findings, model::JailState state);
-    /// What a sweep saw of a jail that no round has looked at yet.
-    void remember(const model::Jail& row, const Observed& observed);
+    /// What was seen of a jail that no round has looked at yet. `before`: all() from before that look; a jail that was
+    /// on the board then and is not now was removed since.
+    void remember(const std::map<JailId, Memory>& before, const model::Jail& row, const Observed& observed);
     void erase(JailId id);
+    /// A jail that has no row any more, unless a round over it is under way (which finds out by itself).
+    void erase_idle(JailId id);
 
     /// A copy; a default one for a jail never heard of.
     [[nodiscard]] Memory get(JailId id) const;

@@ -121,13 +121,15 @@ Result<void> Round::prepare(const Look& look) {
 Result<std::optional<std::string>> Round::holder_of_address(const model::Jail& jail) {
     if (!engine_.surveyed) {
         // The daemon has just started, and may not have seen the jail that runs with it.
+        const auto before = engine_.board.all();
         auto all = observe_all(engine_.kernel);
         if (!all) return std::unexpected(all.error());
         auto rows = store::read<std::vector<model::Jail>>(engine_.store,
                                                           [](store::Reader& reader) { return reader.all_jails(); });
         if (!rows) return std::unexpected(rows.error());
         for (const auto& row : *rows)
-            if (const auto seen = all->find(row.id); seen != all->end()) engine_.board.remember(row, seen->second);
+            if (const auto seen = all->find(row.id); seen != all->end())
+                engine_.board.remember(before, row, seen->second);
     }
     return engine_.board.holder_of(jail.addresses, jail.id);
 }

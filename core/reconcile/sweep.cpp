@@ -34,6 +34,7 @@ Result<void> Sweep::collect() {
 
 Result<Sweep::Due> Sweep::run(Thoroughness thoroughness, const std::function<bool(JailId)>& busy) {
     if (auto collected = collect(); !collected) return std::unexpected(collected.error());
+    forget_the_gone(busy);
     Due due{.swept = survey()};
     engine_.surveyed = true;
 
@@ -43,6 +44,14 @@ Result<Sweep::Due> Sweep::run(Thoroughness thoroughness, const std::function<boo
     if (thoroughness == Thoroughness::first) keep(due.swept, add_unfinished(due));
     keep(due.swept, sweep_residue(busy));
     return due;
+}
+
+/// A memory is older than the rows here: one without a row is about a jail that is gone.
+void Sweep::forget_the_gone(const std::function<bool(JailId)>& busy) {
+    std::set<JailId> known;
+    for (const auto& row : rows_) known.insert(row.id);
+    for (const auto& [id, memory] : memories_)
+        if (!known.contains(id) && !busy(id)) engine_.board.erase_idle(id);
 }
 
 /// Adds to what was listed what each jail has in files of its own.
@@ -55,7 +64,7 @@ Result<void> Sweep::survey() {
         auto read = read_files(engine_.kernel, row.id, entry->second);
         if (!read) unread_.insert(row.id);
         keep(first, std::move(read));
-        engine_.board.remember(row, entry->second);
+        engine_.board.remember(memories_, row, entry->second);
     }
     return first;
 }

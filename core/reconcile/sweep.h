@@ -38,6 +38,7 @@ private:
     enum class Verdict { fine, differs, recovered };
     Verdict judge(const model::Jail& row, Observed observed, const Memory& memory);
     Result<void> collect();
+    void forget_the_gone(const std::function<bool(JailId)>& busy);
     Result<void> survey();
     void judge_all(const std::function<bool(JailId)>& busy, Due& due);
     Result<void> add_unfinished(Due& due);

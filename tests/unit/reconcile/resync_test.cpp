@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <utility>
 
 #include "tests/unit/reconcile/house.h"
 
@@ -72,4 +73,40 @@ TEST_CASE("a jail whose files cannot be read fails alone", "[reconcile][resync]"
     house.kernel.hook = nullptr;
     value_of(house.reconciler->resync());
     CHECK(house.status(web).state == JailState::running);
+}
+
+TEST_CASE("a jail that is removed while a resync looks at it is forgotten, its address with it",
+          "[reconcile][resync]") {
+    House house;
+    const auto web = house.create(R"({"name":"web"})");
+    value_of(house.reconciler->reconcile(web.id));
+    house.remove(web);
+    bool removed = false;
+    house.kernel.hook = [&](std::string_view call, JailId id) -> Result<void> {
+        // Its row was read; now it goes.
+        if (call == "roots.prepared" && !std::exchange(removed, true)) return house.reconciler->reconcile(id);
+        return {};
+    };
+    value_of(house.reconciler->resync());
+    REQUIRE(store_test::all_jails(*house.state.store).empty());
+
+    const auto db = house.create(R"({"name":"db"})");
+    REQUIRE(db.addresses == web.addresses);
+    value_of(house.reconciler->reconcile(db.id));
+    CHECK(house.status(db).state == JailState::running);
+}
+
+TEST_CASE("what is remembered of a jail without a row goes with the next resync", "[reconcile][resync]") {
+    House house;
+    const auto web = house.create(R"({"name":"web"})");
+    value_of(house.reconciler->reconcile(web.id));
+    // Gone for everybody but the board: as when a resync had put a removed jail back on it.
+    value_of(house.state.store->write([&](store::Writer& writer) { return writer.delete_jail(web.id); }));
+    REQUIRE(house.kernel.hand().kill_jail(web.id, Remains::corpse));
+    REQUIRE(house.reconciler->status(web.id) != model::JailStatus{});
+    value_of(house.reconciler->resync());
+    CHECK(house.reconciler->status(web.id) == model::JailStatus{});
+    const auto db = house.create(R"({"name":"db"})");
+    value_of(house.reconciler->reconcile(db.id));
+    CHECK(house.status(db).state == JailState::running);
 }
