@@ -99,12 +99,15 @@ void Reconciler::Impl::work(JailId key, Queue::Lease& lease) {
 }
 
 void Reconciler::Impl::work_on_sweep(Queue::Lease& lease) {
+    // First of all: whatever is thrown in it, the next one comes.
+    queue_->again(kSweep, engine.options.resync);
     const auto done = resync([&lease](Milliseconds more) { lease.expect(more); });
     if (engine.stopping) return;
     const auto problem = done ? std::string() : done.error().to_string();
     if (!done && problem != last_problem_) spdlog::warn("resync: {}", problem);
     last_problem_ = problem;
     const bool first_failed = !done && !readiness().ready;
+    // Counted from its end.
     queue_->again(kSweep, first_failed ? std::min(kFirstRetry, engine.options.resync) : engine.options.resync);
 }
 

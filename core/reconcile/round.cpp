@@ -26,6 +26,14 @@ Error plain_error(Errc code, std::string_view op, std::string detail, std::strin
 }  // namespace
 
 Result<void> Round::run() {
+    try {
+        return run_passes();
+    } catch (const std::exception& thrown) {
+        return fail({.step = current_, .error = plain_error(Errc::kernel, "reconcile", thrown.what(), "exception")});
+    }
+}
+
+Result<void> Round::run_passes() {
     if (auto loaded = load(); !loaded || !*loaded) {
         if (loaded) return {};
         return fail({.step = current_, .error = loaded.error()});
@@ -238,6 +246,16 @@ Result<void> Round::settle(const Look& look) {
     return {};
 }
 
+/// Nothing when it cannot be seen.
+std::optional<Observed> Round::observed_now() {
+    try {
+        auto observed = observe(engine_.kernel, id_);
+        if (observed) return *std::move(observed);
+    } catch (const std::exception&) {  // what failed the round, most likely
+    }
+    return std::nullopt;
+}
+
 Result<void> Round::fail(Failure failure) {
     if (engine_.stopping) return std::unexpected(std::move(failure.error));
     const auto before = engine_.board.get(id_);
@@ -247,8 +265,7 @@ Result<void> Round::fail(Failure failure) {
     const bool repeated = before.failure && message_of(*before.failure) == message_of(failure);
     if (!repeated) spdlog::warn("jail {}: {}: {}", row_->name.text(), failure.step, failure.error.to_string());
     // Steps were done since the last look: what clients see should be what is there.
-    auto observed = observe(engine_.kernel, id_);
-    engine_.board.publish(findings_of(engine_, *row_, observed ? *observed : before.observed.value_or(Observed{}),
+    engine_.board.publish(findings_of(engine_, *row_, observed_now().value_or(before.observed.value_or(Observed{})),
                                       desired_ ? &*desired_ : nullptr, Phase::settled));
     auto notes = std::move(notes_);
     if (!repeated) notes.push_back(failure_note(failure));

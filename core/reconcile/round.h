@@ -10,7 +10,7 @@
 namespace jaild::reconcile {
 
 /// One jail from what it is to what it should be: observe, plan, apply, until nothing is left to do or a step fails.
-/// Blocking; one at a time for each jail (Board::enter). What a kernel throws goes through it.
+/// Blocking; one at a time for each jail (Board::enter).
 class Round {
 public:
     /// Told before each step how long it may take beyond the usual.
@@ -18,7 +18,7 @@ public:
 
     Round(Engine& engine, JailId id, Expect expect) : engine_(engine), id_(id), expect_(std::move(expect)) {}
 
-    /// The error of the failed step, which the board remembers.
+    /// The error of the failed step, which the board remembers. A std::exception is one too.
     Result<void> run();
 
 private:
@@ -30,6 +30,7 @@ private:
     };
     enum class Pass { again, settled, forgotten };
 
+    Result<void> run_passes();
     Result<bool> load();
     Result<Pass> pass();
     Result<Look> look();
@@ -41,6 +42,7 @@ private:
     void release_networks();
     Result<void> forget();
     Result<void> settle(const Look& look);
+    std::optional<Observed> observed_now();
     Result<void> fail(Failure failure);
     std::vector<Note> notes_of(const Look& look, model::JailState state);
 

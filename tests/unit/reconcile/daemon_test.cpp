@@ -1,5 +1,7 @@
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <new>
 
 #include "tests/unit/reconcile/house.h"
 
@@ -97,4 +99,26 @@ TEST_CASE("a failing jail is tried again later, others do not wait for it", "[re
     REQUIRE(living.wait_state(web, JailState::failed));
     REQUIRE(house.kernel.hand().give_name_back("web"));
     CHECK(living.wait_state(web, JailState::running));  // after a second, by itself
+}
+
+TEST_CASE("a resync that ends by an exception is not the last one", "[reconcile][threads]") {
+    LivingHouse living;
+    auto& house = living.house;
+    const auto web = house.create(R"({"name":"web"})");
+    std::atomic<bool> throws = false;
+    std::atomic<int> thrown = 0;
+    house.kernel.hook = [&](std::string_view call, JailId) -> Result<void> {
+        // Only a resync asks this of a jail that is as it should be.
+        if (call != "roots.mounts" || !throws) return {};
+        ++thrown;
+        throw std::bad_alloc();
+    };
+    house.reconciler->start();
+    REQUIRE(living.wait_state(web, JailState::running));
+    REQUIRE(living.wait([&] { return house.operation(web) == "succeeded"; }));
+    throws = true;
+    REQUIRE(living.wait([&] { return thrown > 0; }));
+    throws = false;
+    REQUIRE(house.kernel.hand().set_hostname(web.id, "stranger"));
+    CHECK(living.wait([&] { return house.events("drift.repaired").size() == 1; }));
 }

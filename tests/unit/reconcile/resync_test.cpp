@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "tests/unit/reconcile/house.h"
@@ -109,4 +110,20 @@ TEST_CASE("what is remembered of a jail without a row goes with the next resync"
     const auto db = house.create(R"({"name":"db"})");
     value_of(house.reconciler->reconcile(db.id));
     CHECK(house.status(db).state == JailState::running);
+}
+
+TEST_CASE("what is thrown in a round is a failure like others", "[reconcile][resync]") {
+    House house;
+    const auto web = house.create(R"({"name":"web"})");
+    const auto db = house.create(R"({"name":"db"})");
+    house.kernel.hook = [&](std::string_view, JailId id) -> Result<void> {
+        if (id == web.id) throw std::bad_alloc();
+        return {};
+    };
+    CHECK(error_of(house.reconciler->reconcile(web.id)).reason == "exception");
+    CHECK(house.status(web).state == JailState::failed);
+    value_of(house.reconciler->reconcile(db.id));
+    house.kernel.hook = nullptr;
+    value_of(house.reconciler->reconcile(web.id));
+    CHECK(house.status(web).state == JailState::running);
 }
