@@ -134,8 +134,8 @@ Plan plan(const Desired& desired, const Observed& observed) {
     tear_down(held.jail, observed, Next::fresh, steps);
     if (!held.jail.removing) return steps;
     if (observed.directory) add(steps, StepKind::remove_root);
-    // A dying jail is residue too: until it is gone, its name is not free.
-    if (!observed.jail || !observed.jail->dying) add(steps, StepKind::forget, held.jail.name.text());
+    // One that was just removed may be dying, and is residue until it is gone: the name is free when nothing was seen.
+    if (!observed.jail) add(steps, StepKind::forget, held.jail.name.text());
     return steps;
 }
 

@@ -76,7 +76,8 @@ struct Step {
 using Plan = std::vector<Step>;
 
 /// Empty when nothing is left to do now: the jail is as wanted, or it is being removed and still dying. Otherwise steps
-/// in the order in which they must be done; after a teardown the rest may be left to the next round.
+/// in the order in which they must be done; after a teardown the rest is left to the next look: what was removed may be
+/// there still.
 Plan plan(const Desired& desired, const Observed& observed);
 
 /// True if a plan that is not empty means that somebody disturbed the jail: it should run, and was complete under this

@@ -113,16 +113,19 @@ TEST_CASE("a jail that recovered by itself is seen by the next resync", "[reconc
 
 TEST_CASE("a dying jail is stopped as far as we can do it; its name waits", "[reconcile][dying]") {
     House house;
-    house.kernel.set_nature({.linger = 1.0, .linger_rounds = 6});
+    house.kernel.set_nature({.linger = 1.0, .linger_rounds = 40});
     const auto web = house.create(R"({"name":"web"})");
     value_of(house.reconciler->reconcile(web.id));
     house.remove(web);
     value_of(house.reconciler->reconcile(web.id));
-    if (!store_test::all_jails(*house.state.store).empty()) {
-        CHECK(house.status(web).state == JailState::dying);
-        CHECK(house.operation(web) == "running");
-    }
-    for (int round = 0; round < 12; ++round) value_of(house.reconciler->resync());
+    REQUIRE(house.kernel.state().prisons.size() == 1);
+    CHECK(store_test::all_jails(*house.state.store).size() == 1);
+    CHECK(house.kernel.state().directories.empty());
+    CHECK(house.status(web).state == JailState::dying);
+    CHECK(house.operation(web) == "running");
+
+    for (int n = 0; n < 50 && !house.kernel.state().prisons.empty(); ++n) value_of(house.reconciler->resync());
+    value_of(house.reconciler->resync());
     CHECK(store_test::all_jails(*house.state.store).empty());
     CHECK(house.operation(web) == "succeeded");
 }
