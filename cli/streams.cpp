@@ -48,9 +48,9 @@ void print_event(const json& event, bool as_json) {
         fmt::print("{}\n", event.dump());
         return;
     }
-    auto jail = event.value("jail", std::string{});
-    fmt::print("{}  {:<20}  {:<16}  {}\n", event.value("at", std::string{}), event.value("type", std::string{}),
-               jail.empty() ? "-" : jail, printable(event.at("data").dump()));
+    const auto jail = text(event, "jail");  // null: the event is of no jail, or of one that is gone
+    fmt::print("{}  {:<20}  {:<16}  {}\n", text(event, "at"), text(event, "type"), jail.empty() ? "-" : jail,
+               printable(event.at("data").dump()));
 }
 
 /// The `data:` lines of a text/event-stream, put together again over the borders of what is read at a time.

@@ -22,6 +22,7 @@ class Settings:
     """What the command line of run.py said."""
 
     binary = ""
+    jaildctl = ""
     kernel = "memory"
     namespace = None  # of the network, for the linux kernel
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The API, from outside: real HTTP against a real jaild.
 
-usage: run.py --jaild BINARY [--kernel memory|linux] [-k PATTERN] [-v]
+usage: run.py --jaild BINARY --jaildctl BINARY [--kernel memory|linux] [-k PATTERN] [-v]
 
 With --kernel linux (root) the daemon runs in a network namespace of its own.
 """
@@ -23,11 +23,13 @@ SKIPPED = 77  # ctest's SKIP_RETURN_CODE
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--jaild", required=True)
+    parser.add_argument("--jaildctl", required=True)
     parser.add_argument("--kernel", choices=["memory", "linux"], default="memory")
     parser.add_argument("-k", dest="patterns", action="append")
     parser.add_argument("-v", dest="verbosity", action="store_const", const=2, default=1)
     options = parser.parse_args()
     Settings.binary = os.path.abspath(options.jaild)
+    Settings.jaildctl = os.path.abspath(options.jaildctl)
     Settings.kernel = options.kernel
     if options.kernel == "linux":
         if os.geteuid() != 0:
