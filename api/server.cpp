@@ -33,6 +33,7 @@ private:
     // what stands before it, and may hand what blocks to pool_.
     ServerOptions options_;
     asio::thread_pool pool_;
+    asio::thread_pool jail_pool_;
     std::optional<UnixSocket> socket_;
     Tokens tokens_;
     Router router_;
@@ -48,13 +49,16 @@ private:
 Server::Impl::Impl(Supervisor& supervisor, ServerOptions options)
     : options_(std::move(options)),
       pool_(options_.pool_threads),
+      jail_pool_(options_.jail_pool_threads),
       feed_(io_, pool_, supervisor),
       service_{.supervisor = supervisor,
                .pool = pool_,
+               .jail_pool = jail_pool_,
                .limits = options_.limits,
                .feed = feed_,
+               .gates{options_.limits.jail_calls, options_.limits.jail_patience},
                .programs = Slots(options_.limits.programs),
-               .output_bytes = Slots(options_.limits.exec_output_total),
+               .output_bytes = Slots(options_.limits.exec_output_shared),
                .event_streams = Slots(options_.limits.event_streams),
                .log_streams = Slots(options_.limits.log_streams)},
       settings_{.limits = options_.limits,
@@ -71,6 +75,7 @@ Server::Impl::Impl(Supervisor& supervisor, ServerOptions options)
 Server::Impl::~Impl() {
     io_.stop();
     feed_.detach();
+    jail_pool_.join();
     pool_.join();
 }
 

@@ -20,15 +20,16 @@ struct ServerOptions {
     std::vector<Token> tokens{};               ///< for TCP
     std::vector<std::string> allowed_hosts{};  ///< names beside the loopback ones that a Host field may have on TCP
     Limits limits{};
-    std::size_t pool_threads = 16;  ///< for whatever blocks
+    std::size_t pool_threads = 16;       ///< for what blocks on the store and on files
+    std::size_t jail_pool_threads = 32;  ///< for what asks kernel or shim; eight jails that hang do not take all
 };
 
-/// The HTTP API. One thread serves all clients; what blocks runs on a pool of its own.
+/// The HTTP API. One thread serves all clients; what blocks runs on pools of its own.
 class Server {
 public:
     /// Sets Supervisor::on_events. `supervisor` outlives the server. SIGPIPE must be ignored by the process.
     Server(Supervisor& supervisor, ServerOptions options);
-    /// Waits for what still runs on the pool.
+    /// Waits for what still runs on the pools.
     ~Server();
 
     /// Binds the sockets. Errc::invalid "socket_path_too_long", "not_a_socket", "listen_address", "invalid_token",

@@ -111,12 +111,14 @@ asio::awaitable<void> Connection::run() {
 asio::awaitable<void> Connection::identify() {
     const int descriptor = socket_.native_handle();
     const auto operators = settings_.operators;
-    auto caller =
-        co_await offload(settings_.pool, [descriptor, operators] { return caller_of_peer(descriptor, operators); });
-    if (caller)
-        peer_ = *std::move(caller);
+    auto caller = caller_of_peer(descriptor, operators);
+    if (!caller)
+        caller = co_await offload(
+            settings_.pool, [descriptor, operators] { return caller_of_peer_by_database(descriptor, operators); });
+    if (*caller)
+        peer_ = **std::move(caller);
     else
-        refusal_ = std::move(caller.error());
+        refusal_ = std::move(caller->error());
 }
 
 void Connection::set_deadline(Milliseconds from_now) {

@@ -21,10 +21,12 @@ struct Limits {
     std::size_t event_streams = 64;               ///< followers of /v1/events: 503 "too_many_streams"
     std::size_t log_streams = 64;                 ///< followers of logs: 503 "too_many_streams"
     std::size_t programs = 64;                    ///< exec at a time: 503 "too_many_programs"
-    std::size_t exec_output_bytes = 1024 * 1024;  ///< of each stream, unless the request says otherwise
+    std::size_t jail_calls = 4;                   ///< into one jail (exec until it runs, plan); the next ones wait
+    Milliseconds jail_patience{10'000};           ///< so long: 503 "jail_not_answering"
+    std::size_t exec_output_bytes = 1024 * 1024;  ///< of each stream, unless the request says otherwise; always kept
     std::size_t exec_output_max = 16 * 1024 * 1024;
-    std::size_t exec_output_total = 256 * 1024 * 1024;  ///< of all programs under way: 503 "too_many_programs"
-    Milliseconds exec_timeout{60'000};                  ///< unless the request says otherwise
+    std::size_t exec_output_shared = 128 * 1024 * 1024;  ///< of all programs, beyond exec_output_bytes: truncated
+    Milliseconds exec_timeout{60'000};                   ///< unless the request says otherwise
     Milliseconds exec_timeout_max{3'600'000};
     Milliseconds wait_max{300'000};        ///< `Prefer: wait` asks for more: it gets this
     Milliseconds event_keepalive{15'000};  ///< a comment on a silent stream

@@ -21,6 +21,7 @@ namespace {
 struct Peer {
     uid_t uid = 0;
     std::vector<gid_t> groups;  ///< primary and supplementary
+    bool has_more = false;      ///< groups than the kernel tells
 };
 
 #ifdef __FreeBSD__
@@ -50,13 +51,16 @@ Result<Peer> read_peer(int socket) {
         return std::unexpected(Error::from_errno("getsockopt", errno, "LOCAL_PEERCRED"));
     const auto count = std::min<int>(credentials.cr_ngroups, XU_NGROUPS);
     Peer peer{.uid = credentials.cr_uid, .groups{credentials.cr_groups, credentials.cr_groups + count}};
-    if (count == XU_NGROUPS) add_groups_of_user(peer.uid, peer.groups);
+    peer.has_more = count == XU_NGROUPS;
     return peer;
 }
 
 #else
 
 constexpr std::size_t kMaxGroups = 65536;  // Linux's NGROUPS_MAX
+
+/// Never needed: the kernel tells all.
+void add_groups_of_user(uid_t, std::vector<gid_t>&) {}
 
 /// unix(7), SO_PEERCRED and SO_PEERGROUPS: credentials of the process at the time of its connect(2).
 Result<Peer> read_peer(int socket) {
@@ -79,6 +83,18 @@ Result<Peer> read_peer(int socket) {
 
 #endif
 
+Result<Caller> caller_of(const Peer& peer, std::optional<gid_t> operators) {
+    auto principal = fmt::format("uid:{}", peer.uid);
+    if (peer.uid == 0 || peer.uid == geteuid()) return Caller{.principal = std::move(principal), .role = Role::admin};
+    const bool member = operators && std::find(peer.groups.begin(), peer.groups.end(), *operators) != peer.groups.end();
+    if (member) return Caller{.principal = std::move(principal), .role = Role::operator_};
+    return std::unexpected(Error{.code = Errc::denied,
+                                 .op = "authenticate",
+                                 .detail = fmt::format("user {} may not use this socket", peer.uid),
+                                 .reason = "peer_refused",
+                                 .remedy = "ask as root, or be added to the group \"jaild\" and log in again"});
+}
+
 }  // namespace
 
 std::optional<gid_t> find_group(const std::string& name) {
@@ -93,19 +109,19 @@ std::optional<gid_t> find_group(const std::string& name) {
     return found->gr_gid;
 }
 
-Result<Caller> caller_of_peer(int socket, std::optional<gid_t> operators) {
+std::optional<Result<Caller>> caller_of_peer(int socket, std::optional<gid_t> operators) {
     auto peer = read_peer(socket);
     if (!peer) return std::unexpected(peer.error());
-    auto principal = fmt::format("uid:{}", peer->uid);
-    if (peer->uid == 0 || peer->uid == geteuid()) return Caller{.principal = std::move(principal), .role = Role::admin};
-    const bool member =
-        operators && std::find(peer->groups.begin(), peer->groups.end(), *operators) != peer->groups.end();
-    if (member) return Caller{.principal = std::move(principal), .role = Role::operator_};
-    return std::unexpected(Error{.code = Errc::denied,
-                                 .op = "authenticate",
-                                 .detail = fmt::format("user {} may not use this socket", peer->uid),
-                                 .reason = "peer_refused",
-                                 .remedy = "ask as root, or be added to the group \"jaild\" and log in again"});
+    auto caller = caller_of(*peer, operators);
+    if (!caller && peer->has_more && operators) return std::nullopt;
+    return caller;
+}
+
+Result<Caller> caller_of_peer_by_database(int socket, std::optional<gid_t> operators) {
+    auto peer = read_peer(socket);
+    if (!peer) return std::unexpected(peer.error());
+    if (peer->has_more) add_groups_of_user(peer->uid, peer->groups);
+    return caller_of(*peer, operators);
 }
 
 }  // namespace jaild::api

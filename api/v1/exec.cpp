@@ -33,11 +33,12 @@ void drop_cut_character(std::string& text) {
 
 /// As text where it is UTF-8, else as base64: nothing that a program writes is changed.
 void add_output(nlohmann::json& body, const std::string& name, Output& output) {
-    if (output.truncated) drop_cut_character(output.bytes);
-    const bool text = is_utf8(output.bytes);
+    auto bytes = output.take();
+    if (output.truncated()) drop_cut_character(bytes);
+    const bool text = is_utf8(bytes);
     body[name + "_encoding"] = text ? "utf-8" : "base64";
-    body[name + "_truncated"] = output.truncated;
-    body[name] = text ? std::move(output.bytes) : base64_encode(output.bytes);
+    body[name + "_truncated"] = output.truncated();
+    body[name] = text ? std::move(bytes) : base64_encode(bytes);
 }
 
 Response answer_ending(const ProgramRun::Ending& ending, Output& output, Output& error_output) {
@@ -64,6 +65,15 @@ Result<ExecOrder> parse_order(Service& service, const Request& request) {
     return parse_exec_order(*body, service.limits);
 }
 
+/// `pass` is given back when the program runs, or does not.
+asio::awaitable<Result<std::unique_ptr<kernel::RunningProgram>>> start_program(Service& service, const Request& request,
+                                                                               model::Name name, JailGates::Pass pass,
+                                                                               ExecRequest wanted) {
+    const auto held = std::move(pass);
+    co_return co_await offload(service.jail_pool,
+                               [&] { return service.supervisor.exec(request.caller, name, std::move(wanted)); });
+}
+
 }  // namespace
 
 Answer exec_in_jail(Service& service, const Request& request) {
@@ -71,9 +81,10 @@ Answer exec_in_jail(Service& service, const Request& request) {
     if (!name) co_return problem(name.error());
     auto order = co_await offload(service.pool, [&] { return parse_order(service, request); });
     if (!order) co_return problem(order.error());
+    auto pass = co_await service.gates.enter(name->key());
+    if (!pass) co_return problem(pass.error());
     const auto slot = service.programs.take();
-    const auto memory = service.output_bytes.take(2 * order->output_limit);
-    if (!slot || !memory)
+    if (!slot)
         co_return problem(Error{.code = Errc::busy,
                                 .op = "exec",
                                 .detail = "as many programs as jaild runs for clients are under way",
@@ -82,13 +93,12 @@ Answer exec_in_jail(Service& service, const Request& request) {
     ExecRequest wanted{.program = order->program, .stdio = {}};
     auto streams = ProgramStreams::create(co_await asio::this_coro::executor, order->input.has_value(), wanted.stdio);
     if (!streams) co_return problem(streams.error());
-    auto program = co_await offload(service.pool,
-                                    [&] { return service.supervisor.exec(request.caller, *name, std::move(wanted)); });
+    auto program = co_await start_program(service, request, *name, *std::move(pass), std::move(wanted));
     if (!program) co_return problem(program.error());
 
-    ProgramRun run(service.pool, *std::move(program));
-    Output output{.limit = order->output_limit};
-    Output error_output{.limit = order->output_limit};
+    ProgramRun run(service.jail_pool, *std::move(program));
+    Output output(order->output_limit, service.limits.exec_output_bytes, service.output_bytes);
+    Output error_output(order->output_limit, service.limits.exec_output_bytes, service.output_bytes);
     auto first = co_await (run_to_end(run, **streams, *order, output, error_output) || request.client->gone());
     if (first.index() == 1)
         co_return problem(Error{.code = Errc::busy,

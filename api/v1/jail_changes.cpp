@@ -67,6 +67,14 @@ Result<ChangeRequest> change_of(Service& service, const Request& request) {
                          .force = *force};
 }
 
+/// A dry run asks kernel and shim for its plan; any other change is only written down here.
+template <class Work>
+asio::awaitable<Result<Accepted>> offload_change(Service& service, std::string jail, DryRun dry_run, Work work) {
+    if (dry_run == DryRun::yes)
+        co_return co_await offload_through(service.gates, std::move(jail), service.jail_pool, std::move(work));
+    co_return co_await offload(service.pool, std::move(work));
+}
+
 Result<Retry> retry_of(const Request& request) {
     auto key = idempotency_key(request);
     if (!key) return std::unexpected(key.error());
@@ -81,7 +89,8 @@ Answer create_jail(Service& service, const Request& request) {
     if (!dry_run) co_return problem(dry_run.error());
     auto retry = retry_of(request);
     if (!retry) co_return problem(retry.error());
-    auto accepted = co_await offload(service.pool, [&]() -> Result<Accepted> {
+    // Its name is still to be read, and there is nothing yet that could hang: all share one gate.
+    auto accepted = co_await offload_change(service, "/create", *dry_run, [&]() -> Result<Accepted> {
         auto body = parse_json(request.body, service.limits.json_depth);
         if (!body) return std::unexpected(body.error());
         auto spec = model::parse_named_spec(*body);
@@ -95,7 +104,7 @@ Answer create_jail(Service& service, const Request& request) {
 Answer replace_jail(Service& service, const Request& request) {
     auto change = change_of(service, request);
     if (!change) co_return problem(change.error());
-    auto accepted = co_await offload(service.pool, [&]() -> Result<Accepted> {
+    auto accepted = co_await offload_change(service, change->name.key(), change->dry_run, [&]() -> Result<Accepted> {
         auto body = parse_json(request.body, service.limits.json_depth);
         if (!body) return std::unexpected(body.error());
         return service.supervisor.replace(request.caller, change->name, *std::move(body), change->precondition,
@@ -108,7 +117,7 @@ Answer replace_jail(Service& service, const Request& request) {
 Answer patch_jail(Service& service, const Request& request) {
     auto change = change_of(service, request);
     if (!change) co_return problem(change.error());
-    auto accepted = co_await offload(service.pool, [&]() -> Result<Accepted> {
+    auto accepted = co_await offload_change(service, change->name.key(), change->dry_run, [&]() -> Result<Accepted> {
         auto body = parse_json(request.body, service.limits.json_depth);
         if (!body) return std::unexpected(body.error());
         return service.supervisor.patch(request.caller, change->name, *std::move(body), change->precondition,
@@ -121,7 +130,7 @@ Answer patch_jail(Service& service, const Request& request) {
 Answer delete_jail(Service& service, const Request& request) {
     auto change = change_of(service, request);
     if (!change) co_return problem(change.error());
-    auto accepted = co_await offload(service.pool, [&] {
+    auto accepted = co_await offload_change(service, change->name.key(), change->dry_run, [&] {
         return service.supervisor.remove(request.caller, change->name, change->precondition, change->force,
                                          change->dry_run);
     });

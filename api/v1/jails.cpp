@@ -113,7 +113,8 @@ Response get_jail(Service& service, const Request& request) {
 Answer plan_jail(Service& service, const Request& request) {
     auto name = name_of(request);
     if (!name) co_return problem(name.error());
-    auto plan = co_await offload(service.pool, [&] { return service.supervisor.plan(request.caller, *name); });
+    auto plan = co_await offload_through(service.gates, name->key(), service.jail_pool,
+                                         [&] { return service.supervisor.plan(request.caller, *name); });
     if (!plan) co_return problem(plan.error());
     co_return answer_json({{"plan", *plan}});
 }

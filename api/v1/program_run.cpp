@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -67,9 +68,13 @@ asio::awaitable<bool> readable_within(Stream& stream, Milliseconds time) {
 }  // namespace
 
 void Output::add(std::string_view more) {
-    const auto room = limit - bytes.size();
-    if (more.size() > room) truncated = true;
-    bytes.append(more.substr(0, room));
+    if (truncated_) return;  // no gap is ever left in it
+    const auto wanted = std::min(limit_, bytes_.size() + more.size());
+    const auto granted = own_ + shared_.count();
+    const auto end = wanted <= granted ? wanted : granted + shared_.grow(wanted - granted);
+    const auto room = end - bytes_.size();
+    truncated_ = more.size() > room;
+    bytes_.append(more.substr(0, room));
 }
 
 Result<std::unique_ptr<ProgramStreams>> ProgramStreams::create(asio::any_io_executor executor, bool has_input,

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "api/v1/slots.h"
 #include "core/base/unique_fd.h"
 #include "core/base/units.h"
 #include "core/kernel/processes.h"
@@ -14,12 +15,25 @@ namespace jaild::api::v1 {
 
 namespace asio = boost::asio;
 
-/// What a program wrote to one stream, up to a limit; beyond it is read and dropped, so that the program goes on.
-struct Output {
-    std::size_t limit = 0;
-    std::string bytes{};
-    bool truncated = false;
+/// What a program wrote to one stream: its beginning, up to a limit. What is beyond is read and dropped, so that the
+/// program goes on. I/O thread.
+class Output {
+public:
+    /// The first `own` bytes have their place; those beyond are taken from `shared`, which all programs have together,
+    /// until it is empty, and given back with this object.
+    Output(std::size_t limit, std::size_t own, Slots& shared) : limit_(limit), own_(own), shared_(shared, 0) {}
+
     void add(std::string_view more);
+    [[nodiscard]] bool truncated() const { return truncated_; }
+    /// All of it, at the end. Any thread.
+    [[nodiscard]] std::string take() { return std::move(bytes_); }
+
+private:
+    std::size_t limit_;
+    std::size_t own_;
+    Slots::Slot shared_;
+    std::string bytes_;
+    bool truncated_ = false;
 };
 
 /// Our ends of a program's standard streams, without blocking. I/O thread.

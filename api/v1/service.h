@@ -8,6 +8,7 @@
 #include "api/http/message.h"
 #include "api/http/router.h"
 #include "api/v1/event_feed.h"
+#include "api/v1/jail_gates.h"
 #include "api/v1/slots.h"
 #include "core/supervisor.h"
 
@@ -16,11 +17,13 @@ namespace jaild::api {
 /// What the handlers of /v1 work with. Outlives every request; I/O thread.
 struct Service {
     Supervisor& supervisor;
-    asio::thread_pool& pool;  ///< for whatever blocks
+    asio::thread_pool& pool;       ///< for what blocks on the store, on files of the state directory, on a long body
+    asio::thread_pool& jail_pool;  ///< for what asks a kernel or a jail's shim, each of which may hang; by `gates`
     const Limits& limits;
     EventFeed& feed;
+    JailGates gates;
     Slots programs;
-    Slots output_bytes;  ///< of programs
+    Slots output_bytes;  ///< of programs, beyond what each has of its own
     Slots event_streams;
     Slots log_streams;
 };

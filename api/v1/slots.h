@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -17,6 +18,14 @@ public:
         Slot(Slots& of, std::size_t count) : of_(&of), count_(count) { of_->free_ -= count_; }
         Slot(Slot&& other) noexcept : of_(std::exchange(other.of_, nullptr)), count_(other.count_) {}
         Slot& operator=(Slot&&) = delete;
+        [[nodiscard]] std::size_t count() const { return count_; }
+        /// Takes up to `more` beside what it has; how many there were.
+        std::size_t grow(std::size_t more) {
+            const auto taken = std::min(more, of_->free_);
+            of_->free_ -= taken;
+            count_ += taken;
+            return taken;
+        }
         ~Slot() {
             if (of_) of_->free_ += count_;
         }

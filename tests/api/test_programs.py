@@ -2,7 +2,9 @@
 
 import base64
 import json
+import os
 import select
+import signal
 import time
 import unittest
 
@@ -54,21 +56,20 @@ class Exec(ApiTest):
         ran = self.run_in({"argv": ["echo", "x"], "output_limit": 0})
         self.assertEqual((ran["stdout"], ran["stdout_truncated"]), ("", True))
 
-    def test_all_programs_together_have_a_bound_for_output(self):
+    def test_a_high_limit_for_output_costs_nothing_until_it_is_used(self):
         body = json.dumps({"argv": ["sleep", "1000"], "timeout": 600, "output_limit": 16 * 1024 * 1024})
         waiting = {}
         try:
-            for _ in range(9):
+            for _ in range(24):
                 connection = self.daemon.connection()
                 connection.request("POST", "/v1/jails/box/exec", body, {"Content-Type": "application/json"})
                 waiting[connection.sock] = connection
-            answered, _, _ = select.select(list(waiting), [], [], 30)
-            self.assertEqual(waiting[answered[0]].getresponse().status, 503)
+            text = "0123456789" * 50_000
+            self.assertEqual(self.run_in({"argv": ["cat"], "stdin": text, "output_limit": 16 * 1024 * 1024})["stdout"], text)
+            self.assertEqual(select.select(list(waiting), [], [], 0)[0], [], "all of them run")
         finally:
             for connection in waiting.values():
                 connection.close()
-        eventually(lambda: self.daemon.request("POST", "/v1/jails/box/exec", {"argv": ["echo"]}).status == 200,
-                   "those that left make room")
 
     def test_a_timeout_kills(self):
         begin = time.monotonic()
@@ -219,3 +220,45 @@ class Logs(ApiTest):
     def test_what_is_no_query(self):
         for query in ("tail=-1", "tail=x", "follow=1", "timestamps=yes", "tail=99999999999"):
             self.refused(self.daemon.request("GET", f"/v1/jails/x/logs?{query}"), 400, "invalid_parameter")
+
+
+@unittest.skipUnless(LINUX, "needs a jaild-shim to stop")
+class StoppedShim(ApiTest):
+    """A jail whose shim does not answer is a jail that does not answer, and nothing else."""
+
+    def shim_of(self, name):
+        """The jaild-shim above the jail's command, found as an operator would."""
+        pid = self.daemon.request("GET", f"/v1/jails/{name}").json()["status"]["command_pid"]
+        while True:
+            with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+                program, _, rest = stat.read().partition("(")[2].rpartition(")")
+            if program == "jaild-shim":
+                return int(pid)
+            pid = rest.split()[1]
+
+    def test_the_others_are_served(self):
+        self.daemon.make("hung", command=["sleep", "1000"])
+        self.daemon.make("well")
+        shim = self.shim_of("hung")
+        os.kill(shim, signal.SIGSTOP)
+        waiting = {}
+        try:
+            for _ in range(24):
+                connection = self.daemon.connection(timeout=60)
+                connection.request("POST", "/v1/jails/hung/exec", b'{"argv": ["true"]}', {"Content-Type": "application/json"})
+                waiting[connection.sock] = connection
+            for target in ("/readyz", "/v1/jails/hung", "/v1/jails/hung/logs", "/v1/events?follow=false", "/v1/host",
+                           "/v1/jails/well/plan"):
+                self.assertEqual(self.daemon.request("GET", target, timeout=5).status, 200, target)
+            ran = self.daemon.request("POST", "/v1/jails/well/exec", {"argv": ["echo", "x"]}, timeout=5)
+            self.assertEqual(ran.json()["stdout"], "x\n")
+            # Whoever is not let in is told so before the calls under way give up.
+            answered, _, _ = select.select(list(waiting), [], [], 25)
+            response = waiting[answered[0]].getresponse()
+            self.assertEqual((response.status, json.load(response)["code"]), (503, "jail_not_answering"))
+        finally:
+            os.kill(shim, signal.SIGCONT)
+            for connection in waiting.values():
+                connection.close()
+        eventually(lambda: self.daemon.request("POST", "/v1/jails/hung/exec", {"argv": ["true"]}).status == 200,
+                   "it answers again")
