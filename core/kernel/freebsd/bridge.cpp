@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include "core/kernel/freebsd/modules.h"
 #include "core/kernel/freebsd/pure/units.h"
 #include "core/kernel/freebsd/system/addresses.h"
@@ -13,14 +15,14 @@ namespace {
 Error name_in_use(const std::string& name) {
     return Error{.code = Errc::conflict,
                  .op = "links",
-                 .detail = "an interface that is not ours has the name or the unit of " + name,
+                 .detail = "an interface that is not ours has the name " + name,
                  .reason = "name_in_use",
                  .remedy = "see it by ifconfig -a, and rename or destroy it"};
 }
 
 /// Made and not yet named: nobody else's would have this unit, no description, no address, and be down.
 bool is_half_made(const InstanceId& instance, NetworkId network, const Interface& interface) {
-    if (interface.name != bridge_driver(instance, network) || interface.up || !interface.addresses.empty())
+    if (!is_bridge_driver(instance, network, interface.name) || interface.up || !interface.addresses.empty())
         return false;
     const auto text = description(interface.name);
     return text.empty() || text == network_mark(instance, network);
@@ -29,13 +31,28 @@ bool is_half_made(const InstanceId& instance, NetworkId network, const Interface
 Result<std::optional<Interface>> find(const InstanceId& instance, NetworkId network) {
     const auto all = interfaces();
     if (!all) return std::unexpected(all.error());
-    for (const auto& name : {bridge_name(instance, network), bridge_driver(instance, network)}) {
-        const auto* there = named(*all, name);
-        if (there == nullptr) continue;
+    const auto name = bridge_name(instance, network);
+    if (const auto* there = named(*all, name); there != nullptr) {
         if (is_ours(instance, network, *there)) return *there;
         return std::unexpected(name_in_use(name));
     }
+    for (const auto& driver : bridge_drivers(instance, network)) {
+        const auto* there = named(*all, driver);
+        if (there != nullptr && is_half_made(instance, network, *there)) return *there;
+    }
     return std::nullopt;
+}
+
+/// With the first of its units that is free.
+Result<std::string> make(const InstanceId& instance, NetworkId network) {
+    Error taken;
+    for (const auto& driver : bridge_drivers(instance, network)) {
+        auto made = create(driver);
+        if (made) return made;
+        if (made.error().sys != EEXIST) return made;
+        taken = std::move(made).error();
+    }
+    return std::unexpected(std::move(taken));
 }
 
 /// The description comes before the name: what has a name of ours is marked.
@@ -49,22 +66,20 @@ Result<void> name_and_mark(const InstanceId& instance, NetworkId network, const 
 Result<Interface> find_or_make(const InstanceId& instance, NetworkId network) {
     auto found = find(instance, network);
     if (!found) return std::unexpected(found.error());
-    if (!*found) {
-        if (auto made = create(bridge_driver(instance, network)); !made) return std::unexpected(made.error());
-    }
-    const auto now = *found ? (*found)->name : bridge_driver(instance, network);
-    if (auto done = name_and_mark(instance, network, now); !done) return std::unexpected(done.error());
+    const auto now = *found ? Result<std::string>((*found)->name) : make(instance, network);
+    if (!now) return std::unexpected(now.error());
+    if (auto done = name_and_mark(instance, network, *now); !done) return std::unexpected(done.error());
     found = find(instance, network);
     if (!found) return std::unexpected(found.error());
     if (*found) return std::move(**found);
-    return std::unexpected(Error{.code = Errc::busy, .op = "links", .detail = now + " vanished while it was made"});
+    return std::unexpected(Error{.code = Errc::busy, .op = "links", .detail = *now + " vanished while it was made"});
 }
 
 }  // namespace
 
 bool is_ours(const InstanceId& instance, NetworkId network, const Interface& interface) {
     if (interface.name != bridge_name(instance, network)) return is_half_made(instance, network, interface);
-    return driver(interface) == bridge_driver(instance, network) &&
+    return is_bridge_driver(instance, network, driver(interface)) &&
            description(interface.name) == network_mark(instance, network);
 }
 

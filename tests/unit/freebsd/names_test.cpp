@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "core/kernel/freebsd/pure/places.h"
@@ -29,18 +30,28 @@ TEST_CASE("a jail is ours by exactly the path that we give", "[freebsd]") {
     CHECK_FALSE(places().jail_of_root(path));
 }
 
-TEST_CASE("a bridge's unit is the same every time, is no small number and fits into a name", "[freebsd]") {
-    std::set<std::string> all;
-    for (std::int64_t network = 1; network <= 200; ++network) {
-        const auto name = bridge_driver(instance(), {network});
-        CAPTURE(name);
-        CHECK(name == bridge_driver(instance(), {network}));
-        CHECK(name.size() <= 15);
-        const auto unit = std::stol(name.substr(6));
-        CHECK(unit >= 1'000'000);
-        CHECK(unit < 0x7fffff);
-        all.insert(name);
+TEST_CASE("a bridge's units are the same every time, no small numbers, and not beyond what the kernel has",
+          "[freebsd]") {
+    for (std::int64_t network = 1; network <= 2000; ++network) {
+        const auto names = bridge_drivers(instance(), {network});
+        CHECK(names == bridge_drivers(instance(), {network}));
+        for (const auto& name : names) {
+            CAPTURE(name);
+            const auto unit = std::stol(name.substr(6));
+            CHECK(unit >= 1'000);
+            CHECK(unit <= 0x7fff);
+            CHECK(is_bridge_driver(instance(), {network}, name));
+        }
+        CHECK(std::set(names.begin(), names.end()).size() == names.size());
     }
-    CHECK(all.size() == 200);
-    CHECK(bridge_driver(*InstanceId::parse("other"), {1}) != bridge_driver(instance(), {1}));
+    CHECK(bridge_drivers(*InstanceId::parse("other"), {1}) != bridge_drivers(instance(), {1}));
+    CHECK_FALSE(is_bridge_driver(instance(), {1}, "bridge0"));
+}
+
+TEST_CASE("networks whose first unit is taken find another one", "[freebsd]") {
+    std::set<std::string> taken;
+    for (std::int64_t network = 1; network <= 2000; ++network) {
+        const auto names = bridge_drivers(instance(), {network});
+        CHECK(std::ranges::any_of(names, [&](const auto& name) { return taken.insert(name).second; }));
+    }
 }

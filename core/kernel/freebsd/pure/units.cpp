@@ -1,25 +1,39 @@
 #include "core/kernel/freebsd/pure/units.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace jaild::kernel::freebsd {
 namespace {
 
-// if_clone(9): units go up to IF_MAXUNIT, 0x7fffff. Small ones are what people and rc.conf(5) use.
-constexpr std::uint64_t kFirstUnit = 1'000'000;
-constexpr std::uint64_t kUnits = 0x7fffff - kFirstUnit;
+// if_clone(9): units go up to IF_MAXUNIT, 0x7fff; one above is ENOSPC. Small ones are what people and rc.conf(5) use.
+constexpr std::uint64_t kFirstUnit = 1'000;
+constexpr std::uint64_t kUnits = 0x7fff - kFirstUnit;
+
+/// FNV-1a (draft-eastlake-fnv).
+std::uint64_t hash(const std::string& text) {
+    std::uint64_t value = 0xcbf29ce484222325U;
+    for (const char c : text) {
+        value ^= static_cast<unsigned char>(c);
+        value *= 0x100000001b3U;
+    }
+    return value ^ (value >> 33U);
+}
 
 }  // namespace
 
-std::string bridge_driver(const InstanceId& instance, NetworkId network) {
-    // FNV-1a (draft-eastlake-fnv). Two networks on one unit would only mean that the second cannot be made.
-    std::uint64_t hash = 0xcbf29ce484222325U;
-    for (const char c : instance.text() + ":network:" + std::to_string(network.value)) {
-        hash ^= static_cast<unsigned char>(c);
-        hash *= 0x100000001b3U;
-    }
-    hash ^= hash >> 33U;
-    return "bridge" + std::to_string(kFirstUnit + hash % kUnits);
+BridgeDrivers bridge_drivers(const InstanceId& instance, NetworkId network) {
+    const auto first = hash(instance.text() + ":network:" + std::to_string(network.value));
+    BridgeDrivers names;
+    // A stride that depends on the network: two that meet once do not meet again.
+    const auto stride = 1 + first / kUnits % 97;
+    for (std::uint64_t at = 0; at < names.size(); ++at)
+        names[at] = "bridge" + std::to_string(kFirstUnit + (first + at * stride) % kUnits);
+    return names;
+}
+
+bool is_bridge_driver(const InstanceId& instance, NetworkId network, std::string_view name) {
+    return std::ranges::count(bridge_drivers(instance, network), name) != 0;
 }
 
 }  // namespace jaild::kernel::freebsd

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,8 +14,10 @@ namespace jaild::kernel::freebsd {
 /// Both ends of a jail's pair, in the vnet's own numbering: "epair20001". No other interface inside is ours.
 inline constexpr std::string_view kPairDriver = "epair20001";
 
-/// The bridge of a network before it is renamed, and its driver afterwards: "bridge4711001". The same after a crash, so
-/// that one without our description yet is known to be ours.
-std::string bridge_driver(const InstanceId& instance, NetworkId network);
+/// The names that a network's bridge may have before it is renamed, and its driver afterwards: "bridge20147". The first
+/// that nobody has is taken. The same after a crash, so that one without our description yet is known to be ours.
+using BridgeDrivers = std::array<std::string, 8>;
+BridgeDrivers bridge_drivers(const InstanceId& instance, NetworkId network);
+bool is_bridge_driver(const InstanceId& instance, NetworkId network, std::string_view name);
 
 }  // namespace jaild::kernel::freebsd
