@@ -21,6 +21,7 @@ public:
     ~Impl();
 
     Result<void> listen();
+    Result<void> set_tokens(const std::vector<Token>& tokens);
     void run();
     void stop();
     [[nodiscard]] std::uint16_t port() const { return port_; }
@@ -80,6 +81,7 @@ Server::Impl::~Impl() {
 }
 
 Result<void> Server::Impl::listen() {
+    if (auto sound = Server::check(options_); !sound) return sound;
     auto tokens = Tokens::create(options_.tokens);
     if (!tokens) return std::unexpected(tokens.error());
     tokens_ = *std::move(tokens);
@@ -102,19 +104,20 @@ Result<void> Server::Impl::listen_on_tcp() {
     if (!address) return std::unexpected(address.error());
     auto socket = listen_tcp(*address);
     if (!socket) return std::unexpected(socket.error());
-    if (tokens_.empty())
-        return std::unexpected(
-            Error{.code = Errc::invalid,
-                  .op = "listen",
-                  .detail = "TCP is served to those with a token only, and none is configured",
-                  .reason = "token_required",
-                  .field = "/token",
-                  .remedy = "add a [[token]] to the configuration; `openssl rand -hex 32` makes a value"});
     auto port = local_port(socket->get());
     if (!port) return std::unexpected(port.error());
     port_ = *port;
     spdlog::info("serving TCP on {}, port {}", address->host, port_);
     return http_.add(*std::move(socket), Transport::tcp);
+}
+
+Result<void> Server::Impl::set_tokens(const std::vector<Token>& tokens) {
+    auto sound = Server::check({.socket = {}, .listen = options_.listen, .tokens = tokens});
+    if (!sound) return sound;
+    auto made = Tokens::create(tokens);
+    if (!made) return std::unexpected(made.error());
+    asio::post(io_, [this, fresh = *std::move(made)]() mutable { tokens_ = std::move(fresh); });
+    return {};
 }
 
 void Server::Impl::run() {
@@ -150,8 +153,27 @@ Server::Server(Supervisor& supervisor, ServerOptions options)
     : impl_(std::make_unique<Impl>(supervisor, std::move(options))) {}
 Server::~Server() = default;
 
+Result<void> Server::check(const ServerOptions& options) {
+    auto tokens = Tokens::create(options.tokens);
+    if (!tokens) return std::unexpected(tokens.error());
+    if (options.listen.empty()) return {};
+    auto address = TcpAddress::parse(options.listen);
+    if (!address) return std::unexpected(address.error());
+    if (auto servable = check_servable(*address); !servable) return servable;
+    if (!tokens->empty()) return {};
+    return std::unexpected(
+        Error{.code = Errc::invalid,
+              .op = "listen",
+              .detail = "TCP is served to those with a token only, and none is configured",
+              .reason = "token_required",
+              .field = "/token",
+              .remedy = "add a [[token]] to the configuration; `openssl rand -hex 32` makes a value"});
+}
 Result<void> Server::listen() {
     return impl_->listen();
+}
+Result<void> Server::set_tokens(const std::vector<Token>& tokens) {
+    return impl_->set_tokens(tokens);
 }
 void Server::run() {
     impl_->run();

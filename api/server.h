@@ -32,12 +32,16 @@ public:
     /// Waits for what still runs on the pools.
     ~Server();
 
-    /// Binds the sockets. Errc::invalid "socket_path_too_long", "not_a_socket", "listen_address", "invalid_token",
-    /// "token_required" (TCP without one); Errc::conflict "socket_in_use"; Errc::unsupported "tls_required" beyond
-    /// loopback.
+    /// What can be known without binding. Errc::invalid "listen_address", "invalid_token", "token_required" (TCP
+    /// without one); Errc::unsupported "tls_required" beyond loopback.
+    static Result<void> check(const ServerOptions& options);
+    /// check(), and binds the sockets. Errc::invalid "socket_path_too_long", "not_a_socket"; Errc::conflict
+    /// "socket_in_use".
     Result<void> listen();
     /// Serves on this thread until stop().
     void run();
+    /// Any thread: from now on these, for every request that begins; check()'s errors leave the old ones.
+    Result<void> set_tokens(const std::vector<Token>& tokens);
     /// Any thread: no new requests; those under way may end within Limits::shutdown_grace.
     void stop();
 

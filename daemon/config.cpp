@@ -1,6 +1,7 @@
 #include "daemon/config.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <toml++/toml.h>
 #include <unistd.h>
@@ -22,7 +23,7 @@ Error refused(const std::filesystem::path& file, const toml::node* node, std::st
                  .op = "config",
                  .detail = fmt::format("{}{}: {}", file.string(), line, detail),
                  .reason = "config_invalid",
-                 .remedy = "see docs/configuration.md"};
+                 .remedy = "see jaild.toml(5)"};
 }
 
 template <std::size_t N>

@@ -1,12 +1,11 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstdio>
-#include <thread>
 
 #include "api/server.h"
 #include "core/kernel/kernel.h"
@@ -15,9 +14,13 @@
 #include "core/supervisor.h"
 #include "daemon/config.h"
 #include "daemon/kernel_choice.h"
+#include "daemon/notify.h"
+#include "daemon/reload.h"
+#include "daemon/signals.h"
 #include "daemon/state_directory.h"
 
-/// jaild: reads its configuration, opens what it was told, and serves until SIGTERM or SIGINT. The jails run on.
+/// jaild: reads its configuration, opens what it was told, and serves until SIGTERM or SIGINT. The jails run on, unless
+/// SIGUSR1 said before that the host goes down.
 namespace jaild::daemon {
 namespace {
 
@@ -31,50 +34,23 @@ void start_logging(const std::string& level) {
     spdlog::set_default_logger(std::move(logger));
 }
 
-/// The signals that end the daemon wait for end_on_signal's thread; a closed connection is an error, not a signal.
-sigset_t block_signals() {
-    sigset_t ends;
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &ends, nullptr);
-    std::signal(SIGPIPE, SIG_IGN);
-    std::signal(SIGHUP, SIG_IGN);
-    return ends;
-}
+/// The jails of a host that goes down are given this long; with what ends the daemon after it, it is less than a minute
+/// (rc.shutdown(8) has 90 s for all services).
+constexpr Milliseconds kHaltPatience{45'000};
 
-/// Ends `server` at the first SIGTERM or SIGINT. wake() ends the thread itself when the server ended by other means.
-class SignalWaiter {
-public:
-    SignalWaiter(sigset_t ends, api::Server& server)
-        : thread_([ends, &server] {
-              int number = 0;
-              sigwait(&ends, &number);
-              spdlog::info("signal {}: ending; jails run on", number);
-              server.stop();
-          }) {}
-    SignalWaiter(const SignalWaiter&) = delete;
-    SignalWaiter& operator=(const SignalWaiter&) = delete;
-    ~SignalWaiter() {
-        pthread_kill(thread_.native_handle(), SIGTERM);
-        thread_.join();
+void halt(reconcile::Reconciler& reconciler) {
+    spdlog::info("SIGUSR1: the host goes down: stopping all jails; those that should run start again with jaild");
+    const auto left = reconciler.halt(kHaltPatience);
+    if (!left) {
+        spdlog::error("the jails cannot be stopped: {}", left.error().to_string());
+    } else if (!left->empty()) {
+        spdlog::warn("not stopped within {} s: {}", kHaltPatience.count() / 1000, fmt::join(*left, ", "));
+    } else {
+        spdlog::info("all jails are stopped");
     }
-
-private:
-    std::thread thread_;
-};
-
-api::ServerOptions server_options(const Config& config) {
-    api::ServerOptions options;
-    options.socket = config.socket;
-    options.socket_group = config.socket_group;
-    options.listen = config.listen;
-    for (const auto& token : config.tokens)
-        options.tokens.push_back({.name = token.name, .value = token.value, .role = token.role});
-    return options;
 }
 
-Result<void> serve(const Config& config, sigset_t ends) {
+Result<void> serve(const CommandLine& line, Config& config) {
     auto state = open_state_directory(config.state_directory);
     if (!state) return std::unexpected(state.error());
     auto helpers = helper_directory();
@@ -100,8 +76,21 @@ Result<void> serve(const Config& config, sigset_t ends) {
     reconciler.start();
     spdlog::info("jaild {} serves {} (instance {}, state {})", JAILD_VERSION, config.socket.string(),
                  (*store)->instance().text(), state->string());
+    notify_service_manager("READY=1");
     {
-        const SignalWaiter waiter(ends, server);
+        bool halted = false;
+        const Signals signals({.halt =
+                                   [&] {
+                                       halted = true;
+                                       halt(reconciler);
+                                   },
+                               .reload = [&] { reload(line, config, server); },
+                               .end =
+                                   [&](int number) {
+                                       spdlog::info("signal {}: ending{}", number, halted ? "" : "; jails run on");
+                                       notify_service_manager("STOPPING=1");
+                                       server.stop();
+                                   }});
         server.run();
     }
     if (!reconciler.stop()) {
@@ -126,19 +115,25 @@ int main(int argc, char** argv) {
     app.add_option("--kernel", line.kernel, "auto, freebsd, linux or memory");
     app.add_option("--log-level", line.log_level, "trace, debug, info, warn or error");
     app.add_flag("--claim", line.claim, "take over a state directory that was made on another machine");
+    bool check_only = false;
+    app.add_flag("--check-config", check_only, "say what is wrong with the configuration, and end");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : kExitUsage;
     }
     auto config = load_config(line);
+    if (config && check_only)
+        if (auto servable = api::Server::check(server_options(*config)); !servable)
+            config = std::unexpected(servable.error());
     if (!config) {
         fmt::print(stderr, "jaild: {}\n", config.error().to_string());
         return kExitUsage;
     }
+    if (check_only) return 0;
     start_logging(config->log_level);
-    const auto ends = block_signals();
-    if (auto served = serve(*config, ends); !served) {
+    block_signals();
+    if (auto served = serve(line, *config); !served) {
         spdlog::error("{}", served.error().to_string());
         return kExitFailed;
     }

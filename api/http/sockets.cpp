@@ -148,15 +148,17 @@ Result<TcpAddress> TcpAddress::parse(const std::string& text) {
     return TcpAddress{.host = numeric, .port = *port};
 }
 
+Result<void> check_servable(const TcpAddress& address) {
+    if (is_loopback_name(address.host)) return {};
+    return std::unexpected(Error{
+        .code = Errc::unsupported,
+        .op = "listen",
+        .detail = fmt::format("{} is not a loopback address, and only TLS may be served beyond loopback", address.host),
+        .reason = "tls_required",
+        .remedy = "listen on 127.0.0.1 or [::1], and forward it by ssh(1) or a proxy with TLS"});
+}
+
 Result<UniqueFd> listen_tcp(const TcpAddress& address) {
-    if (!is_loopback_name(address.host))
-        return std::unexpected(Error{
-            .code = Errc::unsupported,
-            .op = "listen",
-            .detail =
-                fmt::format("{} is not a loopback address, and only TLS may be served beyond loopback", address.host),
-            .reason = "tls_required",
-            .remedy = "listen on 127.0.0.1 or [::1], and forward it by ssh(1) or a proxy with TLS"});
     sockaddr_storage storage{};
     socklen_t length = sizeof(sockaddr_in);
     const bool ipv6 = address.host.find(':') != std::string::npos;

@@ -48,7 +48,9 @@ struct TcpAddress {
     static Result<TcpAddress> parse(const std::string& text);
 };
 
-/// Errc::unsupported "tls_required" for an address beyond loopback: this build cannot serve TLS there.
+/// Errc::unsupported "tls_required" for an address beyond loopback: this build cannot serve TLS there. Pure.
+Result<void> check_servable(const TcpAddress& address);
+/// For one that check_servable() lets pass.
 Result<UniqueFd> listen_tcp(const TcpAddress& address);
 Result<std::uint16_t> local_port(int socket);
 

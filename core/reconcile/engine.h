@@ -30,6 +30,16 @@ struct Engine {
     std::atomic<bool> surveyed{false};
     /// The end is near: a call that returns late must touch nothing more.
     std::atomic<bool> stopping{false};
+
+    /// The host goes down, and should be able to by `deadline`. For the rest of this process every jail is to be
+    /// stopped, whatever its row asks; the store is not told, so the next daemon starts them again.
+    void halt(Clock::Monotonic deadline) { halt_deadline_ = deadline; }
+    [[nodiscard]] bool halting() const { return halt_deadline_.load() != Clock::Monotonic::max(); }
+    /// What the row is held to now. During a halt: a stopped jail, whose programs get a part of the time that is left.
+    [[nodiscard]] model::Jail held(model::Jail row) const;
+
+private:
+    std::atomic<Clock::Monotonic> halt_deadline_{Clock::Monotonic::max()};
 };
 
 Result<std::vector<model::Network>> read_networks(store::Store& store);

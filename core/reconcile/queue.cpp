@@ -37,7 +37,7 @@ struct Queue::Slot {
 
 struct Queue::State : std::enable_shared_from_this<State> {
     State(Clock& the_clock, const QueueOptions& the_options, Work the_work)
-        : clock(the_clock), options(the_options), work(std::move(the_work)) {}
+        : clock(the_clock), options(the_options), work(std::move(the_work)), workers(the_options.workers) {}
 
     Clock& clock;
     const QueueOptions options;
@@ -50,6 +50,7 @@ struct Queue::State : std::enable_shared_from_this<State> {
     std::map<JailId, Entry> entries;
     std::deque<JailId> ready;
     std::list<Slot> slots;    ///< works under way
+    std::size_t workers;      ///< that should serve
     std::size_t threads = 0;  ///< all that run, the timekeeper too
     std::size_t serving = 0;  ///< workers that are not written off
     std::size_t written_off = 0;
@@ -84,6 +85,10 @@ struct Queue::State : std::enable_shared_from_this<State> {
             spdlog::error("cannot start a thread: {}", failed.what());
             return false;
         }
+    }
+
+    void add_workers() {
+        while (serving < workers && spawn(&State::serve)) ++serving;
     }
 
     void write_off_hung(Clock::Monotonic now) {
@@ -156,7 +161,7 @@ void Queue::State::serve() {
         if (!was_written_off) continue;
         // It came back. If nobody could take its place, it serves on.
         --written_off;
-        if (serving >= options.workers) return end_thread();
+        if (serving >= workers) return end_thread();
         ++serving;
     }
     --serving;
@@ -188,9 +193,14 @@ Queue::~Queue() {
 
 void Queue::start() {
     const std::lock_guard lock(state_->mutex);
-    for (std::size_t n = 0; n < state_->options.workers; ++n)
-        if (state_->spawn(&State::serve)) ++state_->serving;
+    state_->add_workers();
     state_->spawn(&State::keep_time);
+}
+
+void Queue::widen(std::size_t workers) {
+    const std::lock_guard lock(state_->mutex);
+    state_->workers = std::max(state_->workers, workers);
+    if (!state_->stopping) state_->add_workers();
 }
 
 bool Queue::stop(Milliseconds patience) {

@@ -45,6 +45,8 @@ public:
     Queue& operator=(const Queue&) = delete;
 
     void start();
+    /// So many workers from now on, if that is more. After start().
+    void widen(std::size_t workers);
     /// No work begins any more; waits for what is under way. False: threads remain that still use what Work uses.
     bool stop(Milliseconds patience);
 

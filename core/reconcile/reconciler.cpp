@@ -3,9 +3,11 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/reconcile/effective.h"
+#include "core/reconcile/halt.h"
 #include "core/reconcile/queue.h"
 #include "core/reconcile/round.h"
 #include "core/reconcile/sweep.h"
@@ -35,10 +37,11 @@ public:
 
     void start();
     bool stop();
+    Result<std::vector<std::string>> halt(Milliseconds patience);
     void poke(JailId id);
     Result<void> reconcile(JailId id, const Round::Expect& expect);
     Result<void> resync(const Round::Expect& expect);
-    Result<Plan> plan_now(const model::Jail& jail);
+    Result<Plan> plan_now(const model::Jail& row);
     Readiness readiness() const;
 
     Engine engine;
@@ -56,6 +59,7 @@ private:
     bool swept_ = false;
     Clock::Monotonic last_full_{};
     std::string last_problem_;  ///< of a sweep; logged once
+    Halt halt_;
 
     mutable std::mutex ready_mutex_;
     bool ready_ = false;
@@ -84,6 +88,22 @@ bool Reconciler::Impl::stop() {
     return !queue_ || queue_->stop(engine.options.stop_patience);
 }
 
+Result<std::vector<std::string>> Reconciler::Impl::halt(Milliseconds patience) {
+    engine.halt(engine.clock.monotonic() + patience);
+    auto rows =
+        store::read<std::vector<model::Jail>>(engine.store, [](store::Reader& reader) { return reader.all_jails(); });
+    if (!rows) return std::unexpected(rows.error());
+    const Note note{.type = "host.stopping", .data = nlohmann::json{{"jails", rows->size()}}.dump()};
+    if (auto noted = engine.journal.note({}, note); !noted) spdlog::warn("{}", noted.error().to_string());
+    halt_.expect(*rows);
+    if (queue_) queue_->widen(engine.options.halt_workers);
+    for (const auto& row : *rows) {
+        poke(row.id);
+        if (!queue_ && reconcile(row.id, {})) halt_.stopped(row.id);
+    }
+    return halt_.wait(queue_ ? patience : Milliseconds{0});
+}
+
 void Reconciler::Impl::poke(JailId id) {
     engine.board.ask(id);
     if (queue_) queue_->poke(id);
@@ -92,9 +112,11 @@ void Reconciler::Impl::poke(JailId id) {
 void Reconciler::Impl::work(JailId key, Queue::Lease& lease) {
     if (engine.stopping) return;
     if (key == kSweep) return work_on_sweep(lease);
+    const bool halts = engine.halting();
     const auto done = reconcile(key, [&lease](Milliseconds more) { lease.expect(more); });
     if (engine.stopping) return;
     if (!done) queue_->again(key, backoff(std::max(1U, engine.board.get(key).tries)));
+    if (done && halts) halt_.stopped(key);
     first_round_done(key);
 }
 
@@ -171,7 +193,8 @@ Result<void> Reconciler::Impl::reconcile(JailId id, const Round::Expect& expect)
     return Round(engine, id, expect).run();
 }
 
-Result<Plan> Reconciler::Impl::plan_now(const model::Jail& jail) {
+Result<Plan> Reconciler::Impl::plan_now(const model::Jail& row) {
+    const auto jail = engine.held(row);
     auto networks = read_networks(engine.store);
     if (!networks) return std::unexpected(networks.error());
     auto observed = observe(engine.kernel, jail.id);
@@ -213,6 +236,10 @@ void Reconciler::start() {
 
 bool Reconciler::stop() {
     return impl_->stop();
+}
+
+Result<std::vector<std::string>> Reconciler::halt(Milliseconds patience) {
+    return impl_->halt(patience);
 }
 
 void Reconciler::poke(JailId id) {

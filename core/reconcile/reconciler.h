@@ -21,6 +21,7 @@ struct ReconcilerOptions {
     Milliseconds resync{5'000};          ///< jails, links, mounts
     Milliseconds slow_resync{30'000};    ///< firewall, forwarding
     Milliseconds stop_patience{10'000};  ///< how long stop() waits for steps under way
+    std::size_t halt_workers = 32;       ///< most of a jail's stop is waiting for its programs
     bool manage_forwarding = true;
 };
 
@@ -42,6 +43,12 @@ public:
     /// Ends after the steps under way; jails run on. False: a step hangs (or runs a program of the user's) in a thread
     /// that still uses kernel and store; the process should end by _exit(2) then, which hurts nothing.
     bool stop();
+
+    /// For a host that goes down: stops every jail, whatever its row asks, and keeps it so for the rest of this
+    /// process. The store is not told, so the next daemon, after a crash in the middle too, starts them again. No
+    /// program of a jail's gets more than a third of what is left of `patience`. Blocking, until all are stopped or
+    /// `patience` is over: the names of those that are left. Without start() (the simulation) on this thread.
+    Result<std::vector<std::string>> halt(Milliseconds patience);
 
     /// Something of this jail changed: look at it now, even if it waits to be tried again. Never blocks.
     void poke(JailId id);

@@ -57,7 +57,8 @@ Result<bool> Round::load() {
         if (!row) return std::unexpected(row.error());
         auto networks = reader.networks();
         if (!networks) return std::unexpected(networks.error());
-        row_ = *std::move(row);
+        row_ = engine_.held(*row);
+        held_back_ = wanted(*row) && !wanted(*row_);
         networks_ = *std::move(networks);
         return {};
     });
@@ -188,9 +189,10 @@ Result<void> Round::do_step(const Look& look, const Step& step) {
     return {};
 }
 
-/// Networks that this jail may have been the last on. A failure is the next sweep's to mend.
+/// Networks that this jail may have been the last on. A failure is the next sweep's to mend. In a halt they go with the
+/// host: time is short.
 void Round::release_networks() {
-    if (!std::exchange(released_, false)) return;
+    if (!std::exchange(released_, false) || engine_.halting()) return;
     for (const auto& network : networks_) {
         if (engine_.board.others_use(network.name.text(), id_)) continue;
         const auto done = engine_.networks.settle(network, networks_);
@@ -231,9 +233,10 @@ Result<void> Round::settle(const Look& look) {
     const auto status =
         engine_.board.publish(findings_of(engine_, *row_, look.observed, &look.desired, Phase::settled));
     const auto notes = notes_of(look, status.state);
-    // A removal ends with forget(), never here: something is dying still.
-    auto written = row_->removing ? engine_.journal.failed(*row_, {}, {}, Journal::Operations::go_on, notes)
-                                  : engine_.journal.converged(*row_, engine_.board.get(id_).progress, notes);
+    // A removal ends with forget(), never here: something is dying still. What a halt holds back, the next daemon does.
+    auto written = row_->removing || held_back_
+                       ? engine_.journal.failed(*row_, {}, {}, Journal::Operations::go_on, notes)
+                       : engine_.journal.converged(*row_, engine_.board.get(id_).progress, notes);
     if (!written) return written;
     const bool runs = shim_alive(look.observed) && look.observed.shim->command == kernel::CommandState::running;
     engine_.board.update(id_, [&](Memory& memory) {
@@ -270,7 +273,7 @@ Result<void> Round::fail(Failure failure) {
     auto notes = std::move(notes_);
     if (!repeated) notes.push_back(failure_note(failure));
     if (before.announced != model::JailState::failed) notes.push_back(state_note(model::JailState::failed));
-    const bool ends = is_permanent(failure.error) || tries >= kTriesOfOperation;
+    const bool ends = !held_back_ && (is_permanent(failure.error) || tries >= kTriesOfOperation);
     auto written = engine_.journal.failed(*row_, before.progress, failure,
                                           ends ? Journal::Operations::fail : Journal::Operations::go_on, notes);
     if (written) {

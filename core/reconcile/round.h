@@ -50,7 +50,8 @@ private:
     JailId id_;
     Expect expect_;
 
-    std::optional<model::Jail> row_;
+    std::optional<model::Jail> row_;  ///< as it is held to
+    bool held_back_ = false;          ///< a halt keeps it from what the stored row asks
     std::vector<model::Network> networks_;
     std::uint64_t asked_ = 0;         ///< when the row was read
     std::string current_;             ///< step, for a failure

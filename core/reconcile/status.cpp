@@ -62,6 +62,8 @@ Condition ready(const Findings& findings, JailState state) {
     if (state == JailState::dying)
         condition.message =
             "removed, but something refers to it still (an open socket can, for minutes): it goes by itself";
+    else if (findings.halting)
+        condition.message = "the host goes down: what should run is started again when jaild is";
     return condition;
 }
 

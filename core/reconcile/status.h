@@ -30,6 +30,7 @@ struct Findings {
     /// Its network does without: no NAT, because of this.
     std::optional<Error> nat_missing{};
     bool forwarding_missing = false;  ///< off, and not ours to raise
+    bool halting = false;             ///< the host goes down: stopped, whatever the row asked
     UtcTime now{};
 };
 

@@ -26,7 +26,8 @@ Result<void> Sweep::collect() {
         if (!rows) return std::unexpected(rows.error());
         auto networks = reader.networks();
         if (!networks) return std::unexpected(networks.error());
-        rows_ = *std::move(rows);
+        rows_.clear();
+        for (auto& row : *rows) rows_.push_back(engine_.held(std::move(row)));
         networks_ = *std::move(networks);
         return {};
     });
@@ -153,6 +154,7 @@ bool Sweep::in_use(const model::Network& network) const {
 }
 
 Result<void> Sweep::sweep_networks(Thoroughness thoroughness) {
+    if (engine_.halting()) return {};  // they go with the host
     auto bridges = engine_.kernel.links().bridges();
     if (!bridges) return std::unexpected(bridges.error());
     bridges_ = *std::move(bridges);

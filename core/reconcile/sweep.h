@@ -56,7 +56,7 @@ private:
     std::map<JailId, Observed> found_;
     std::map<JailId, Memory> memories_;  ///< from before the look
     std::set<JailId> unread_;            ///< their files could not be read
-    std::vector<model::Jail> rows_;      ///< from after it: what has no row then is residue
+    std::vector<model::Jail> rows_;      ///< from after it, as held to: what has no row then is residue
     std::vector<model::Network> networks_;
     std::vector<kernel::ObservedBridge> bridges_;
     std::map<std::string, std::string> complaints_;  ///< what was logged last, and is not mended since

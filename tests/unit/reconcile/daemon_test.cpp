@@ -122,3 +122,18 @@ TEST_CASE("a resync that ends by an exception is not the last one", "[reconcile]
     REQUIRE(house.kernel.hand().set_hostname(web.id, "stranger"));
     CHECK(living.wait([&] { return house.events("drift.repaired").size() == 1; }));
 }
+
+TEST_CASE("a halt of many jails at once, and one that was on its way", "[reconcile][threads][halt]") {
+    LivingHouse living;
+    auto& house = living.house;
+    std::vector<model::Jail> jails;
+    for (int n = 0; n < 40; ++n)
+        jails.push_back(house.create(R"({"name":"jail)" + std::to_string(n) + R"(","command":["sleep","inf"]})"));
+    house.reconciler->start();
+    REQUIRE(living.wait_state(jails.front(), JailState::running));
+
+    CHECK(value_of(house.reconciler->halt(std::chrono::seconds{30})).empty());
+    for (const auto& jail : jails) CHECK(house.status(jail).state == JailState::stopped);
+    CHECK(house.kernel.state().prisons.empty());
+    CHECK(house.kernel.violations().empty());
+}

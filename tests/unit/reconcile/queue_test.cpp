@@ -163,6 +163,20 @@ TEST_CASE("no more workers are replaced than allowed, and those that return serv
     REQUIRE(bench.queue.stop(kPatience));
 }
 
+TEST_CASE("more workers do what one alone would leave waiting", "[queue]") {
+    Bench bench(1);
+    bench.works.close(kWeb);
+    bench.queue.start();
+    bench.queue.poke(kWeb);
+    REQUIRE(bench.works.wait_begun(kWeb, 1));
+    bench.queue.poke(kDb);
+    bench.queue.widen(2);
+    REQUIRE(bench.works.wait_ended(kDb, 1));
+    CHECK(bench.queue.written_off() == 0);
+    bench.works.open(kWeb);
+    REQUIRE(bench.queue.stop(kPatience));
+}
+
 TEST_CASE("a call that was announced as long is waited for", "[queue][hung]") {
     AtomicClock clock;
     Works works;
