@@ -60,6 +60,12 @@ asio::awaitable<std::optional<model::Operation>> wait_for(Service& service, cons
     co_return std::get<0>(std::move(first));
 }
 
+/// What a step did not find or could not get at is the state of the host, not of what the request names.
+Errc kind_of(const model::Problem& problem) {
+    const bool passes = problem.kind == Errc::busy || problem.kind == Errc::not_found || problem.kind == Errc::stale;
+    return passes ? Errc::conflict : problem.kind;
+}
+
 Error error_of(const model::Operation& operation) {
     if (operation.state == model::OperationState::cancelled)
         return {.code = Errc::conflict,
@@ -69,7 +75,7 @@ Error error_of(const model::Operation& operation) {
     if (!operation.problem) return {.code = Errc::corrupt, .op = "operation", .reason = "internal"};
     const auto& kept = *operation.problem;
     // `reason` views into `operation`, which the caller holds.
-    return {.code = Errc::kernel,
+    return {.code = kind_of(kept),
             .op = "operation",
             .sys = kept.sys,
             .detail = kept.detail,

@@ -36,8 +36,16 @@ std::string_view to_string(OperationState state) {
     return "unknown";
 }
 
+Errc parse_problem_kind(std::string_view word) {
+    using enum Errc;
+    for (const auto kind : {invalid, not_found, conflict, stale, busy, exhausted, denied, unsupported, corrupt})
+        if (to_string(kind) == word) return kind;
+    return kernel;
+}
+
 Problem to_problem(const Error& error) {
-    return Problem{.code = std::string(error.name()),
+    return Problem{.kind = error.code,
+                   .code = std::string(error.name()),
                    .detail = error.detail,
                    .field = error.field,
                    .remedy = error.remedy,

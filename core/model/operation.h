@@ -15,6 +15,7 @@ std::string_view to_string(OperationState state);
 
 /// A problem kept with an operation: the fields of an Error that a client may see.
 struct Problem {
+    Errc kind = Errc::kernel;
     std::string code;
     std::string detail;
     std::string field;
@@ -23,6 +24,8 @@ struct Problem {
     bool operator==(const Problem&) const = default;
 };
 Problem to_problem(const Error& error);
+/// Of to_string(Errc); Errc::kernel for a word that is none.
+Errc parse_problem_kind(std::string_view word);
 
 /// Long work that somebody asked for. It ends when its jail converges at `generation`, or when that fails for good.
 struct Operation {

@@ -30,7 +30,8 @@ std::string steps_text(const std::vector<std::string>& steps) {
 
 std::optional<std::string> problem_text(const std::optional<model::Problem>& problem) {
     if (!problem) return std::nullopt;
-    return dump({{"code", problem->code},
+    return dump({{"kind", to_string(problem->kind)},
+                 {"code", problem->code},
                  {"detail", problem->detail},
                  {"field", problem->field},
                  {"remedy", problem->remedy},
@@ -65,7 +66,8 @@ Result<model::Operation> from_row(const Statement& row) {
         operation.steps = Json::parse(row.text(7)).get<std::vector<std::string>>();
         if (!row.null(8)) {
             const auto problem = Json::parse(row.text(8));
-            operation.problem = model::Problem{.code = problem.at("code"),
+            operation.problem = model::Problem{.kind = model::parse_problem_kind(problem.value("kind", "")),
+                                               .code = problem.at("code"),
                                                .detail = problem.at("detail"),
                                                .field = problem.at("field"),
                                                .remedy = problem.at("remedy"),

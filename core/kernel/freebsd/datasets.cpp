@@ -22,6 +22,7 @@ Result<std::string> run_zfs(const Argv& argv) {
     if (done->exit_code == 0) return std::move(done->output);
     std::string said = done->error_output;
     while (!said.empty() && said.back() == '\n') said.pop_back();
+    std::ranges::replace(said, '\n', ' ');
     return std::unexpected(
         Error{.code = Errc::kernel, .op = "zfs", .detail = argv[1] + ": " + said, .reason = "zfs_failed"});
 }

@@ -47,8 +47,12 @@ TEST_CASE("an operation is kept from its beginning to its end", "[store][operati
 
     operation.steps = {"mount /usr", "bytes \xff"};
     operation.state = model::OperationState::failed;
-    operation.problem =
-        model::Problem{.code = "kernel", .detail = "mount: busy", .field = "/root", .remedy = "unmount it", .sys = 16};
+    operation.problem = model::Problem{.kind = Errc::busy,
+                                       .code = "mount_busy",
+                                       .detail = "mount: busy",
+                                       .field = "/root",
+                                       .remedy = "unmount it",
+                                       .sys = 16};
     state.clock.now.milliseconds += 500;
     value_of(update(*state.store, operation));
 
