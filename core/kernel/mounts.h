@@ -26,6 +26,7 @@ struct ObservedMount {
     JailId id;
     std::string target;  ///< as in Mount
     bool read_only = false;
+    std::string source{};  ///< for people: "/usr/bin", "/dev/sda1[/srv]"; empty where the kernel has no word for it
     bool operator==(const ObservedMount&) const = default;
 };
 

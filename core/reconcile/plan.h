@@ -68,8 +68,9 @@ struct Step {
     StepKind kind;
     std::string object{};
     std::optional<kernel::Mount> mount{};
+    std::string source{};  ///< of what an unmount takes away, for people; may be empty
     bool operator==(const Step&) const = default;
-    /// "mount root/usr": for plans, progress and events.
+    /// "mount root/usr", "unmount root/srv (/dev/sda1[/data])": for plans, progress and events.
     [[nodiscard]] std::string to_string() const;
 };
 

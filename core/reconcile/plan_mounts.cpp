@@ -43,7 +43,8 @@ private:
     }
 
     void remove(Position position) {
-        steps_.push_back({.kind = StepKind::unmount, .object = position->target, .mount = {}});
+        steps_.push_back(
+            {.kind = StepKind::unmount, .object = position->target, .mount = {}, .source = position->source});
         present_.erase(position);
     }
 
@@ -71,7 +72,7 @@ void plan_mounts(const std::vector<Mount>& wanted, std::vector<ObservedMount> pr
 
 void plan_unmounts(const std::vector<ObservedMount>& present, Plan& steps) {
     for (const auto& mount : present | std::views::reverse)
-        steps.push_back({.kind = StepKind::unmount, .object = mount.target, .mount = {}});
+        steps.push_back({.kind = StepKind::unmount, .object = mount.target, .mount = {}, .source = mount.source});
 }
 
 }  // namespace jaild::reconcile

@@ -65,6 +65,7 @@ std::string_view to_string(StepKind kind) {
 std::string Step::to_string() const {
     std::string text(reconcile::to_string(kind));
     if (!object.empty()) text.append(" ").append(object);
+    if (!source.empty()) text.append(" (").append(source).append(")");
     return text;
 }
 

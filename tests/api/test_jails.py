@@ -1,10 +1,13 @@
 """The life of jails over the API: all verbs, entity tags, waiting, dry runs, lists."""
 
 import concurrent.futures
+import pathlib
+import subprocess
 import time
+import unittest
 import urllib.parse
 
-from harness import ApiTest, ask, eventually
+from harness import ApiTest, Settings, ask, eventually
 
 
 class Lifecycle(ApiTest):
@@ -21,6 +24,25 @@ class Lifecycle(ApiTest):
     def ended(self, location):
         operation = self.daemon.request("GET", location).json()
         return operation if operation["state"] != "running" else None
+
+    @unittest.skipUnless(Settings.kernel == "linux", "needs a kernel with mounts")
+    def test_what_somebody_mounted_in_a_jail_is_detached_by_name(self):
+        self.daemon.make(self.name)
+        data = self.daemon.directory / "their data"
+        data.mkdir()
+        (data / "file").write_text("kept")
+        ours = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
+        roots = [point for point in ours if point.startswith(f"{self.daemon.state}/jails/") and point.endswith("/root/usr")]
+        root = max(roots, key=lambda point: int(point.split("/")[-3]))  # ids grow
+        home = pathlib.Path(root).parent / "home"
+        subprocess.run(["mount", "--bind", str(data), str(home)], check=True)
+        self.assertEqual((home / "file").read_text(), "kept")
+        answer = self.daemon.request("DELETE", f"/v1/jails/{self.name}?force=true")
+        ended = eventually(lambda: self.ended(answer.headers["Location"]), "the operation ends")
+        self.assertEqual(ended["state"], "succeeded")
+        self.assertTrue([step for step in ended["steps"] if step.startswith("unmount root/home (") and
+                         step.endswith("their data])")], ended["steps"])
+        self.assertEqual((data / "file").read_text(), "kept")
 
     def test_waiting_answers_with_the_jail(self):
         answer = self.daemon.request("POST", "/v1/jails", {"name": self.name}, {"Prefer": "respond-async, wait=60"})

@@ -233,7 +233,9 @@ TEST_CASE("mountinfo is read with its escapes and optional fields", "[host][moun
     CHECK(entry.point == "/a b/c\\d");
     CHECK(entry.read_only());
     CHECK(entry.type == "ext3");
+    CHECK(entry.source() == "/dev/root[/m 1]");
     REQUIRE(kernel::parse_mount("36 35 98:0 / /x rw,noatime - tmpfs none ro", entry));
+    CHECK(entry.source() == "none");
     CHECK_FALSE(entry.read_only());  // the filesystem's own option is not the mount's
     CHECK_FALSE(kernel::parse_mount("36 35 98:0 / /x rw,noatime shared:1", entry));
     CHECK_FALSE(kernel::parse_mount("", entry));

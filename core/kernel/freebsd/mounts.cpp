@@ -151,6 +151,7 @@ Result<std::vector<ObservedMount>> FreeBsdMounts::list(Scope scope) {
         auto mount = freebsd::parse_mount_point(jails, one.point);
         if (!mount || (scope && mount->id != *scope)) continue;
         mount->read_only = one.read_only;
+        mount->source = one.from;
         listed.push_back(*std::move(mount));
     }
     return listed;

@@ -55,8 +55,15 @@ bool MountEntry::read_only() const {
     return options == "ro" || options.starts_with("ro,");  // the kernel shows it first
 }
 
+std::string MountEntry::source() const {
+    auto text = unescape(device);
+    if (root != "/") text.append("[").append(unescape(root)).append("]");
+    return text;
+}
+
 bool parse_mount(std::string_view line, MountEntry& entry) {
-    for (int skipped = 0; skipped < 4; ++skipped) next_word(line);  // id, parent, device, root
+    for (int skipped = 0; skipped < 3; ++skipped) next_word(line);  // id, parent, device number
+    entry.root = next_word(line);
     entry.point = unescape(next_word(line));
     entry.options = next_word(line);
     for (;;) {  // optional fields end with a single hyphen
@@ -64,6 +71,7 @@ bool parse_mount(std::string_view line, MountEntry& entry) {
         if (next_word(line) == "-") break;
     }
     entry.type = next_word(line);
+    entry.device = next_word(line);
     return !entry.point.empty() && !entry.type.empty();
 }
 

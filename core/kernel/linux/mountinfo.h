@@ -13,6 +13,10 @@ struct MountEntry {
     std::string point;         ///< where, octal escapes undone
     std::string_view options;  ///< of the mount itself: "ro,nosuid,relatime"
     std::string_view type;     ///< of the filesystem: "ext4", "cgroup2"
+    std::string_view root;     ///< what of the filesystem is mounted; escaped
+    std::string_view device;   ///< the filesystem's own name for where it comes from; escaped
+    /// As findmnt(8) writes it: "/dev/sda1[/srv]", "tmpfs".
+    [[nodiscard]] std::string source() const;
     [[nodiscard]] bool read_only() const;
 };
 

@@ -37,6 +37,7 @@ std::optional<ObservedMount> ours(const MountEntry& entry, const std::string& ja
     if (rest.size() < 2 || rest.front() != '/') return std::nullopt;
     mount.target = rest.substr(1);
     mount.read_only = entry.read_only();
+    mount.source = entry.source();
     return mount;
 }
 

@@ -94,8 +94,9 @@ TEST_CASE("all go at the end, the last one first, whoever made them", "[plan][mo
     auto present = all_there();
     present.push_back(there("root/mnt"));
     present.push_back(there("root/mnt"));
+    present.back().source = "/data";
     Plan steps;
     plan_unmounts(present, steps);
-    CHECK(texts(steps) == Steps{"unmount root/mnt", "unmount root/mnt", "unmount root/dev", "unmount root/usr/local",
-                                "unmount root/usr", "unmount root"});
+    CHECK(texts(steps) == Steps{"unmount root/mnt (/data)", "unmount root/mnt", "unmount root/dev",
+                                "unmount root/usr/local", "unmount root/usr", "unmount root"});
 }
