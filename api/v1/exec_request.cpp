@@ -85,7 +85,8 @@ Result<std::map<std::string, std::string>> read_environment(const json& value) {
     for (const auto& [name, entry] : value.items()) {
         const auto field = "/env/" + escaped(name);
         if (!is_env_name(name))
-            return std::unexpected(Error::invalid("invalid_value", field, "is no name of an environment variable"));
+            return std::unexpected(
+                Error::invalid("invalid_value", field, in_quotes(name) + " is no name of an environment variable"));
         auto text = read_text(entry, field, SpecLimits::env_value_bytes);
         if (!text) return std::unexpected(text.error());
         environment.emplace(name, *std::move(text));
@@ -141,7 +142,8 @@ Result<void> read_place(const json& body, kernel::Program& program) {
         auto text = read_text(*directory, "/directory", SpecLimits::path_bytes);
         if (!text) return std::unexpected(text.error());
         if (!text->starts_with('/'))
-            return std::unexpected(Error::invalid("invalid_path", "/directory", "must begin with \"/\""));
+            return std::unexpected(
+                Error::invalid("invalid_path", "/directory", in_quotes(*text) + " does not begin with \"/\""));
         program.directory = *std::move(text);
     }
     return {};

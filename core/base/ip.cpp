@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/base/ascii.h"
+
 namespace jaild {
 namespace {
 
@@ -32,9 +34,9 @@ IpAddress masked(IpAddress address, unsigned length) {
 }  // namespace
 
 Result<IpAddress> IpAddress::parse(std::string_view text) {
-    const auto refused = [] {
+    const auto refused = [text] {
         return std::unexpected(
-            Error::invalid("invalid_address", "", "not an IPv4 or IPv6 address (no scope, no name)"));
+            Error::invalid("invalid_address", "", in_quotes(text) + " is no IPv4 or IPv6 address (without a scope)"));
     };
     // inet_pton(3) reads to the first NUL.
     if (text.size() >= INET6_ADDRSTRLEN || text.find('\0') != std::string_view::npos) return refused();
@@ -52,9 +54,9 @@ std::string IpAddress::to_string() const {
 }
 
 Result<Prefix> Prefix::parse(std::string_view text) {
-    const auto refused = [] {
-        return std::unexpected(
-            Error::invalid("invalid_prefix", "", "not an address with its prefix length: \"10.0.0.2/24\""));
+    const auto refused = [text] {
+        return std::unexpected(Error::invalid(
+            "invalid_prefix", "", in_quotes(text) + " is no address with prefix length, such as 10.0.0.2/24"));
     };
     const auto slash = text.find('/');
     if (slash == std::string_view::npos) return refused();

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/ascii.h"
 #include "core/model/fields.h"
 #include "core/model/spec_parts.h"
 #include "core/model/text_rules.h"
@@ -41,7 +42,7 @@ Result<RootKind> parse_root_kind(const json& value, const std::string& at) {
     if (*text == "clone" || *text == "copy")
         return std::unexpected(unsupported("unsupported_root_kind", at, "root kind " + *text + " is not supported yet",
                                            "use \"thin\" or \"path\""));
-    return std::unexpected(Error::invalid("invalid_value", at, "one of \"thin\" and \"path\""));
+    return std::unexpected(Error::invalid("invalid_value", at, in_quotes(*text) + " is neither \"thin\" nor \"path\""));
 }
 
 Result<RootSpec> parse_root(const json& value, const std::string& at) {

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "core/base/ascii.h"
 #include "core/model/fields.h"
 #include "core/model/spec_parts.h"
 #include "core/model/text_rules.h"
@@ -22,7 +23,7 @@ Result<NetworkMode> parse_mode(const json& value, const std::string& at) {
         return std::unexpected(unsupported("unsupported_network_mode", at,
                                            "network mode " + *text + " is not supported yet",
                                            "use \"vnet\" or \"none\""));
-    return std::unexpected(Error::invalid("invalid_value", at, "one of \"vnet\" and \"none\""));
+    return std::unexpected(Error::invalid("invalid_value", at, in_quotes(*text) + " is neither \"vnet\" nor \"none\""));
 }
 
 /// The parser of an address or prefix does not know its field.

@@ -7,8 +7,8 @@
 namespace jaild::model {
 namespace {
 
-std::unexpected<Error> invalid_value(const std::string& at, const char* why) {
-    return std::unexpected(Error::invalid("invalid_value", at, why));
+std::unexpected<Error> invalid_value(const std::string& at, std::string_view text, const char* why) {
+    return std::unexpected(Error::invalid("invalid_value", at, in_quotes(text) + " " + why));
 }
 
 /// Calls `good` with each part between separators, until one is not.
@@ -30,22 +30,27 @@ bool is_host_label(std::string_view label) {
 }  // namespace
 
 Result<void> check_path(std::string_view path, RootPath root, const std::string& at) {
-    const auto refused = [&](const char* why) { return std::unexpected(Error::invalid("invalid_path", at, why)); };
-    if (!path.starts_with('/')) return refused("a path is absolute: it begins with \"/\"");
+    const auto refused = [&](const char* why) {
+        return std::unexpected(Error::invalid("invalid_path", at, in_quotes(path) + " " + why));
+    };
+    if (!path.starts_with('/')) return refused("is not absolute: a path begins with \"/\"");
     if (path == "/") {
         if (root == RootPath::allowed) return {};
-        return refused("\"/\" is the host's own root");
+        return refused("is the host's own root");
     }
     const bool normal = all_parts(path.substr(1), '/', [](std::string_view component) {
         return !component.empty() && component != "." && component != "..";
     });
-    if (!normal) return refused("a path has no \"//\", \"/./\" or \"/../\" and no \"/\" at its end");
+    if (!normal)
+        return refused(
+            "is no path as it is wanted here: without \"//\", \"/./\" and \"/../\", and no \"/\" at its end");
     return {};
 }
 
 Result<void> check_hostname(std::string_view name, const std::string& at) {
     if (!all_parts(name, '.', is_host_label))
-        return invalid_value(at, "labels of letters, digits and inner hyphens, joined by dots (RFC 1123)");
+        return invalid_value(at, name,
+                             "is no host name: labels of letters, digits and inner hyphens, joined by dots (RFC 1123)");
     return {};
 }
 
@@ -53,20 +58,22 @@ Result<void> check_user(std::string_view user, const std::string& at) {
     const bool good = !user.empty() && user.front() != '-' && std::ranges::all_of(user, [](char c) {
         return is_alphanumeric(c) || c == '_' || c == '-' || c == '.';
     });
-    if (!good) return invalid_value(at, "a user is a name of letters, digits, \"_\", \"-\" and \".\", or a number");
+    if (!good)
+        return invalid_value(at, user, "is no user: a name of letters, digits, \"_\", \"-\" and \".\", or a number");
     return {};
 }
 
 Result<void> check_env_name(std::string_view name, const std::string& at) {
     const bool good = !name.empty() && !is_digit(name.front()) &&
                       std::ranges::all_of(name, [](char c) { return is_alphanumeric(c) || c == '_'; });
-    if (!good) return invalid_value(at, "a variable's name is a letter or \"_\", then letters, digits and \"_\"");
+    if (!good)
+        return invalid_value(at, name, "is no name of a variable: a letter or \"_\", then letters, digits and \"_\"");
     return {};
 }
 
 Result<void> check_label_key(std::string_view key, const std::string& at) {
     if (key.empty() || key.find('=') != std::string_view::npos)
-        return invalid_value(at, "a label's key is not empty and has no \"=\"");
+        return invalid_value(at, key, "is no key of a label, which is not empty and has no \"=\"");
     return {};
 }
 
