@@ -1,6 +1,7 @@
 #include "api/http/connection.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <spdlog/spdlog.h>
 
 #include <array>
@@ -27,6 +28,7 @@ constexpr std::size_t kBufferMax = 128 * 1024;
 constexpr std::size_t kReadAhead = 16 * 1024;        // of a next request, while one is answered
 constexpr std::size_t kLingerMax = 4 * 1024 * 1024;  // of a refused body, read and dropped
 constexpr Milliseconds kLinger{2'000};
+constexpr Milliseconds kLookForHalfClosed{200};  // Asio has no way to wait for POLLHUP alone
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr unsigned char kTlsHandshake = 0x16;  // RFC 8446 §5.1: the first byte of a ClientHello
 
@@ -95,7 +97,7 @@ asio::awaitable<void> Connection::run() {
     const auto self = shared_from_this();
     try {
         if (transport_ == Transport::unix_socket && !refusal_) co_await identify();
-        while (!settings_.stopping) {
+        while (!settings_.stopping && !at_end()) {
             const auto next = co_await serve_one();
             if (next == Next::close) break;
         }
@@ -145,17 +147,32 @@ asio::awaitable<void> Connection::gone() {
     const auto watch = [this]() -> asio::awaitable<void> {
         while (!half_closed_ && buffer_.size() < kReadAhead) {
             const auto read = co_await read_some(kHeadRead);
-            if (!read || *read == 0) co_return;
+            if (!read) co_return;
         }
+        if (half_closed_) co_return co_await closed();
         // More of the next request than we look at: whether the client is still there, a write will show.
-        if (!half_closed_) co_await ending_.async_wait(kTuple);
+        co_await ending_.async_wait(kTuple);
     };
     const auto stopped = [this]() -> asio::awaitable<void> { co_await ending_.async_wait(kTuple); };
     if (settings_.stopping) co_return;
     co_await (watch() || stopped());
 }
 
+asio::awaitable<void> Connection::closed() {
+    // TCP says the same of a client that left and of one that only has nothing more to send.
+    if (transport_ == Transport::tcp) co_return;
+    asio::steady_timer timer(socket_.get_executor());
+    while (true) {
+        pollfd peer{.fd = socket_.native_handle(), .events = 0, .revents = 0};
+        if (::poll(&peer, 1, 0) != 0) co_return;  // POLLHUP: both directions are shut
+        timer.expires_after(kLookForHalfClosed);
+        co_await timer.async_wait(asio::use_awaitable);
+    }
+}
+
 asio::awaitable<Result<std::size_t>> Connection::read_some(std::size_t at_most) {
+    // Asio waits for an edge, and the end of a stream is one only once.
+    if (half_closed_) co_return std::size_t{0};
     const auto room = std::min(at_most, buffer_.max_size() - buffer_.size());
     if (room == 0)
         co_return std::unexpected(Error{.code = Errc::invalid,
@@ -185,7 +202,7 @@ asio::awaitable<std::optional<Error>> Connection::read_head(RequestParser& parse
     skip_empty_lines();
     if (buffer_.size() == 0) {
         idle_ = true;
-        set_deadline(refusal_ ? settings_.limits.header_timeout : settings_.limits.idle_timeout);
+        set_deadline(served_ ? settings_.limits.idle_timeout : settings_.limits.header_timeout);
     } else {
         set_deadline(settings_.limits.header_timeout);
     }
@@ -243,6 +260,7 @@ asio::awaitable<Connection::Next> Connection::serve_one() {
     clear_deadline();
     if (failure && failure->reason == kEnded) co_return Next::close;
     if (failure) co_return co_await refuse(*failure, nullptr, Next::close);
+    served_ = true;
     version_ = parser.version();
     auto request = parser.request();
     request.client = this;
@@ -343,7 +361,7 @@ asio::awaitable<Connection::Next> Connection::refuse(const Error& error, const R
 }
 
 asio::awaitable<Connection::Next> Connection::respond(Response response, const Request* request, Next next) {
-    if (settings_.stopping) next = Next::close;
+    if (settings_.stopping || at_end()) next = Next::close;
     if (request)
         spdlog::debug("{} {} {} {}", request->caller.principal, to_string(request->method), request->raw_target,
                       response.status);

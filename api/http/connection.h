@@ -72,6 +72,10 @@ private:
     asio::awaitable<Next> respond_stream(Response response, const Request& request, Next next);
     asio::awaitable<void> linger();
     asio::awaitable<void> identify();
+    /// After the end of what it sends: until the client reads no more either, where that can be known.
+    asio::awaitable<void> closed();
+    /// No request will come any more.
+    [[nodiscard]] bool at_end() const { return half_closed_ && buffer_.size() == 0; }
 
     /// More bytes into buffer_; 0 at the end of the stream.
     asio::awaitable<Result<std::size_t>> read_some(std::size_t at_most);
@@ -93,6 +97,7 @@ private:
     unsigned version_ = 11;
     bool expired_ = false;
     bool idle_ = false;
+    bool served_ = false;  ///< a request has come
     bool half_closed_ = false;
     bool abort_ = false;  ///< nothing more can be said to this client
 };

@@ -24,8 +24,9 @@ std::string_view to_string(Method method);
 class Client {
 public:
     virtual ~Client() = default;
-    /// Completes when the client has closed its side or the server is stopping; cancel it when it is not needed any
-    /// more. A client that sends its next request meanwhile is still there.
+    /// Completes when the client has left or the server is stopping; cancel it when it is not needed any more. A client
+    /// that sends its next request meanwhile is still there; so is one on a UNIX socket that has shut down its sending
+    /// side only (`nc -N`). On TCP that looks like leaving, and is taken as such.
     virtual asio::awaitable<void> gone() = 0;
     [[nodiscard]] virtual bool stopping() const = 0;
 };

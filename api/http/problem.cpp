@@ -28,6 +28,7 @@ constexpr auto kStatuses = std::to_array<CodeStatus>({
     {"invalid_precondition", 400},
     {"invalid_idempotency_key", 400},
     {"unexpected_body", 400},
+    {"client_closed", 400},
     {"tls_on_plain_port", 400},
     // who asks
     {"token_required", 401},

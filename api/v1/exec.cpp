@@ -50,6 +50,22 @@ Response answer_ending(const ProgramRun::Ending& ending, Output& output, Output&
     return answer_json(body);
 }
 
+Error stopped() {
+    return {.code = Errc::busy,
+            .op = "exec",
+            .detail = "jaild is stopping, and the program was ended with it",
+            .reason = "stopping"};
+}
+
+/// For a client on TCP that still reads.
+Error left() {
+    return {.code = Errc::invalid,
+            .op = "exec",
+            .detail = "the client closed its side of the connection, and the program was ended",
+            .reason = "client_closed",
+            .remedy = "keep the connection open in both directions until the answer is there"};
+}
+
 /// Both at once: the streams are pumped until the end is known.
 asio::awaitable<Result<ProgramRun::Ending>> run_to_end(ProgramRun& run, ProgramStreams& streams, const ExecOrder& order,
                                                        Output& output, Output& error_output) {
@@ -100,11 +116,7 @@ Answer exec_in_jail(Service& service, const Request& request) {
     Output output(order->output_limit, service.limits.exec_output_bytes, service.output_bytes);
     Output error_output(order->output_limit, service.limits.exec_output_bytes, service.output_bytes);
     auto first = co_await (run_to_end(run, **streams, *order, output, error_output) || request.client->gone());
-    if (first.index() == 1)
-        co_return problem(Error{.code = Errc::busy,
-                                .op = "exec",
-                                .detail = "jaild is stopping, and the program was ended with it",
-                                .reason = "stopping"});
+    if (first.index() == 1) co_return problem(request.client->stopping() ? stopped() : left());
     auto ending = std::get<0>(std::move(first));
     if (!ending) co_return problem(ending.error());
     co_return co_await offload(service.pool, [&] { return answer_ending(*ending, output, error_output); });

@@ -5,10 +5,11 @@ import json
 import os
 import select
 import signal
+import socket
 import time
 import unittest
 
-from harness import ApiTest, Settings, eventually
+from harness import TOKENS, ApiTest, Daemon, Settings, eventually, read_response
 
 LINUX = Settings.kernel == "linux"
 
@@ -18,6 +19,8 @@ def exits_with(code):
 
 
 class Exec(ApiTest):
+    tcp = not LINUX
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -111,6 +114,28 @@ class Exec(ApiTest):
                                   ({"argv": ["x"], "directory": "tmp"}, "invalid_path", "/directory"),
                                   ({"argv": ["x"], "user": ""}, "invalid_value", "/user")):
             self.refused(self.daemon.request("POST", "/v1/jails/box/exec", body), 422, code, field)
+
+    def half_closed(self, tcp=False, timeout=1):
+        """A program for a client that sends no more; its answer, and what came after it."""
+        body = json.dumps({"argv": ["sleep", "1000"], "timeout": timeout}).encode()
+        token = f"Authorization: Bearer {TOKENS['operator']}\r\n".encode() if tcp else b""
+        with self.daemon.raw(tcp=tcp) as connection:
+            connection.sendall(b"POST /v1/jails/box/exec HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
+                               token + b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body)
+            connection.shutdown(socket.SHUT_WR)
+            return read_response(connection), connection.recv(100)
+
+    def test_a_client_that_only_listens_gets_its_answer(self):
+        """nc -N, on the socket: it has nothing more to say, and waits."""
+        answer, more = self.half_closed()
+        self.assertEqual((answer.status, answer.json()["timed_out"], more), (200, True, b""))
+
+    @unittest.skipIf(LINUX, "its TCP is in another network namespace")
+    def test_on_tcp_that_cannot_be_told_from_leaving(self):
+        answer, more = self.half_closed(tcp=True, timeout=600)
+        self.refused(answer, 400, "client_closed")
+        self.assertNotIn("Retry-After", answer.headers)
+        self.assertEqual(more, b"")
 
     def test_a_client_that_leaves_ends_its_program(self):
         with self.daemon.raw() as connection:

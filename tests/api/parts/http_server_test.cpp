@@ -37,11 +37,19 @@ Limits short_limits() {
     return limits;
 }
 
+/// The same, for those who would wait between requests for longer than a test.
+Limits long_idle() {
+    auto limits = short_limits();
+    limits.idle_timeout = std::chrono::hours(1);
+    return limits;
+}
+
 /// A server on loopback with a few routes of its own, on a thread.
 class Fixture {
 public:
-    Fixture()
-        : tokens_(test::value_of(Tokens::create({}))),
+    explicit Fixture(Limits limits = short_limits())
+        : limits_(limits),
+          tokens_(test::value_of(Tokens::create({}))),
           settings_{.limits = limits_,
                     .router = router_,
                     .tokens = tokens_,
@@ -113,7 +121,7 @@ private:
         co_return Response{.body = "{}"};
     }
 
-    Limits limits_ = short_limits();
+    Limits limits_;
     std::vector<std::string> hosts_;
     asio::thread_pool pool_{2};
     Tokens tokens_;
@@ -155,6 +163,7 @@ public:
     }
     std::string read_to_end() { return read_until("\x01never"); }
     void close() { socket_.reset(); }
+    void send_no_more() { REQUIRE(::shutdown(socket_.get(), SHUT_WR) == 0); }
 
 private:
     UniqueFd socket_;
@@ -187,6 +196,40 @@ TEST_CASE("a connection without a request is closed without a word", "[http][ser
     Peer served(fixture);
     served.get("/quick");
     CHECK(served.read_to_end().ends_with("{}"));
+}
+
+TEST_CASE("a connection that never sends is closed as soon as one that sends half a head", "[http][server]") {
+    const Fixture fixture(long_idle());
+    Peer silent(fixture);
+    CHECK(silent.read_to_end().empty());
+}
+
+TEST_CASE("a connection ends with the answer to its client's last request", "[http][server]") {
+    const Fixture fixture(long_idle());
+    Peer seen_while_answering(fixture);
+    seen_while_answering.get("/waits");
+    seen_while_answering.send_no_more();
+    const auto answered = seen_while_answering.read_to_end();
+    CHECK(answered.starts_with("HTTP/1.1 204 "));
+    CHECK(answered.find("Connection: close") != std::string::npos);
+    Peer seen_afterwards(fixture);
+    seen_afterwards.get("/quick");
+    CHECK(seen_afterwards.read_until("{}").starts_with("HTTP/1.1 200 "));
+    seen_afterwards.send_no_more();
+    CHECK(seen_afterwards.read_to_end().empty());
+}
+
+TEST_CASE("half a request after the client's last byte is refused at once", "[http][server]") {
+    auto limits = long_idle();
+    limits.header_timeout = std::chrono::hours(1);
+    const Fixture fixture(limits);
+    Peer peer(fixture);
+    peer.get("/waits");
+    peer.send("GET /qui");
+    peer.send_no_more();
+    const auto answered = peer.read_to_end();
+    CHECK(answered.starts_with("HTTP/1.1 204 "));
+    CHECK(answered.find("HTTP/1.1 400 ") != std::string::npos);
 }
 
 TEST_CASE("half a head and half a body are answered when their time is over", "[http][server]") {
