@@ -6,7 +6,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <future>
 #include <optional>
+#include <thread>
 
 #include "api/http/http_server.h"
 #include "api/http/peer.h"
@@ -23,6 +25,7 @@ public:
     Result<void> listen();
     Result<void> set_tokens(const std::vector<Token>& tokens);
     void run();
+    bool finish(Milliseconds patience);
     void stop();
     [[nodiscard]] std::uint16_t port() const { return port_; }
 
@@ -132,6 +135,19 @@ void Server::Impl::run() {
     }
 }
 
+bool Server::Impl::finish(Milliseconds patience) {
+    socket_.reset();
+    // Asio joins its pools without a bound, so that is done on a thread that can be left behind.
+    auto joined = std::make_shared<std::promise<void>>();
+    auto done = joined->get_future();
+    std::thread([this, joined] {
+        jail_pool_.join();
+        pool_.join();
+        joined->set_value();
+    }).detach();
+    return done.wait_for(patience) == std::future_status::ready;
+}
+
 void Server::Impl::stop() {
     asio::post(io_, [this] { begin_stop(); });
 }
@@ -177,6 +193,9 @@ Result<void> Server::set_tokens(const std::vector<Token>& tokens) {
 }
 void Server::run() {
     impl_->run();
+}
+bool Server::finish(Milliseconds patience) {
+    return impl_->finish(patience);
 }
 void Server::stop() {
     impl_->stop();

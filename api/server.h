@@ -42,6 +42,10 @@ public:
     void run();
     /// Any thread: from now on these, for every request that begins; check()'s errors leave the old ones.
     Result<void> set_tokens(const std::vector<Token>& tokens);
+    /// After run(): no file of the UNIX socket is left, and what still runs on the pools may end within `patience`.
+    /// False: some of it hangs in a kernel or with a shim, and still uses what this object holds. Then the process must
+    /// end without destroying it.
+    bool finish(Milliseconds patience);
     /// Any thread: no new requests; those under way may end within Limits::shutdown_grace.
     void stop();
 

@@ -26,6 +26,8 @@ namespace {
 
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
+/// For what still blocks on behalf of clients that were not answered within the server's own grace.
+constexpr Milliseconds kFinish{1'000};
 
 void start_logging(const std::string& level) {
     auto logger = std::make_shared<spdlog::logger>("jaild", std::make_shared<spdlog::sinks::stderr_sink_mt>());
@@ -93,7 +95,9 @@ Result<void> serve(const CommandLine& line, Config& config) {
                                    }});
         server.run();
     }
-    if (!reconciler.stop()) {
+    // Both, so that what does not hang has ended.
+    const bool answered = server.finish(kFinish);
+    if (!reconciler.stop() || !answered) {
         // A kernel call hangs in a thread that still uses what would be destroyed now. All that counts is in the store.
         spdlog::warn("a kernel call hangs: ending without it");
         _exit(0);

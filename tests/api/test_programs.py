@@ -251,9 +251,9 @@ class Logs(ApiTest):
 class StoppedShim(ApiTest):
     """A jail whose shim does not answer is a jail that does not answer, and nothing else."""
 
-    def shim_of(self, name):
+    def shim_of(self, name, daemon=None):
         """The jaild-shim above the jail's command, found as an operator would."""
-        pid = self.daemon.request("GET", f"/v1/jails/{name}").json()["status"]["command_pid"]
+        pid = (daemon or self.daemon).request("GET", f"/v1/jails/{name}").json()["status"]["command_pid"]
         while True:
             with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
                 program, _, rest = stat.read().partition("(")[2].rpartition(")")
@@ -287,3 +287,27 @@ class StoppedShim(ApiTest):
                 connection.close()
         eventually(lambda: self.daemon.request("POST", "/v1/jails/hung/exec", {"argv": ["true"]}).status == 200,
                    "it answers again")
+
+    def test_the_daemon_ends_without_it(self):
+        daemon = Daemon()
+        try:
+            daemon.make("hung", command=["sleep", "1000"])
+            shim = self.shim_of("hung", daemon)
+            os.kill(shim, signal.SIGSTOP)
+            try:
+                with daemon.raw() as connection:
+                    body = b'{"argv": ["true"]}'
+                    connection.sendall(b"POST /v1/jails/hung/exec HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                                       b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body)
+                    # Whoever is answered after it came after it: now it hangs.
+                    self.assertEqual(daemon.request("GET", "/v1/host").status, 200)
+                    begin = time.monotonic()
+                    self.assertEqual(daemon.stop(), 0)
+                    self.assertLess(time.monotonic() - begin, 15)
+                self.assertFalse(daemon.socket.exists())
+            finally:
+                os.kill(shim, signal.SIGCONT)
+            daemon.start()
+            self.assertEqual(self.shim_of("hung", daemon), shim, "the jail ran on")
+        finally:
+            daemon.remove()
