@@ -220,11 +220,13 @@ Result<std::vector<std::string>> Supervisor::Impl::steps(const model::Jail& jail
 }
 
 Result<std::unique_ptr<kernel::RunningProgram>> Supervisor::exec(const Caller& caller, const model::Name& name,
+                                                                 const Precondition& precondition,
                                                                  ExecRequest request) {
     if (auto allowed = authorize(caller, Role::operator_, "jail.exec"); !allowed)
         return std::unexpected(allowed.error());
     auto jail = get(caller, name);
     if (!jail) return std::unexpected(jail.error());
+    if (auto same = check_preconditions(*jail, precondition); !same) return std::unexpected(same.error());
     if (jail->status.state != model::JailState::running)
         return std::unexpected(
             Error{.code = Errc::conflict,

@@ -79,8 +79,8 @@ public:
     Result<Accepted> replace(const Caller&, model::Name name, nlohmann::json spec, Precondition, bool restart, DryRun);
     /// PATCH, RFC 7396. not_found, stale, invalid.
     Result<Accepted> patch(const Caller&, model::Name name, nlohmann::json patch, Precondition, bool restart, DryRun);
-    /// conflict "jail_stopped" when it should not run.
-    Result<Accepted> restart(const Caller&, model::Name name, Retry);
+    /// conflict "jail_stopped" when it should not run; stale.
+    Result<Accepted> restart(const Caller&, model::Name name, Precondition, Retry);
     /// conflict "jail_running" unless `force`.
     Result<Accepted> remove(const Caller&, model::Name name, Precondition, bool force, DryRun);
 
@@ -97,8 +97,9 @@ public:
     /// The steps that a round would do now.
     Result<std::vector<std::string>> plan(const Caller&, const model::Name& name);
 
-    /// conflict "jail_not_running".
-    Result<std::unique_ptr<kernel::RunningProgram>> exec(const Caller&, const model::Name& name, ExecRequest request);
+    /// conflict "jail_not_running"; stale.
+    Result<std::unique_ptr<kernel::RunningProgram>> exec(const Caller&, const model::Name& name, const Precondition&,
+                                                         ExecRequest request);
     Result<UniqueFd> open_log(const Caller&, const model::Name& name);
 
     Result<std::vector<model::Template>> templates(const Caller&);

@@ -16,22 +16,6 @@ Result<void> undo_dry_run() {
     return std::unexpected(Error{.code = Errc::conflict, .op = kDryRun});
 }
 
-Result<void> check_preconditions(const model::Jail& jail, const Precondition& precondition) {
-    if (precondition.if_none_match)
-        return std::unexpected(Error{.code = Errc::stale,
-                                     .op = "precondition",
-                                     .detail = fmt::format("jail \"{}\" exists already", jail.name.text()),
-                                     .reason = "etag_mismatch"});
-    if (!precondition.if_match || *precondition.if_match == "*" || *precondition.if_match == model::etag(jail))
-        return {};
-    return std::unexpected(Error{
-        .code = Errc::stale,
-        .op = "precondition",
-        .detail = fmt::format("jail \"{}\" has changed: its entity tag is {} now", jail.name.text(), model::etag(jail)),
-        .reason = "etag_mismatch",
-        .remedy = "GET it again, and repeat the change on what you find"});
-}
-
 Result<void> check_not_removing(const model::Jail& jail) {
     if (!jail.removing) return {};
     return std::unexpected(Error{.code = Errc::conflict,
@@ -74,6 +58,22 @@ Result<std::optional<Accepted>> replayed(store::Reader& reader, const Caller& ca
 }
 
 }  // namespace
+
+Result<void> check_preconditions(const model::Jail& jail, const Precondition& precondition) {
+    if (precondition.if_none_match)
+        return std::unexpected(Error{.code = Errc::stale,
+                                     .op = "precondition",
+                                     .detail = fmt::format("jail \"{}\" exists already", jail.name.text()),
+                                     .reason = "etag_mismatch"});
+    if (!precondition.if_match || *precondition.if_match == "*" || *precondition.if_match == model::etag(jail))
+        return {};
+    return std::unexpected(Error{
+        .code = Errc::stale,
+        .op = "precondition",
+        .detail = fmt::format("jail \"{}\" has changed: its entity tag is {} now", jail.name.text(), model::etag(jail)),
+        .reason = "etag_mismatch",
+        .remedy = "GET it again, and repeat the change on what you find"});
+}
 
 Result<std::string> Supervisor::Impl::write_change(store::Writer& writer, const Caller& caller, const Change& change,
                                                    const model::Jail& jail) {
@@ -241,7 +241,7 @@ Result<Accepted> Supervisor::replace(const Caller& caller, model::Name name, nlo
     return create(caller, {.name = std::move(name), .spec = *std::move(parsed)}, dry_run, {});
 }
 
-Result<Accepted> Supervisor::restart(const Caller& caller, model::Name name, Retry retry) {
+Result<Accepted> Supervisor::restart(const Caller& caller, model::Name name, Precondition precondition, Retry retry) {
     if (auto allowed = authorize(caller, Role::operator_, "jail.restart"); !allowed)
         return std::unexpected(allowed.error());
     std::optional<Accepted> accepted;
@@ -255,6 +255,7 @@ Result<Accepted> Supervisor::restart(const Caller& caller, model::Name name, Ret
         auto jail = writer.jail(name);
         if (!jail) return std::unexpected(jail.error());
         if (auto there = check_not_removing(*jail); !there) return there;
+        if (auto same = check_preconditions(*jail, precondition); !same) return same;
         if (!jail->spec.running)
             return std::unexpected(Error{.code = Errc::conflict,
                                          .op = "restart",

@@ -74,5 +74,7 @@ private:
 
 /// Errc::denied unless the caller's role reaches `needed`.
 Result<void> authorize(const Caller& caller, Role needed, std::string_view action);
+/// Errc::stale "etag_mismatch" unless the jail, which exists, is as the precondition says.
+Result<void> check_preconditions(const model::Jail& jail, const Precondition& precondition);
 
 }  // namespace jaild

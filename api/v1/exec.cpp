@@ -8,6 +8,7 @@
 #include "api/http/problem.h"
 #include "api/http/utf8.h"
 #include "api/v1/answers.h"
+#include "api/v1/conditions.h"
 #include "api/v1/exec_request.h"
 #include "api/v1/handlers.h"
 #include "api/v1/program_run.h"
@@ -83,11 +84,14 @@ Result<ExecOrder> parse_order(Service& service, const Request& request) {
 
 /// `pass` is given back when the program runs, or does not.
 asio::awaitable<Result<std::unique_ptr<kernel::RunningProgram>>> start_program(Service& service, const Request& request,
-                                                                               model::Name name, JailGates::Pass pass,
+                                                                               model::Name name,
+                                                                               Precondition precondition,
+                                                                               JailGates::Pass pass,
                                                                                ExecRequest wanted) {
     const auto held = std::move(pass);
-    co_return co_await offload(service.jail_pool,
-                               [&] { return service.supervisor.exec(request.caller, name, std::move(wanted)); });
+    co_return co_await offload(service.jail_pool, [&] {
+        return service.supervisor.exec(request.caller, name, precondition, std::move(wanted));
+    });
 }
 
 }  // namespace
@@ -95,6 +99,8 @@ asio::awaitable<Result<std::unique_ptr<kernel::RunningProgram>>> start_program(S
 Answer exec_in_jail(Service& service, const Request& request) {
     auto name = name_of(request);
     if (!name) co_return problem(name.error());
+    auto precondition = precondition_of(service, request, *name);
+    if (!precondition) co_return problem(precondition.error());
     auto order = co_await offload(service.pool, [&] { return parse_order(service, request); });
     if (!order) co_return problem(order.error());
     auto pass = co_await service.gates.enter(name->key());
@@ -109,7 +115,7 @@ Answer exec_in_jail(Service& service, const Request& request) {
     ExecRequest wanted{.program = order->program, .stdio = {}};
     auto streams = ProgramStreams::create(co_await asio::this_coro::executor, order->input.has_value(), wanted.stdio);
     if (!streams) co_return problem(streams.error());
-    auto program = co_await start_program(service, request, *name, *std::move(pass), std::move(wanted));
+    auto program = co_await start_program(service, request, *name, *precondition, *std::move(pass), std::move(wanted));
     if (!program) co_return problem(program.error());
 
     ProgramRun run(service.jail_pool, *std::move(program));

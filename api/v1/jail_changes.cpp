@@ -5,6 +5,7 @@
 #include "api/http/precondition.h"
 #include "api/http/problem.h"
 #include "api/v1/answers.h"
+#include "api/v1/conditions.h"
 #include "api/v1/handlers.h"
 
 namespace jaild::api::v1 {
@@ -23,30 +24,6 @@ Result<DryRun> dry_run_of(const Request& request) {
     auto flag = request.target.query.flag("dry_run", false);
     if (!flag) return std::unexpected(flag.error());
     return *flag ? DryRun::yes : DryRun::no;
-}
-
-/// Of several entity tags, core is asked about the one that the jail has now, if any of them is it.
-std::string tag_to_ask(Service& service, const Request& request, const model::Name& name, const EntityTags& tags) {
-    if (tags.any) return "*";
-    auto document = service.supervisor.document(request.caller, name);
-    if (document && tags.strongly_match(document->etag)) return document->etag;
-    return tags.tags.front();
-}
-
-Result<Precondition> precondition_of(Service& service, const Request& request, const model::Name& name) {
-    Precondition precondition;
-    auto match = entity_tags(request, "If-Match");
-    if (!match) return std::unexpected(match.error());
-    auto none = entity_tags(request, "If-None-Match");
-    if (!none) return std::unexpected(none.error());
-    if (*none && !(*none)->any)
-        return std::unexpected(Error{.code = Errc::invalid,
-                                     .op = "precondition",
-                                     .detail = "a change understands If-None-Match with \"*\" only",
-                                     .reason = "invalid_precondition"});
-    if (*match) precondition.if_match = tag_to_ask(service, request, name, **match);
-    if (*none) precondition.if_none_match = "*";
-    return precondition;
 }
 
 Result<ChangeRequest> change_of(Service& service, const Request& request) {
@@ -85,6 +62,7 @@ Result<Retry> retry_of(const Request& request) {
 }  // namespace
 
 Answer create_jail(Service& service, const Request& request) {
+    if (auto none = refuse_precondition(request); !none) co_return problem(none.error());
     auto dry_run = dry_run_of(request);
     if (!dry_run) co_return problem(dry_run.error());
     auto retry = retry_of(request);
@@ -141,10 +119,12 @@ Answer delete_jail(Service& service, const Request& request) {
 Answer restart_jail(Service& service, const Request& request) {
     auto name = name_of(request);
     if (!name) co_return problem(name.error());
+    auto precondition = precondition_of(service, request, *name);
+    if (!precondition) co_return problem(precondition.error());
     auto retry = retry_of(request);
     if (!retry) co_return problem(retry.error());
-    auto accepted =
-        co_await offload(service.pool, [&] { return service.supervisor.restart(request.caller, *name, *retry); });
+    auto accepted = co_await offload(
+        service.pool, [&] { return service.supervisor.restart(request.caller, *name, *precondition, *retry); });
     if (!accepted) co_return problem(accepted.error());
     co_return co_await answer_change(service, request, *std::move(accepted), Change::restart, DryRun::no);
 }

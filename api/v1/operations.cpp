@@ -3,6 +3,7 @@
 #include "api/http/offload.h"
 #include "api/http/problem.h"
 #include "api/v1/answers.h"
+#include "api/v1/conditions.h"
 #include "api/v1/handlers.h"
 
 namespace jaild::api::v1 {
@@ -15,6 +16,7 @@ Answer get_operation(Service& service, const Request& request) {
 }
 
 Answer cancel_operation(Service& service, const Request& request) {
+    if (auto none = refuse_precondition(request); !none) co_return problem(none.error());
     auto operation =
         co_await offload(service.pool, [&] { return service.supervisor.cancel(request.caller, request.parameter); });
     if (!operation) co_return problem(operation.error());

@@ -195,6 +195,26 @@ class EntityTags(ApiTest):
         done = self.daemon.request("PATCH", one, {"labels": {"a": "b"}}, {"If-Match": tag})
         self.assertEqual(done.status, 202)
 
+    def test_restart_and_exec_honour_if_match(self):
+        self.daemon.make(self.name)
+        one = f"/v1/jails/{self.name}"
+        tag = self.daemon.request("GET", one).headers["ETag"]
+        for target, body in ((f"{one}/restart", None), (f"{one}/exec", {"argv": ["echo"]})):
+            self.refused(self.daemon.request("POST", target, body, {"If-Match": '"1.99"'}), 412, "etag_mismatch")
+            self.refused(self.daemon.request("POST", target, body, {"If-Match": "7"}), 400, "invalid_precondition")
+        self.assertEqual(self.daemon.request("GET", one).headers["ETag"], tag, "nothing was restarted")
+        ran = self.daemon.request("POST", f"{one}/exec", {"argv": ["echo"]}, {"If-Match": tag})
+        self.assertEqual(ran.status, 200)
+        done = self.daemon.request("POST", f"{one}/restart", None, {"If-Match": tag, "Prefer": "wait=60"})
+        self.assertEqual(done.status, 200)
+
+    def test_a_condition_that_means_nothing_is_refused(self):
+        made = self.daemon.request("POST", "/v1/jails", {"name": self.name}, {"If-Match": '"1.1"'})
+        self.refused(made, 400, "invalid_precondition")
+        self.assertEqual(self.daemon.request("GET", f"/v1/jails/{self.name}").status, 404)
+        self.refused(self.daemon.request("DELETE", "/v1/operations/1", headers={"If-Match": "*"}), 400,
+                     "invalid_precondition")
+
     def test_nothing_to_change_is_no_operation(self):
         self.daemon.make(self.name)
         one = f"/v1/jails/{self.name}"
