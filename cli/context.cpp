@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <system_error>
+#include <utility>
 
 #include "cli/table.h"
 
@@ -17,6 +20,15 @@ void print_error(const std::string& detail, const std::string& field, const std:
     fmt::print(stderr, "jaildctl: {}\n", detail);
     if (!field.empty()) fmt::print(stderr, "  field:  {}\n", field);
     if (!remedy.empty()) fmt::print(stderr, "  remedy: {}\n", remedy);
+}
+
+bool output_failed = false;
+
+/// Says so once.
+void output_fails(int error) {
+    if (std::exchange(output_failed, true) || error == EPIPE) return;
+    fmt::print(stderr, "jaildctl: output cannot be written: {}\n",
+               std::error_code(error, std::generic_category()).message());
 }
 
 /// One line on a terminal that the next output overwrites.
@@ -84,7 +96,18 @@ std::optional<json> get(Context& context, const std::string& target, int& exit) 
 }
 
 void print_json(const json& value) {
-    fmt::print("{}\n", value.dump(2));
+    write_out(value.dump(2) + '\n');
+}
+
+bool write_out(std::string_view data) {
+    const bool written = std::fwrite(data.data(), 1, data.size(), stdout) == data.size() && std::fflush(stdout) == 0;
+    if (!written) output_fails(errno);
+    return written;
+}
+
+int finish_output(int exit) {
+    if (std::fflush(stdout) != 0) output_fails(errno);
+    return output_failed && exit == kDone ? kFailed : exit;
 }
 
 client::Request change(const Context& context, std::string method, std::string target, std::string body) {
@@ -93,7 +116,8 @@ client::Request change(const Context& context, std::string method, std::string t
     return request;
 }
 
-int apply(Context& context, const client::Request& request, const std::string& doing, const std::string& done) {
+int apply(Context& context, const client::Request& request, const std::string& doing, const std::string& done,
+          json& answer) {
     int exit = kDone;
     std::optional<client::Response> response;
     {
@@ -101,8 +125,7 @@ int apply(Context& context, const client::Request& request, const std::string& d
         response = call(context, request, exit);
     }
     if (!response) return exit;
-    const auto answer = json::parse(response->body, nullptr, false);
-    if (context.json && !answer.is_discarded()) print_json(answer);
+    if (auto value = json::parse(response->body, nullptr, false); !value.is_discarded()) answer = std::move(value);
     if (response->status == 202 && context.wait) {
         fmt::print(stderr, "jaildctl: {} still goes on after {} s; see: jaildctl why NAME\n", doing, kWaitSeconds);
         return kFailed;

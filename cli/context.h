@@ -3,6 +3,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "api/client/client.h"
 #include "core/base/error.h"
@@ -34,13 +35,19 @@ std::string text(const nlohmann::json& object, const char* key);
 int report(const Error& error);
 int report(const client::Response& problem);
 
-/// With -o json the answer as it came (indented), otherwise nothing.
+/// Indented.
 void print_json(const nlohmann::json& value);
+/// To standard output, now. False when that takes no more: this was said, unless its reader has left (EPIPE).
+bool write_out(std::string_view data);
+/// At the end: `exit`, or kFailed where all would be well if the output had arrived.
+int finish_output(int exit);
 
 /// A request that changes something; waits for it unless --no-wait.
 client::Request change(const Context& context, std::string method, std::string target, std::string body = {});
-/// Sends it and says what became of it in one line: `done` ("started web").
-int apply(Context& context, const client::Request& request, const std::string& doing, const std::string& done);
+/// Sends it and says what became of it in one line: `done` ("started web"). With -o json it says nothing; `answer` is
+/// what the API answered, null where that was nothing.
+int apply(Context& context, const client::Request& request, const std::string& doing, const std::string& done,
+          nlohmann::json& answer);
 
 /// "/v1/jails/web", the name percent-encoded.
 std::string jail_target(const std::string& name, const std::string& rest = {});

@@ -1,10 +1,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <iostream>
-#include <iterator>
+#include <array>
+#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/commands.h"
 #include "core/base/base64.h"
@@ -16,6 +17,8 @@ using nlohmann::json;
 
 constexpr int kMaxTimeout = 3600;                       // seconds; the API's own limit
 constexpr std::size_t kOutputLimit = 16 * 1024 * 1024;  // bytes of each stream; the API's own limit
+/// Bytes. Base64 makes 960 KiB of it; a request's body holds 1 MiB, its command and environment included.
+constexpr std::size_t kInputLimit = 720 * 1024;
 
 struct ExecOptions {
     std::string name;
@@ -27,11 +30,28 @@ struct ExecOptions {
     bool input = false;
 };
 
-void write_stream(const json& answer, const char* name, std::FILE* to) {
+std::string output_of(const json& answer, const char* name) {
     auto text = answer.at(name).get<std::string>();
     if (answer.value(std::string(name) + "_encoding", "utf-8") == "base64") text = base64_decode(text).value_or(text);
-    std::fwrite(text.data(), 1, text.size(), to);
-    std::fflush(to);
+    return text;
+}
+
+/// Standard input to its end; nothing, and said, when that is more than a request may carry.
+std::optional<std::string> read_input() {
+    std::string input;
+    std::array<char, 64 * 1024> piece{};
+    while (const auto count = std::fread(piece.data(), 1, piece.size(), stdin)) {
+        input.append(piece.data(), count);
+        if (input.size() <= kInputLimit) continue;
+        fmt::print(stderr,
+                   "jaildctl: standard input is longer than {} KiB, which is all that exec hands over\n"
+                   "  remedy: hand it over as a file: write it beneath the jail's root, or split it\n",
+                   kInputLimit / 1024);
+        return std::nullopt;
+    }
+    if (std::ferror(stdin) == 0) return input;
+    fmt::print(stderr, "jaildctl: standard input cannot be read\n");
+    return std::nullopt;
 }
 
 int exec(Context& context, const ExecOptions& options) {
@@ -47,8 +67,9 @@ int exec(Context& context, const ExecOptions& options) {
         body["env"][text.substr(0, equals)] = text.substr(equals + 1);
     }
     if (options.input) {
-        const std::string input{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
-        body["stdin"] = base64_encode(input);
+        const auto input = read_input();
+        if (!input) return kUsage;
+        body["stdin"] = base64_encode(*input);
         body["stdin_encoding"] = "base64";
     }
     client::Request request{.method = "POST",
@@ -62,11 +83,13 @@ int exec(Context& context, const ExecOptions& options) {
     if (context.json) {
         print_json(answer);
     } else {
-        write_stream(answer, "stdout", stdout);
-        write_stream(answer, "stderr", stderr);
+        write_out(output_of(answer, "stdout"));
+        const auto errors = output_of(answer, "stderr");
+        std::fwrite(errors.data(), 1, errors.size(), stderr);
     }
     if (answer.value("stdout_truncated", false) || answer.value("stderr_truncated", false))
-        fmt::print(stderr, "jaildctl: output beyond {} bytes was dropped\n", kOutputLimit);
+        fmt::print(stderr, "jaildctl: there was more output than jaild keeps (at most {} MiB of each stream)\n",
+                   kOutputLimit / (1024 * 1024));
     if (answer.value("timed_out", false)) fmt::print(stderr, "jaildctl: killed after {} s\n", options.timeout);
     return answer.at("exit_code").get<int>();
 }
@@ -78,16 +101,17 @@ void add_exec_command(CLI::App& app, Command& chosen) {
     auto* sub = app.add_subcommand("exec", "run a command in a running jail; its exit code is ours");
     sub->footer(
         "Examples:\n"
-        "  jaildctl exec web -- id\n"
-        "  jaildctl exec web --user nobody --env LANG=C -- /bin/sh -c 'echo $LANG'\n"
+        "  jaildctl exec web ls -l /\n"
+        "  jaildctl exec --user nobody --env LANG=C web /bin/sh -c 'echo $LANG'\n"
         "  jaildctl exec web -i -- /bin/sh < script");
     sub->add_option("name", options->name, "a running jail")->required();
-    sub->add_option("command", options->argv, "-- COMMAND...")->required();
+    sub->add_option("command", options->argv, "COMMAND..., all that follows is its own; -- before it is allowed")
+        ->required();
     sub->add_option("--env", options->environment, "NAME=VALUE")->expected(1)->take_all()->allow_extra_args(false);
     sub->add_option("--user", options->user, "name or number in the jail's passwd (the spec's exec.user)");
     sub->add_option("--directory", options->directory, "working directory in the jail (the spec's exec.directory)");
     sub->add_option("--timeout", options->timeout, "seconds, then it is killed")->check(CLI::Range(1, kMaxTimeout));
-    sub->add_flag("-i,--stdin", options->input, "hand our standard input to it");
+    sub->add_flag("-i,--stdin", options->input, "hand our standard input to it, to its end; up to 720 KiB");
     sub->callback([options, &chosen] { chosen = [options](Context& context) { return exec(context, *options); }; });
 }
 

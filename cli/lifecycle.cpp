@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -47,6 +48,13 @@ std::optional<json> pairs(const std::vector<std::string>& texts, const char* opt
     return object;
 }
 
+/// What an option adds to must be an object, or null for the default.
+bool is_object_or_absent(const json& spec, const char* pointer) {
+    const json::json_pointer place(pointer);
+    if (place.empty()) return spec.is_object();
+    return !spec.contains(place) || spec.at(place).is_object() || spec.at(place).is_null();
+}
+
 std::optional<json> read_spec(const std::string& file) {
     if (file.empty()) return json::object();
     auto text = files::read(file == "-" ? "/dev/stdin" : file, kMaxSpecFile);
@@ -54,10 +62,23 @@ std::optional<json> read_spec(const std::string& file) {
         report(text.error());
         return std::nullopt;
     }
-    auto spec = json::parse(*text, nullptr, false);
-    if (spec.is_object()) return spec;
-    fmt::print(stderr, "jaildctl: {} holds no JSON object\n", file);
-    return std::nullopt;
+    json spec;
+    try {
+        spec = json::parse(*text);
+    } catch (const json::parse_error& error) {
+        const auto before = std::string_view(*text).substr(0, error.byte > 0 ? error.byte - 1 : 0);
+        const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+        const auto column = before.size() - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
+        fmt::print(stderr, "jaildctl: {} is no JSON: line {}, column {}\n", file, line, column);
+        return std::nullopt;
+    }
+    for (const auto* pointer : {"", "/labels", "/network", "/exec", "/exec/env"})
+        if (!is_object_or_absent(spec, pointer)) {
+            fmt::print(stderr, "jaildctl: {}: must be an object\n", file);
+            if (*pointer != '\0') fmt::print(stderr, "  field:  {}\n", pointer);
+            return std::nullopt;
+        }
+    return spec;
 }
 
 json root_of(const std::string& text) {
@@ -66,13 +87,31 @@ json root_of(const std::string& text) {
     return {{"kind", text}};
 }
 
-json network_of(const CreateOptions& options) {
-    if (options.network == "none" || options.network == "inherit" || options.network == "alias")
-        return {{"mode", options.network}};
+/// Sets mode and interfaces in the file's network; what else it says stays. False, and said, for options that
+/// contradict each other.
+bool set_network(json& network, const CreateOptions& options) {
+    if (options.network.empty() && options.addresses.empty()) return true;
+    const bool mode = options.network == "none" || options.network == "inherit" || options.network == "alias";
+    if (mode && !options.addresses.empty()) {
+        fmt::print(stderr, "jaildctl: with --network {} a jail has no interface that could have an --address\n",
+                   options.network);
+        return false;
+    }
+    if (mode) {
+        network["mode"] = options.network;
+        network.erase("interfaces");
+        return true;
+    }
     json interface = json::object();
+    // An address alone changes the one interface that the file describes.
+    if (const auto known = network.find("interfaces");
+        known != network.end() && known->is_array() && known->size() == 1 && known->front().is_object())
+        interface = known->front();
     if (!options.network.empty()) interface["network"] = options.network;
     if (!options.addresses.empty()) interface["addresses"] = options.addresses;
-    return {{"mode", "vnet"}, {"interfaces", json::array({interface})}};
+    network["mode"] = "vnet";
+    network["interfaces"] = json::array({std::move(interface)});
+    return true;
 }
 
 /// The flat object of POST /v1/jails: the file's fields, overridden by the options.
@@ -86,7 +125,10 @@ std::optional<json> spec_of(const CreateOptions& options) {
     if (!options.root.empty()) (*spec)["root"] = root_of(options.root);
     if (!options.hostname.empty()) (*spec)["hostname"] = options.hostname;
     if (!options.restart.empty()) (*spec)["restart"] = options.restart;
-    if (!options.network.empty() || !options.addresses.empty()) (*spec)["network"] = network_of(options);
+    auto network = spec->value("network", json::object());
+    if (network.is_null()) network = json::object();
+    if (!set_network(network, options)) return std::nullopt;
+    if (!network.empty()) (*spec)["network"] = std::move(network);
     if (!options.user.empty()) (*spec)["exec"]["user"] = options.user;
     if (!labels->empty()) (*spec)["labels"].update(*labels);
     if (!environment->empty()) (*spec)["exec"]["env"].update(*environment);
@@ -101,10 +143,14 @@ int create(Context& context, const CreateOptions& options) {
     context.wait = !options.no_wait;
     // Arguments are bytes, JSON is UTF-8.
     const auto body = spec->dump(-1, ' ', false, json::error_handler_t::replace);
-    if (!options.dry_run)
-        return apply(context, change(context, "POST", "/v1/jails", body), "creating " + options.name,
-                     options.stopped ? "created " + options.name + " (stopped)" : "created " + options.name);
     int exit = kDone;
+    if (!options.dry_run) {
+        json created;
+        exit = apply(context, change(context, "POST", "/v1/jails", body), "creating " + options.name,
+                     options.stopped ? "created " + options.name + " (stopped)" : "created " + options.name, created);
+        if (context.json && !created.is_null()) print_json(created);
+        return exit;
+    }
     const auto answer = call(context, {.method = "POST", .target = "/v1/jails?dry_run=true", .body = body}, exit);
     if (!answer) return exit;
     const auto value = json::parse(answer->body);
@@ -155,30 +201,42 @@ struct NamesOptions {
     bool no_wait = false;
 };
 
-using ForEach = std::function<int(Context&, const std::string& name, const NamesOptions&)>;
+/// The last one takes what the API answered.
+using ForEach = std::function<int(Context&, const std::string& name, const NamesOptions&, json&)>;
 
-/// A command over names: all are tried, the first failure is the exit code.
+/// All are tried, the first failure is the exit code. With -o json one answer, or for several names an array of them.
+int for_each_name(Context& context, const NamesOptions& options, const ForEach& each) {
+    context.wait = !options.no_wait;
+    int exit = kDone;
+    json answers = json::array();
+    for (const auto& jail : options.names) {
+        json answer;
+        if (const int code = each(context, jail, options, answer); exit == kDone) exit = code;
+        if (!answer.is_null()) answers.push_back(std::move(answer));
+    }
+    if (!context.json) return exit;
+    if (options.names.size() > 1)
+        print_json(answers);
+    else if (!answers.empty())
+        print_json(answers.front());
+    return exit;
+}
+
 CLI::App* add_names(CLI::App& app, Command& chosen, const char* name, const char* description,
                     const std::shared_ptr<NamesOptions>& options, ForEach each) {
     auto* sub = app.add_subcommand(name, description);
     sub->add_option("name", options->names, "jails")->required();
     sub->add_flag("--no-wait", options->no_wait, "return when it is written down");
     sub->callback([options, &chosen, each = std::move(each)] {
-        chosen = [options, each](Context& context) {
-            context.wait = !options->no_wait;
-            int exit = kDone;
-            for (const auto& jail : options->names)
-                if (const int code = each(context, jail, *options); exit == kDone) exit = code;
-            return exit;
-        };
+        chosen = [options, each](Context& context) { return for_each_name(context, *options, each); };
     });
     return sub;
 }
 
-int set_running(Context& context, const std::string& name, bool running) {
+int set_running(Context& context, const std::string& name, bool running, json& answer) {
     const json patch{{"running", running}};
     return apply(context, change(context, "PATCH", jail_target(name), patch.dump()),
-                 (running ? "starting " : "stopping ") + name, (running ? "started " : "stopped ") + name);
+                 (running ? "starting " : "stopping ") + name, (running ? "started " : "stopped ") + name, answer);
 }
 
 }  // namespace
@@ -186,25 +244,30 @@ int set_running(Context& context, const std::string& name, bool running) {
 void add_lifecycle_commands(CLI::App& app, Command& chosen) {
     add_create(app, chosen);
     add_names(app, chosen, "start", "start jails", std::make_shared<NamesOptions>(),
-              [](Context& context, const std::string& name, const NamesOptions&) {
-                  return set_running(context, name, true);
+              [](Context& context, const std::string& name, const NamesOptions&, json& answer) {
+                  return set_running(context, name, true, answer);
               });
     add_names(app, chosen, "stop", "stop jails; they stay stopped", std::make_shared<NamesOptions>(),
-              [](Context& context, const std::string& name, const NamesOptions&) {
-                  return set_running(context, name, false);
+              [](Context& context, const std::string& name, const NamesOptions&, json& answer) {
+                  return set_running(context, name, false, answer);
               });
     add_names(app, chosen, "restart", "stop and start jails, which takes up changed fields",
-              std::make_shared<NamesOptions>(), [](Context& context, const std::string& name, const NamesOptions&) {
+              std::make_shared<NamesOptions>(),
+              [](Context& context, const std::string& name, const NamesOptions&, json& answer) {
                   return apply(context, change(context, "POST", jail_target(name, "/restart")), "restarting " + name,
-                               "restarted " + name);
+                               "restarted " + name, answer);
               });
     auto remove = std::make_shared<NamesOptions>();
-    auto* rm = add_names(
-        app, chosen, "rm", "remove jails with their roots (a path= root is left alone)", remove,
-        [](Context& context, const std::string& name, const NamesOptions& options) {
-            return apply(context, change(context, "DELETE", jail_target(name, options.force ? "?force=true" : "")),
-                         "removing " + name, "removed " + name);
-        });
+    auto* rm = add_names(app, chosen, "rm", "remove jails with their roots (a path= root is left alone)", remove,
+                         [](Context& context, const std::string& name, const NamesOptions& options, json& answer) {
+                             const int exit =
+                                 apply(context,
+                                       change(context, "DELETE", jail_target(name, options.force ? "?force=true" : "")),
+                                       "removing " + name, "removed " + name, answer);
+                             if (exit == kDone && answer.is_null())
+                                 answer = {{"removed", name}};  // the API answers 204
+                             return exit;
+                         });
     rm->add_flag("-f,--force", remove->force, "stop running ones first");
 }
 

@@ -1,9 +1,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <optional>
+#include <system_error>
 
+#include "cli/arguments.h"
 #include "cli/commands.h"
 #include "core/base/files.h"
 
@@ -30,8 +34,23 @@ Result<std::string> choose_token(const std::string& file) {
     return token;
 }
 
+/// Parses; an exit code when that is all that was to be done.
+std::optional<int> parse(CLI::App& app, std::vector<std::string> arguments) {
+    try {
+        auto marked = mark_command(app, arguments);
+        std::reverse(marked.begin(), marked.end());  // as CLI11 wants it
+        app.parse(std::move(marked));
+        return std::nullopt;
+    } catch (const CLI::ParseError& error) {
+        const auto unknown = error.get_exit_code() == 0 ? std::string() : unknown_command(app, arguments);
+        if (unknown.empty()) return app.exit(error) == 0 ? kDone : kUsage;
+        fmt::print(stderr, "jaildctl: {}\n", unknown);
+        return kUsage;
+    }
+}
+
 int main(int argc, char** argv) {
-    CLI::App app{"jaildctl tells jaild which jails should be, and shows which are."};
+    CLI::App app{"jaildctl tells jaild which jails should be, and shows which are.", "jaildctl"};
     app.set_version_flag("--version", fmt::format("jaildctl {}", JAILD_VERSION));
     app.require_subcommand(1);
     app.fallthrough();
@@ -55,18 +74,14 @@ int main(int argc, char** argv) {
     add_exec_command(app, chosen);
     add_stream_commands(app, chosen);
     add_doctor_command(app, chosen);
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? kDone : kUsage;
-    }
     std::signal(SIGPIPE, SIG_IGN);
+    if (const auto exit = parse(app, {argv + 1, argv + argc})) return finish_output(*exit);
     auto endpoint = choose_endpoint(host);
     if (!endpoint) return report(endpoint.error());
     auto token = choose_token(token_file);
     if (!token) return report(token.error());
     Context context{.client = client::Client(*std::move(endpoint), *std::move(token)), .json = output == "json"};
-    return chosen(context);
+    return finish_output(chosen(context));
 }
 
 }  // namespace
@@ -76,7 +91,10 @@ int main(int argc, char** argv) {
     try {
         return jaild::cli::main(argc, argv);
     } catch (const std::exception& error) {
-        fmt::print(stderr, "jaildctl: {}\n", error.what());
+        const auto* broken = dynamic_cast<const std::system_error*>(&error);
+        // fmt throws when standard output takes no more; a reader that has seen enough needs no word about it.
+        if (broken == nullptr || broken->code() != std::errc::broken_pipe)
+            fmt::print(stderr, "jaildctl: {}\n", error.what());
         return jaild::cli::kFailed;
     }
 }

@@ -24,6 +24,7 @@ using Parser = http::response_parser<http::buffer_body>;
 
 constexpr std::size_t kChunk = 16 * 1024;
 constexpr std::size_t kMaxBody = 64 * 1024 * 1024;
+constexpr std::string_view kTimeout = "timeout";
 
 Error connect_error(const Endpoint& endpoint, const boost::system::error_code& error) {
     const auto where = endpoint.to_string();
@@ -44,7 +45,7 @@ Error connect_error(const Endpoint& endpoint, const boost::system::error_code& e
 
 Error transfer_error(const boost::system::error_code& error) {
     if (error == beast::error::timeout)
-        return Error{.code = Errc::busy, .op = "http", .detail = "jaild did not answer in time", .reason = "timeout"};
+        return Error{.code = Errc::busy, .op = "http", .detail = "jaild did not answer in time", .reason = kTimeout};
     return Error{
         .code = Errc::kernel, .op = "http", .detail = fmt::format("the connection broke: {}", error.message())};
 }
@@ -66,6 +67,7 @@ public:
     using OnData = std::function<bool(std::string_view)>;
 
     Result<Response> exchange(const Request& request, bool bounded, const OnData& on_data) {
+        const bool reused = stream_.has_value();
         if (!stream_)
             if (auto connected = connect(); !connected) return std::unexpected(connected.error());
         if (bounded)
@@ -77,6 +79,10 @@ public:
         if (request.method == "HEAD") parser.skip(true);
         if (auto sent = send_head(request, parser); !sent) {
             stream_.reset();
+            buffer_.clear();
+            // The daemon has closed it meanwhile; whether there is one is for a new connection to say.
+            if (reused && request.method == "GET" && sent.error().reason != kTimeout)
+                return exchange(request, bounded, on_data);
             return std::unexpected(sent.error());
         }
         auto response = head_of(parser);
@@ -86,7 +92,10 @@ public:
             response.body += data;
             return true;
         });
-        if (!read || !parser.is_done() || !parser.keep_alive()) stream_.reset();
+        if (!read || !parser.is_done() || !parser.keep_alive()) {
+            stream_.reset();
+            buffer_.clear();
+        }
         if (!read) return std::unexpected(read.error());
         return response;
     }

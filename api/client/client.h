@@ -37,7 +37,8 @@ public:
     ~Client();
 
     /// Errc::not_found "no_daemon" when nobody listens, Errc::denied when the socket may not be opened,
-    /// Errc::busy "timeout", Errc::kernel otherwise. Any HTTP status is a Response.
+    /// Errc::busy "timeout", Errc::kernel otherwise. Any HTTP status is a Response. A GET on a connection that was
+    /// kept, and that the daemon has closed, is sent again on a new one.
     Result<Response> send(const Request& request);
 
     /// Hands the body over as it comes, until it ends or `on_data` returns false. An answer that is not 2xx comes back
