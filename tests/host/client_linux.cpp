@@ -1,142 +1,29 @@
-#include "tests/host/client_linux.h"
-
-#include <signal.h>
-
 #include <charconv>
 #include <fstream>
 #include <sstream>
 
 #include "core/kernel/names.h"
-#include "tests/host/eventually.h"
+#include "tests/host/client.h"
 #include "tests/results.h"
 
 namespace jaild::test {
-namespace {
 
-using nlohmann::json;
-
-constexpr const char* kWait = "Prefer: wait=60\r\n";
-
-std::string of_process(pid_t process, const char* file) {
-    std::ifstream stream("/proc/" + std::to_string(process) + '/' + file);
-    std::ostringstream all;
-    all << stream.rdbuf();
-    return std::move(all).str();
-}
-
-/// State and parent, proc(5): what follows the name, which may hold anything.
-std::istringstream after_name(pid_t process) {
-    const auto text = of_process(process, "stat");
-    const auto end = text.rfind(") ");
-    return std::istringstream(end == std::string::npos ? "" : text.substr(end + 2));
-}
-
-json answer(const HttpReply& reply, int status) {
-    INFO(reply.body);
-    REQUIRE(reply.status == status);
-    return reply.body.empty() ? json() : json::parse(reply.body);
-}
-
-}  // namespace
-
-json Client::get(const std::string& path) const {
-    INFO(path);
-    return answer(daemon_.request("GET", path), 200);
-}
-
-json Client::create(const json& spec) const {
-    INFO(spec);
-    return answer(daemon_.request("POST", "/v1/jails", spec.dump(), kWait), 201);
-}
-
-json Client::change(const std::string& name, const json& patch, const std::string& query) const {
-    INFO(name << ": " << patch);
-    return answer(daemon_.request("PATCH", "/v1/jails/" + name + query, patch.dump(), kWait), 200);
-}
-
-void Client::restart(const std::string& name) const {
-    answer(daemon_.request("POST", "/v1/jails/" + name + "/restart", {}, kWait), 200);
-}
-
-void Client::remove(const std::string& name) const {
-    INFO(name);
-    answer(daemon_.request("DELETE", "/v1/jails/" + name + "?force=true", {}, kWait), 204);
-}
-
-std::string Client::state(const std::string& name) const {
-    return jail(name).at("status").at("state");
-}
-
-bool Client::has_condition(const std::string& name, const std::string& type) const {
-    const auto found = jail(name);
-    for (const auto& condition : found.at("status").at("conditions"))
-        if (condition.at("type") == type && condition.at("status") == true) return true;
-    return false;
-}
-
-pid_t Client::pid(const std::string& name) const {
+JailLife Client::life(const std::string& name) const {
     const auto found = jail(name);
     INFO(found);
     REQUIRE(found.at("status").at("pid").is_number());
-    return found.at("status").at("pid");
+    return {found.at("status").at("pid")};
 }
 
-pid_t Client::command_pid(const std::string& name) const {
-    const auto found = jail(name);
-    INFO(found);
-    REQUIRE(found.at("status").at("command_pid").is_number());
-    return found.at("status").at("command_pid");
-}
-
-std::vector<std::string> Client::addresses(const std::string& name) const {
-    const auto status = jail(name).at("status");
-    std::vector<std::string> found;
-    for (const std::string address : status.at("addresses")) found.push_back(address.substr(0, address.find('/')));
-    return found;
-}
-
-std::string Client::log(const std::string& name) const {
-    const auto reply = daemon_.request("GET", "/v1/jails/" + name + "/logs");
-    REQUIRE(reply.status == 200);
-    return reply.body;
-}
-
-json Client::exec(const std::string& name, const Argv& argv) const {
-    INFO(name);
-    return answer(daemon_.request("POST", "/v1/jails/" + name + "/exec", json{{"argv", argv}}.dump()), 200);
-}
-
-std::string Client::sh(const std::string& name, const std::string& line) const {
-    const auto done = exec(name, {"/bin/sh", "-c", line});
-    INFO(line << ": " << done);
-    REQUIRE(done.at("exit_code") == 0);
-    std::string text = done.at("stdout");
-    if (text.ends_with('\n')) text.pop_back();
-    return text;
-}
-
-std::int64_t Client::last_event() const {
-    const auto page = get("/v1/events?follow=false&limit=1");
-    return page.at("items").empty() ? 0 : page.at("items").back().at("seq").get<std::int64_t>();
-}
-
-std::vector<std::string> Client::repairs(std::int64_t after, const std::string& kind, const std::string& name) const {
-    std::vector<std::string> steps;
-    const auto page = get("/v1/events?follow=false&limit=1000&after=" + std::to_string(after));
-    for (const auto& event : page.at("items")) {
-        const auto& data = event.at("data");
-        if (event.at("type") != "drift.repaired" || data.value(kind, "") != name) continue;
-        for (const std::string step : data.at("steps")) steps.push_back(step);
-    }
-    return steps;
-}
-
-InstanceId Client::instance() const {
-    return value_of(InstanceId::parse(get("/v1/host").at("instance").get<std::string>()));
+bool lives(const JailLife& life) {
+    return lives(static_cast<pid_t>(life.number));
 }
 
 JailId Client::id(const std::string& name) const {
-    const auto groups = of_process(pid(name), "cgroup");
+    std::ifstream file("/proc/" + std::to_string(life(name).number) + "/cgroup");
+    std::ostringstream all;
+    all << file.rdbuf();
+    const auto groups = std::move(all).str();
     const auto ours = "jaild/" + instance().text() + '/';
     const auto begin = groups.find(ours);
     INFO(groups);
@@ -146,35 +33,8 @@ JailId Client::id(const std::string& name) const {
     return id;
 }
 
-std::string Client::netns(const std::string& name) const {
+std::string Client::network_of(const std::string& name) const {
     return kernel::container_name(instance(), id(name));
-}
-
-pid_t parent_of(pid_t process) {
-    char state = 0;
-    pid_t parent = 0;
-    after_name(process) >> state >> parent;
-    REQUIRE(parent > 1);
-    return parent;
-}
-
-std::string leftovers_beside(const TestHost& host, const Daemon& daemon) {
-    std::string all;
-    for (const auto& line : host.leftovers())
-        if (!line.starts_with("process " + std::to_string(daemon.pid()) + ':')) all += line + '\n';
-    return all;
-}
-
-bool lives(pid_t process) {
-    char state = 0;
-    after_name(process) >> state;
-    return state != 0 && state != 'Z' && state != 'X';
-}
-
-void kill_process(pid_t process) {
-    REQUIRE(process > 1);
-    REQUIRE(::kill(process, SIGKILL) == 0);
-    REQUIRE(eventually([process] { return !lives(process); }));
 }
 
 }  // namespace jaild::test

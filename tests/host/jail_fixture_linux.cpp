@@ -90,18 +90,4 @@ void make_path_root(const fs::path& directory) {
     for (const char* name : {"proc", "dev", "sys"}) fs::create_directories(directory / name);
 }
 
-std::string read_file(const fs::path& path) {
-    std::ifstream stream(path, std::ios::binary);
-    std::ostringstream text;
-    text << stream.rdbuf();
-    return std::move(text).str();
-}
-
-void write_file(const fs::path& path, const std::string& content) {
-    std::ofstream stream(path, std::ios::binary);
-    stream << content;
-    stream.close();
-    REQUIRE(stream);
-}
-
 }  // namespace jaild::test

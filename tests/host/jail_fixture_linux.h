@@ -7,6 +7,7 @@
 #include "core/kernel/linux/mounts.h"
 #include "core/kernel/linux/roots.h"
 #include "tests/host/test_host.h"
+#include "tests/host/text_files.h"
 #include "tests/results.h"
 
 namespace jaild::test {
@@ -49,8 +50,5 @@ struct JailFixture {
 
 /// A directory that a root of kind path can be: a static busybox tree is not needed, the runtime only mounts on it.
 void make_path_root(const std::filesystem::path& directory);
-
-std::string read_file(const std::filesystem::path& path);
-void write_file(const std::filesystem::path& path, const std::string& content);
 
 }  // namespace jaild::test

@@ -6,7 +6,7 @@
 #include "core/kernel/linux/netns.h"
 #include "tests/host/eventually.h"
 #include "tests/host/jail_fixture_linux.h"
-#include "tests/host/residue.h"
+#include "tests/host/residue_linux.h"
 
 namespace jaild::test {
 namespace {

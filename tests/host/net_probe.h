@@ -9,14 +9,14 @@
 #include "core/base/ip.h"
 #include "core/base/unique_fd.h"
 
-/// TCP between network namespaces, without programs: who can reach whom, and as whom.
+/// TCP between networks, without programs: who can reach whom, and as whom. A network is a namespace by its name
+/// beneath /run/netns, on FreeBSD a jail by its name.
 namespace jaild::test {
 
-/// Listens on a port of the kernel's choice. The socket belongs to the namespace; accept() may be called anywhere.
+/// Listens on a port of the kernel's choice. The socket belongs to the network; accept() may be called anywhere.
 class Listener {
 public:
-    /// `netns`: its name beneath /run/netns.
-    static Result<Listener> open(const std::string& netns, const std::string& address);
+    static Result<Listener> open(const std::string& network, const std::string& address);
     [[nodiscard]] std::uint16_t port() const { return port_; }
     /// The address from which the next connection comes; Errc::busy when none comes in time.
     Result<IpAddress> accept(std::chrono::milliseconds patience = std::chrono::seconds(5));
@@ -27,9 +27,9 @@ private:
     std::uint16_t port_;
 };
 
-/// Connects from inside a namespace. An Error when it is refused (its errno) or not answered in time (ETIMEDOUT).
-/// `source`: an address to bind to first, foreign ones too (IP_FREEBIND, IPV6_FREEBIND).
-Result<UniqueFd> connect_from(const std::string& netns, const std::string& address, std::uint16_t port,
+/// Connects from inside a network. An Error when it is refused (its errno) or not answered in time (ETIMEDOUT).
+/// `source`: an address to bind to first, foreign ones too.
+Result<UniqueFd> connect_from(const std::string& network, const std::string& address, std::uint16_t port,
                               std::chrono::milliseconds patience = std::chrono::seconds(5),
                               const std::optional<std::string>& source = std::nullopt);
 

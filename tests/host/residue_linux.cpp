@@ -1,19 +1,16 @@
-#include <dirent.h>
-#include <signal.h>
+#include "tests/host/residue_linux.h"
+
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <sstream>
 
-#include "core/base/files.h"
 #include "core/kernel/linux/mountinfo.h"
 #include "core/kernel/linux/netns.h"
 #include "core/kernel/names.h"
-#include "tests/host/eventually.h"
-#include "tests/host/residue.h"
+#include "tests/host/processes.h"
 
 namespace jaild::test::residue {
 namespace {
@@ -25,32 +22,6 @@ std::string content(const fs::path& file) {
     std::ostringstream all;
     all << stream.rdbuf();
     return std::move(all).str();
-}
-
-std::string arguments(pid_t process) {
-    auto text = content("/proc/" + std::to_string(process) + "/cmdline");
-    std::ranges::replace(text, '\0', ' ');
-    return text;
-}
-
-std::vector<pid_t> all_processes() {
-    std::vector<pid_t> all;
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
-        const auto name = entry.path().filename().string();
-        pid_t process = 0;
-        const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), process);
-        if (error == std::errc{} && end == name.data() + name.size()) all.push_back(process);
-    }
-    return all;
-}
-
-bool is_zombie(pid_t process) {
-    return content("/proc/" + std::to_string(process) + "/stat").find(") Z ") != std::string::npos;
-}
-
-bool lives(pid_t process) {
-    return ::kill(process, 0) == 0 && !is_zombie(process);
 }
 
 }  // namespace
@@ -67,8 +38,8 @@ std::vector<std::string> mounts_beneath(const fs::path& directory) {
 std::vector<pid_t> processes_of(const InstanceId& instance, const fs::path& state) {
     std::vector<pid_t> found;
     for (const pid_t process : all_processes()) {
-        if (process == ::getpid() || is_zombie(process)) continue;
-        const auto argv = arguments(process);
+        if (process == ::getpid() || !lives(process)) continue;
+        const auto argv = arguments_of(process);
         const auto groups = content("/proc/" + std::to_string(process) + "/cgroup");
         if (argv.contains(state.string()) || argv.contains("jaild-" + instance.text()) ||
             groups.contains("/jaild/" + instance.text() + "/")) {
@@ -76,10 +47,6 @@ std::vector<pid_t> processes_of(const InstanceId& instance, const fs::path& stat
         }
     }
     return found;
-}
-
-std::string describe(pid_t process) {
-    return "process " + std::to_string(process) + ": " + arguments(process);
 }
 
 std::vector<std::string> namespaces_of(const InstanceId& instance) {
@@ -111,18 +78,8 @@ std::vector<fs::path> runtime_directories_of(const InstanceId& instance) {
     return {directory};
 }
 
-void kill_all(const std::vector<pid_t>& processes) {
-    for (const pid_t process : processes) ::kill(process, SIGKILL);
-    eventually([&] { return std::ranges::none_of(processes, lives); });
-}
-
-void remove_state(const fs::path& directory) {
-    auto mounts = mounts_beneath(directory);
-    for (auto mount = mounts.rbegin(); mount != mounts.rend(); ++mount) {
-        ::umount2(mount->c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
-    }
-    const auto parent = files::open_directory(directory.parent_path());
-    if (parent) (void)files::remove_tree(parent->get(), directory.filename().string());
+void unmount(const std::string& point) {
+    ::umount2(point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
 }  // namespace jaild::test::residue

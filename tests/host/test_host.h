@@ -22,9 +22,25 @@ struct Cable {
     static constexpr const char* outside6 = "2001:db8::1";
 };
 
-/// A host of our own with an outside behind one cable: two network namespaces on Linux, two vnet jails on FreeBSD. The
-/// outside knows no way to the networks of jails. Needs root; a constructor that fails ends the test.
-/// The destructor removes all that it can find of its instances, and reports what withstands as a failed check.
+/// Programs that put back what was changed of the machine: run when it goes, the last one first, each a check.
+class Undo {
+public:
+    Undo() = default;
+    ~Undo();
+    Undo(const Undo&) = delete;
+    Undo& operator=(const Undo&) = delete;
+    void add(Argv argv) { steps_.push_back(std::move(argv)); }
+
+private:
+    std::vector<Argv> steps_;
+};
+
+/// A host with an outside behind one cable. The outside knows no way to the networks of jails.
+/// Linux: two network namespaces. FreeBSD: the machine itself and a vnet jail, for a jailed root can neither choose a
+/// devfs ruleset nor load modules or have limits (kern_jail.c, prison_priv_check); so only one at a time. There pf(4)
+/// must evaluate jaild's anchors, or be off and without rules: then it is on while a test host lives. Needs root; a
+/// constructor that fails ends the test. The destructor removes all that it can find of its instances, puts back what
+/// was changed of the machine, and reports what withstands as a failed check.
 class TestHost {
 public:
     TestHost();
@@ -47,10 +63,12 @@ public:
     /// The argv that runs a program there.
     [[nodiscard]] Argv on_host(const Argv& argv) const;
     [[nodiscard]] Argv outside(const Argv& argv) const;
+    /// On the host, but the machine's identity is another one.
+    [[nodiscard]] Argv on_another_machine(const Argv& argv) const;
     /// Its standard output; anything but exit code 0 ends the test.
     std::string run_on_host(const Argv& argv) const;
     std::string run_outside(const Argv& argv) const;
-    /// Names that a network namespace has beneath /run/netns; empty on FreeBSD.
+    /// What Listener and connect_from() know the two networks by. On FreeBSD the host's own has no name.
     [[nodiscard]] const std::string& host_name() const { return host_; }
     [[nodiscard]] const std::string& outside_name() const { return outside_; }
 
@@ -60,7 +78,7 @@ public:
     [[nodiscard]] std::vector<std::string> leftovers() const;
 
 private:
-    void make_cable() const;
+    void make_networks();
     void clean() const;
 
     InstanceId instance_;
@@ -68,9 +86,12 @@ private:
     std::filesystem::path state_;
     std::string host_;
     std::string outside_;
+    Undo undo_;
 };
 
 /// Runs to the end; anything but exit code 0 ends the test. Its standard output.
-std::string run_or_fail(const Argv& argv);
+std::string run_or_fail(const Argv& argv, const RunOptions& options = {});
+/// Lines of a program's output that hold the text, or one that says why it cannot be run.
+std::vector<std::string> lines_with(const Argv& argv, const std::string& text);
 
 }  // namespace jaild::test

@@ -1,16 +1,14 @@
 #include <fcntl.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <cstdlib>
 #include <sstream>
 
 #include "core/kernel/linux/netns.h"
 #include "core/kernel/names.h"
 #include "tests/catch.h"
-#include "tests/host/eventually.h"
-#include "tests/host/residue.h"
+#include "tests/host/residue_linux.h"
 #include "tests/host/test_host.h"
 
 namespace jaild::test {
@@ -43,51 +41,13 @@ Argv in_namespace(const std::string& name, const Argv& argv) {
     return whole;
 }
 
-std::filesystem::path make_state_directory() {
-    std::string name = "/tmp/jaild-test-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    return std::filesystem::canonical(name);
-}
-
-/// Lines of a program's output that hold the text.
-std::vector<std::string> lines_with(const Argv& argv, const std::string& text) {
-    std::vector<std::string> found;
-    const auto done = run(argv);
-    if (!done) return {"cannot look: " + done.error().to_string()};
-    std::istringstream lines(done->output);
-    for (std::string line; std::getline(lines, line);) {
-        if (line.contains(text)) found.push_back(line);
-    }
-    return found;
-}
-
 }  // namespace
 
-std::string run_or_fail(const Argv& argv) {
-    std::string whole;
-    for (const auto& word : argv) whole += word + ' ';
-    const auto done = run(argv);
-    INFO(whole);
-    INFO((done ? done->error_output : done.error().to_string()));
-    REQUIRE(done);
-    REQUIRE(done->exit_code == 0);
-    return done->output;
-}
-
-TestHost::TestHost()
-    : instance_(InstanceId::generate()),
-      state_(make_state_directory()),
-      host_("jaildtest-" + instance_.text() + "-host"),
-      outside_("jaildtest-" + instance_.text() + "-outside") {
-    INFO("a test host needs root");
-    REQUIRE(::geteuid() == 0);
-    instances_.insert(instance_);
-    REQUIRE(netns::create(host_));
-    REQUIRE(netns::create(outside_));
-    make_cable();
-}
-
-void TestHost::make_cable() const {
+void TestHost::make_networks() {
+    for (const auto& name : {host_, outside_}) {
+        REQUIRE(netns::create(name));
+        undo_.add({"ip", "netns", "delete", name});
+    }
     run_or_fail({"ip", "-n", host_, "link", "add", Cable::interface, "type", "veth", "peer", "name", "cable", "netns",
                  outside_});
     const auto configure = [](const std::string& name, const std::string& interface, const std::string& ipv4,
@@ -100,22 +60,6 @@ void TestHost::make_cable() const {
     configure(outside_, "cable", Cable::outside4, Cable::outside6);
     run_or_fail({"ip", "-n", host_, "route", "add", "default", "via", Cable::outside4});
     run_or_fail({"ip", "-n", host_, "-6", "route", "add", "default", "via", Cable::outside6});
-}
-
-TestHost::~TestHost() {
-    clean();
-    std::string left;
-    eventually([&] {
-        left.clear();
-        for (const auto& line : leftovers()) left += line + '\n';
-        return left.empty();
-    });
-    for (const auto& name : {host_, outside_}) {
-        CHECK(netns::remove(name));
-    }
-    residue::remove_state(state_);
-    CHECK(left.empty());
-    CHECK_FALSE(std::filesystem::exists(state_));
 }
 
 void TestHost::clean() const {
@@ -131,11 +75,7 @@ void TestHost::clean() const {
             if (name.starts_with("j" + instance.text())) (void)run(on_host({"ip", "link", "delete", name}));
         }
     }
-    for (const auto& mount : residue::mounts_beneath(state_)) (void)run({"umount", "--lazy", mount});
-}
-
-kernel::DriverOptions TestHost::options() const {
-    return {.instance = instance_, .state_directory = state_, .helper_directory = "/nonexistent"};
+    for (const auto& mount : residue::mounts_beneath(state_)) residue::unmount(mount);
 }
 
 std::unique_ptr<TestHost::Entered> TestHost::enter() const {
@@ -148,11 +88,16 @@ Argv TestHost::on_host(const Argv& argv) const {
 Argv TestHost::outside(const Argv& argv) const {
     return in_namespace(outside_, argv);
 }
-std::string TestHost::run_on_host(const Argv& argv) const {
-    return run_or_fail(on_host(argv));
-}
-std::string TestHost::run_outside(const Argv& argv) const {
-    return run_or_fail(outside(argv));
+Argv TestHost::on_another_machine(const Argv& argv) const {
+    REQUIRE(std::filesystem::exists("/etc/machine-id"));
+    Argv whole{"unshare",
+               "--mount",
+               "sh",
+               "-c",
+               "echo 0123456789abcdef0123456789abcdef > \"$0\" && mount --bind \"$0\" /etc/machine-id && exec \"$@\"",
+               state_ / "machine-id"};
+    whole.insert(whole.end(), argv.begin(), argv.end());
+    return on_host(whole);
 }
 
 std::vector<std::string> TestHost::leftovers() const {

@@ -1,6 +1,7 @@
+#include "tests/host/daemon.h"
+
 #include <nlohmann/json.hpp>
 
-#include "tests/host/daemon.h"
 #include "tests/results.h"
 
 using namespace jaild;

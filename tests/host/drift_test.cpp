@@ -1,8 +1,7 @@
-
 #include <algorithm>
 
 #include "core/kernel/names.h"
-#include "tests/host/client_linux.h"
+#include "tests/host/by_hand.h"
 #include "tests/host/eventually.h"
 #include "tests/host/net_probe.h"
 #include "tests/results.h"
@@ -58,54 +57,45 @@ struct Disturbed {
     void expect_outside_reachable_from(const std::string& name) const {
         INFO(name);
         auto listener = value_of(Listener::open(host.outside_name(), Cable::outside4));
-        CHECK(connect_from(client.netns(name), Cable::outside4, listener.port()));
+        CHECK(connect_from(client.network_of(name), Cable::outside4, listener.port()));
         CHECK(value_of(listener.accept()) == value_of(IpAddress::parse(Cable::host4)));
     }
-    void tamper_with_firewall(const std::string& verb) const {
-        host.run_on_host({"nft", verb, "table", "inet", kernel::nft_table(client.instance())});
-    }
 };
-
-void unmount(const std::filesystem::path& target) {
-    run_or_fail({"umount", "--lazy", target.string()});
-}
 
 }  // namespace
 
 TEST_CASE("what is taken from jails by hand comes back at the next resync", "[drift]") {
     const Disturbed test({{{"name", "killed"}},
                           {{"name", "unlinked"}},
-                          {{"name", "local"}},
-                          {{"name", "usr"}},
+                          {{"name", "uncovered"}},
+                          {{"name", "bare"}},
                           {{"name", "shimless"}, {"command", {"/bin/sleep", "1000"}}}});
     const auto& client = test.client;
-    const auto killed = client.pid("killed");
-    const auto unlinked = client.pid("unlinked");
+    const auto killed = client.life("killed");
+    const auto unlinked = client.life("unlinked");
     const auto command = client.command_pid("shimless");
-    const auto local = test.directory("local");
-    const auto usr = test.directory("usr");
+    const auto mounts = by_hand::some_mounts();
+    const std::vector<std::pair<std::string, std::string>> unmounted{{"uncovered", mounts.at(0)},
+                                                                     {"bare", mounts.at(1)}};
 
-    kill_process(killed);
-    test.host.run_on_host(
-        {"ip", "link", "delete", kernel::pair_name(client.instance(), client.id("unlinked"), kernel::PairEnd::host)});
-    unmount(local / "root/usr/local");
-    unmount(usr / "root/usr");
-    kill_process(parent_of(client.pid("shimless")));
+    by_hand::kill_jail(client, "killed");
+    by_hand::delete_link(test.host, client, "unlinked");
+    for (const auto& [name, mount] : unmounted) by_hand::unmount(test.directory(name) / mount);
+    kill_process(client.shim("shimless"));
 
     test.expect_jail_repair("killed", "create_jail killed");
-    CHECK(client.pid("killed") != killed);
+    CHECK(client.life("killed") != killed);
     test.expect_outside_reachable_from("killed");
 
     test.expect_jail_repair("unlinked", "ensure_link vnet0");
-    CHECK(client.pid("unlinked") == unlinked);
+    CHECK(client.life("unlinked") == unlinked);
     test.expect_outside_reachable_from("unlinked");
 
-    test.expect_jail_repair("local", "mount root/usr/local");
-    test.expect_jail_repair("usr", "mount root/usr");
-    for (const auto& [name, directory] : {std::pair{"local", local}, std::pair{"usr", usr}}) {
-        INFO(name << " has its own /usr/local again, not the host's");
+    for (const auto& [name, mount] : unmounted) {
+        test.expect_jail_repair(name, "mount " + mount);
+        INFO(name << " has its own /usr/local, not the host's");
         CHECK(client.sh(name, "touch /usr/local/mine").empty());
-        CHECK(std::filesystem::exists(directory / "local/mine"));
+        CHECK(std::filesystem::exists(test.directory(name) / by_hand::kLocal / "mine"));
     }
 
     test.expect_jail_repair("shimless", "hold");
@@ -121,20 +111,20 @@ TEST_CASE("a gateway's address that was deleted from the bridge comes back", "[d
     const auto network = test.client.get("/v1/networks/default");
     const std::string gateway = network.at("gateways").at(0);
     const auto bridge = kernel::bridge_name(test.client.instance(), NetworkId{1});
-    test.host.run_on_host({"ip", "address", "delete", gateway + "/24", "dev", bridge});
+    by_hand::delete_address(test.host, bridge, gateway);
     test.expect_network_repair("ensure_bridge default", kSoon);
     test.expect_outside_reachable_from("web");
 }
 
-TEST_CASE("our firewall table comes back, with the next jail or by itself", "[drift]") {
+TEST_CASE("our firewall rules come back, with the next jail or by itself", "[drift]") {
     Disturbed test(std::vector{json{{"name", "web"}}});
-    test.tamper_with_firewall("flush");
+    by_hand::delete_rules(test.host, test.client, by_hand::Rules::some);
     test.client.create({{"name", "db"}});
     test.expect_network_repair("apply_rules default", kSoon);
     test.expect_outside_reachable_from("web");
 
     test.before = test.client.last_event();
-    test.tamper_with_firewall("delete");
+    by_hand::delete_rules(test.host, test.client, by_hand::Rules::all);
     test.expect_network_repair("apply_rules default", kSlow);
     test.expect_outside_reachable_from("web");
 }

@@ -1,3 +1,5 @@
+#include "tests/host/net_probe.h"
+
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -6,13 +8,10 @@
 #include <cerrno>
 #include <cstring>
 
-#include "core/kernel/linux/netns.h"
-#include "tests/host/net_probe.h"
+#include "tests/host/net_socket.h"
 
 namespace jaild::test {
 namespace {
-
-namespace netns = kernel::netns;
 
 struct SocketAddress {
     sockaddr_storage storage{};
@@ -51,24 +50,6 @@ IpAddress address_of(const SocketAddress& from) {
     return address;
 }
 
-Error failed(std::string_view op) {
-    return Error::from_errno(op, errno);
-}
-
-Result<UniqueFd> socket_in(const std::string& name, int family) {
-    const auto netns = netns::open(name);
-    if (!netns) return std::unexpected(netns.error());
-    if (!*netns) return std::unexpected(Error{.code = Errc::not_found, .op = "netns", .detail = name});
-    UniqueFd socket;
-    auto made = netns::run_in((*netns)->get(), [&]() -> Result<void> {
-        socket.reset(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        return {};
-    });
-    if (!made) return std::unexpected(made.error());
-    if (!socket) return std::unexpected(failed("socket"));
-    return socket;
-}
-
 bool ready(int fd, short events, std::chrono::milliseconds patience) {
     pollfd waiting{.fd = fd, .events = events, .revents = 0};
     return ::poll(&waiting, 1, static_cast<int>(patience.count())) == 1;
@@ -77,24 +58,24 @@ bool ready(int fd, short events, std::chrono::milliseconds patience) {
 Result<void> bind_foreign(int socket, const std::string& source) {
     auto from = socket_address(source, 0);
     if (!from) return std::unexpected(from.error());
-    const int on = 1;
-    const bool ipv4 = from->storage.ss_family == AF_INET;
-    ::setsockopt(socket, ipv4 ? IPPROTO_IP : IPPROTO_IPV6, ipv4 ? IP_FREEBIND : IPV6_FREEBIND, &on, sizeof on);
-    if (::bind(socket, from->get(), from->length) != 0) return std::unexpected(failed("bind"));
+    allow_foreign_source(socket, from->storage.ss_family);
+    if (::bind(socket, from->get(), from->length) != 0) return std::unexpected(Error::from_errno("bind", errno));
     return {};
 }
 
 }  // namespace
 
-Result<Listener> Listener::open(const std::string& netns, const std::string& address) {
+Result<Listener> Listener::open(const std::string& network, const std::string& address) {
     auto target = socket_address(address, 0);
     if (!target) return std::unexpected(target.error());
-    auto socket = socket_in(netns, target->storage.ss_family);
+    auto socket = socket_in(network, target->storage.ss_family);
     if (!socket) return std::unexpected(socket.error());
-    if (::bind(socket->get(), target->get(), target->length) != 0) return std::unexpected(failed("bind"));
-    if (::listen(socket->get(), 8) != 0) return std::unexpected(failed("listen"));
+    if (::bind(socket->get(), target->get(), target->length) != 0)
+        return std::unexpected(Error::from_errno("bind", errno));
+    if (::listen(socket->get(), 8) != 0) return std::unexpected(Error::from_errno("listen", errno));
     SocketAddress bound;
-    if (::getsockname(socket->get(), bound.get(), &bound.length) != 0) return std::unexpected(failed("getsockname"));
+    if (::getsockname(socket->get(), bound.get(), &bound.length) != 0)
+        return std::unexpected(Error::from_errno("getsockname", errno));
     // sockaddr_in and sockaddr_in6 have the port in the same place.
     const auto port = ntohs(reinterpret_cast<sockaddr_in*>(&bound.storage)->sin_port);
     return Listener(std::move(*socket), port);
@@ -106,21 +87,24 @@ Result<IpAddress> Listener::accept(std::chrono::milliseconds patience) {
     }
     SocketAddress from;
     const UniqueFd connection(::accept4(socket_.get(), from.get(), &from.length, SOCK_CLOEXEC));
-    if (!connection) return std::unexpected(failed("accept"));
+    if (!connection) return std::unexpected(Error::from_errno("accept", errno));
+    // Reset, so that neither end waits in TIME_WAIT: on FreeBSD that would hold a removed jail for a minute.
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(connection.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     return address_of(from);
 }
 
-Result<UniqueFd> connect_from(const std::string& netns, const std::string& address, std::uint16_t port,
+Result<UniqueFd> connect_from(const std::string& network, const std::string& address, std::uint16_t port,
                               std::chrono::milliseconds patience, const std::optional<std::string>& source) {
     auto target = socket_address(address, port);
     if (!target) return std::unexpected(target.error());
-    auto socket = socket_in(netns, target->storage.ss_family);
+    auto socket = socket_in(network, target->storage.ss_family);
     if (!socket) return socket;
     if (source) {
         if (auto bound = bind_foreign(socket->get(), *source); !bound) return std::unexpected(bound.error());
     }
     if (::connect(socket->get(), target->get(), target->length) == 0) return socket;
-    if (errno != EINPROGRESS) return std::unexpected(failed("connect"));
+    if (errno != EINPROGRESS) return std::unexpected(Error::from_errno("connect", errno));
     if (!ready(socket->get(), POLLOUT, patience)) return std::unexpected(Error::from_errno("connect", ETIMEDOUT));
     int error = 0;
     socklen_t length = sizeof error;

@@ -3,7 +3,7 @@
 #include <sstream>
 #include <thread>
 
-#include "tests/host/client_linux.h"
+#include "tests/host/client.h"
 #include "tests/host/eventually.h"
 #include "tests/results.h"
 
@@ -40,10 +40,10 @@ TEST_CASE("a killed daemon's successor finds every jail as it was", "[adoption]"
     const Client client(daemon);
     client.create({{"name", "web"}, {"command", kCounter}});
     client.create({{"name", "db"}});
-    const auto web = client.pid("web");
-    const auto db = client.pid("db");
+    const auto web = client.life("web");
+    const auto db = client.life("db");
     const auto command = client.command_pid("web");
-    const auto shim = parent_of(web);
+    const auto shim = client.shim("web");
     wait_for_lines(client);
     const auto before = client.last_event();
 
@@ -51,10 +51,10 @@ TEST_CASE("a killed daemon's successor finds every jail as it was", "[adoption]"
         daemon.kill();
         CHECK(lives(command));
         daemon.start();
-        CHECK(client.pid("web") == web);
-        CHECK(client.pid("db") == db);
+        CHECK(client.life("web") == web);
+        CHECK(client.life("db") == db);
         CHECK(client.command_pid("web") == command);
-        CHECK(parent_of(web) == shim);
+        CHECK(client.shim("web") == shim);
         wait_for_lines(client);
     }
     CHECK(counted(client.log("web")).value_or(0) > 50);

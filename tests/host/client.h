@@ -6,8 +6,17 @@
 #include <vector>
 
 #include "tests/host/daemon.h"
+#include "tests/host/processes.h"
 
 namespace jaild::test {
+
+/// One start of a jail: its pause process; on FreeBSD its jid, none of which is given twice until all were.
+struct JailLife {
+    std::int64_t number = 0;
+    bool operator==(const JailLife&) const = default;
+};
+/// The kernel has it, and it is not dying.
+bool lives(const JailLife& life);
 
 /// What a user of a daemon does with jails, over HTTP, and what the user's eyes on the host see of them. Every function
 /// ends the test when it is answered otherwise than it says.
@@ -26,8 +35,8 @@ public:
     [[nodiscard]] nlohmann::json jail(const std::string& name) const { return get("/v1/jails/" + name); }
     [[nodiscard]] std::string state(const std::string& name) const;
     [[nodiscard]] bool has_condition(const std::string& name, const std::string& type) const;
-    /// Of the pause process, as the host counts.
-    [[nodiscard]] pid_t pid(const std::string& name) const;
+    /// What the kernel tells this start of the jail from the next one by, and jaild says the same of it.
+    [[nodiscard]] JailLife life(const std::string& name) const;
     [[nodiscard]] pid_t command_pid(const std::string& name) const;
     /// Without the prefix length: IPv4, then IPv6.
     [[nodiscard]] std::vector<std::string> addresses(const std::string& name) const;
@@ -44,10 +53,12 @@ public:
                                                    const std::string& name) const;
 
     [[nodiscard]] InstanceId instance() const;
-    /// Read from the cgroup of its pause process.
+    /// Read from the kernel: the cgroup of its pause process; the path of its root on FreeBSD.
     [[nodiscard]] JailId id(const std::string& name) const;
-    /// Its network namespace beneath /run/netns.
-    [[nodiscard]] std::string netns(const std::string& name) const;
+    /// What Listener and connect_from() know its network by.
+    [[nodiscard]] std::string network_of(const std::string& name) const;
+    /// The shim of a jail with a command, which is the command's parent.
+    [[nodiscard]] pid_t shim(const std::string& name) const;
 
 private:
     const Daemon& daemon_;
@@ -55,11 +66,5 @@ private:
 
 /// What there is of jails while the daemon runs; it itself is no leftover.
 std::string leftovers_beside(const TestHost& host, const Daemon& daemon);
-
-/// Processes of this machine.
-pid_t parent_of(pid_t process);
-bool lives(pid_t process);
-/// SIGKILL, and gone when it returns.
-void kill_process(pid_t process);
 
 }  // namespace jaild::test
