@@ -84,7 +84,11 @@ class Daemon:
         self.options = list(options)
         self.process = None
         if start:
-            self.start()
+            try:
+                self.start()
+            except BaseException:
+                self.remove()
+                raise
 
     def command(self):
         config = self.directory / "jaild.toml"

@@ -48,7 +48,9 @@ def main():
         if Settings.namespace:
             subprocess.run(["ip", "netns", "del", Settings.namespace], check=False)
     bad = len(result.failures) + len(result.errors)
-    print(f"api ({options.kernel}): {result.testsRun - bad - len(result.skipped)} passed, {bad} failed, "
+    # A class that cannot be set up is one error, and none of its tests has run.
+    passed = max(0, result.testsRun - bad - len(result.skipped))
+    print(f"api ({options.kernel}): {passed} passed, {bad} failed, "
           f"{len(result.skipped)} skipped")
     return 1 if bad or result.testsRun == 0 else 0
 
