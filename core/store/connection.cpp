@@ -55,7 +55,7 @@ Result<void> Connection::configure(Mode mode) {
     // None of these changes the file. secure_delete: what was a secret must not stay in free pages.
     return script(fmt::format(
         "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA foreign_keys=ON; PRAGMA synchronous=FULL;"
-        "PRAGMA temp_store=MEMORY; PRAGMA query_only={};",
+        "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY; PRAGMA query_only={};",
         mode == Mode::read_only ? "ON" : "OFF"));
 }
 

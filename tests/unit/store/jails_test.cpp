@@ -169,3 +169,15 @@ TEST_CASE("networks are kept by name", "[store][networks]") {
         store::read<std::vector<model::Network>>(*state.store, [](store::Reader& reader) { return reader.networks(); });
     CHECK(all->size() == 2);
 }
+
+TEST_CASE("a secret does not outlive its jail in the database's file", "[store][secrets]") {
+    StateDirectory state;
+    const std::string secret = "only-" + std::to_string(12345) + "-for-this-jail";
+    {
+        const auto store = state.open_with_network();
+        const auto jail = insert(
+            *store, named(R"({"name":"web","exec":{"env":{"TOKEN":{"value":")" + secret + R"(","secret":true}}}})"));
+        value_of(store->write([&](store::Writer& writer) { return writer.delete_jail(jail.id); }));
+    }
+    CHECK(content(state.database()).find(secret) == std::string::npos);
+}
