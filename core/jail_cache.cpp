@@ -1,5 +1,7 @@
 #include "core/jail_cache.h"
 
+#include <nlohmann/json.hpp>
+
 namespace jaild {
 namespace {
 
@@ -34,6 +36,14 @@ void JailCache::drop(JailId id) {
     if (entry == entries_.end()) return;
     by_key_.erase(entry->second.row.name.key());
     entries_.erase(entry);
+}
+
+void JailCache::follow(const model::Event& event) {
+    if (event.type != "jail.removed") return;
+    const auto data = nlohmann::json::parse(event.data, nullptr, false);
+    if (!data.is_object()) return;
+    if (const auto id = data.find("id"); id != data.end() && id->is_number_integer())
+        drop(JailId{id->get<std::int64_t>()});
 }
 
 void JailCache::touch(JailId id) {

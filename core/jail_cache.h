@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/model/jail.h"
+#include "core/model/operation.h"
 
 namespace jaild {
 
@@ -27,6 +28,8 @@ public:
     void put(const model::Jail& row);
     /// The row is gone from the store.
     void drop(JailId id);
+    /// Drops the row that `jail.removed` is about: the event is written in the transaction that deletes it.
+    void follow(const model::Event& event);
     /// Its status changed: the document is made anew when somebody asks.
     void touch(JailId id);
 

@@ -141,13 +141,7 @@ void Supervisor::Impl::catch_up() {
         }
         for (const auto& event : *events) {
             seen_ = event.seq;
-            if (event.type != "jail.removed") continue;
-            auto name = model::Name::parse(event.jail);
-            auto row = name ? cache.find(*name) : std::nullopt;
-            if (!row) continue;
-            auto stored =
-                store::read<model::Jail>(store, [id = row->id](store::Reader& reader) { return reader.jail(id); });
-            if (!stored && stored.error().code == Errc::not_found) cache.drop(row->id);
+            cache.follow(event);
         }
         if (events->size() < kCatchUpBatch) return;
     }
