@@ -75,7 +75,8 @@ public:
     /// "idempotency_key_reused".
     Result<Accepted> create(const Caller&, model::NamedSpec spec, DryRun, Retry);
     /// PUT. A jail that does not exist is created. stale ("etag_mismatch"); invalid "precondition_required" (428) when
-    /// it exists and no If-Match came. `restart`: restart it in the same operation when a restart field changed.
+    /// it exists and no If-Match came. `restart`: restart it in the same operation when a restart field changed or
+    /// waits since an earlier change.
     Result<Accepted> replace(const Caller&, model::Name name, nlohmann::json spec, Precondition, bool restart, DryRun);
     /// PATCH, RFC 7396. not_found, stale, invalid.
     Result<Accepted> patch(const Caller&, model::Name name, nlohmann::json patch, Precondition, bool restart, DryRun);

@@ -24,11 +24,6 @@ Result<void> check_not_removing(const model::Jail& jail) {
                                  .reason = "jail_removing"});
 }
 
-bool wants_restart(bool restart, const model::Jail& before, const model::JailSpec& after) {
-    return restart && before.spec.running && after.running &&
-           !model::restart_fields_changed(before.spec, after).empty();
-}
-
 /// A running operation of that kind on the jail, if there is one.
 Result<std::string> running_operation(store::Reader& reader, JailId jail, std::string_view kind) {
     auto running = reader.running_operations(jail);
@@ -181,21 +176,29 @@ Result<Accepted> Supervisor::Impl::change_spec(const Caller& caller, const model
         auto jail = writer.jail(name);
         if (!jail) return std::unexpected(jail.error());
         if (auto there = check_not_removing(*jail); !there) return there;
+bool Supervisor::Impl::wants_restart(const model::Jail& before, const model::Jail& after) const {
+    if (!before.spec.running || !after.spec.running) return false;
+    return !model::restart_fields_changed(before.spec, after.spec).empty() || reconciler.needs_restart(after);
+}
+
         if (auto current = check_preconditions(*jail, precondition); !current) return current;
         auto spec = make_spec(jail->spec);
         if (!spec) return std::unexpected(spec.error());
         if (auto mutable_only = model::check_immutable(jail->spec, *spec); !mutable_only) return mutable_only;
 
         accepted = Accepted{.jail = *jail, .operation = {}};
-        if (*spec == jail->spec) return dry_run == DryRun::yes ? undo_dry_run() : Result<void>{};
-        const bool again = wants_restart(restart, *jail, *spec);
-        auto updated = writer.update_jail(jail->id, *spec);
-        if (updated && again) updated = writer.request_restart(jail->id);
+        const bool same = *spec == jail->spec;
+        auto updated = same ? std::move(jail) : writer.update_jail(jail->id, *spec);
+        if (!updated) return std::unexpected(updated.error());
+        // What an earlier change left waiting is applied too.
+        const bool restarts = restart && wants_restart(accepted->jail, *updated);
+        if (restarts) updated = writer.request_restart(updated->id);
         if (!updated) return std::unexpected(updated.error());
         accepted->jail = *std::move(updated);
         if (dry_run == DryRun::yes) return undo_dry_run();
-        auto operation = write_change(
-            writer, caller, {.kind = "update", .event = "jail.changed", .action = "jail.change"}, accepted->jail);
+        if (same && !restarts) return {};
+        const Change change{.kind = "update", .event = "jail.changed", .action = "jail.change"};
+        auto operation = write_change(writer, caller, same ? kRestart : change, accepted->jail);
         if (!operation) return std::unexpected(operation.error());
         accepted->operation = *std::move(operation);
         return {};
@@ -265,8 +268,7 @@ Result<Accepted> Supervisor::restart(const Caller& caller, model::Name name, Pre
         auto again = writer.request_restart(jail->id);
         if (!again) return std::unexpected(again.error());
         accepted = Accepted{.jail = *std::move(again), .operation = {}};
-        auto operation = impl_->write_change(
-            writer, caller, {.kind = "restart", .event = "jail.restarted", .action = "jail.restart"}, accepted->jail);
+        auto operation = impl_->write_change(writer, caller, Impl::kRestart, accepted->jail);
         if (!operation) return std::unexpected(operation.error());
         accepted->operation = *std::move(operation);
         if (retry.key.empty()) return {};

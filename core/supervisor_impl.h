@@ -34,10 +34,13 @@ public:
     };
     Result<std::string> write_change(store::Writer& writer, const Caller& caller, const Change& change,
                                      const model::Jail& jail);
+    static constexpr Change kRestart{.kind = "restart", .event = "jail.restarted", .action = "jail.restart"};
     using MakeSpec = std::function<Result<model::JailSpec>(const model::JailSpec& current)>;
     /// What PUT and PATCH have in common once it is known how the new spec follows from the old.
     Result<Accepted> change_spec(const Caller& caller, const model::Name& name, const MakeSpec& make_spec,
                                  const Precondition& precondition, bool restart, DryRun dry_run);
+    /// A field that changed, or one that waits since an earlier change, takes effect with a restart only.
+    [[nodiscard]] bool wants_restart(const model::Jail& before, const model::Jail& after) const;
     /// The end of every change: a dry run gets its plan, anything else is told to cache and reconciler.
     Result<Accepted> finish(Result<void> written, std::optional<Accepted> accepted, DryRun dry_run);
     /// After COMMIT: the cache and the reconciler hear of it.

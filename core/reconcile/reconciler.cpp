@@ -275,6 +275,11 @@ Result<void> Reconciler::reconcile(JailId id) {
     return impl_->reconcile(id, {});
 }
 
+bool Reconciler::needs_restart(const model::Jail& row) const {
+    const auto memory = impl_->engine.board.get(row.id);
+    return wanted(row) && memory.observed && !effective(row, *memory.observed).waiting.empty();
+}
+
 Result<void> Reconciler::resync() {
     return impl_->resync({});
 }

@@ -67,6 +67,8 @@ public:
     [[nodiscard]] Readiness readiness() const;
 
     /// One jail, once, on this thread: observe, plan, apply, until the plan is empty or a step fails. Networks that it
+    /// A field of this row waits for a restart of the jail, as the jail was when it was last seen. Never blocks.
+    [[nodiscard]] bool needs_restart(const model::Jail& row) const;
     /// uses come first. Blocking; what workers call, and the simulation directly. Errc::busy "round_under_way" when
     /// another thread has it.
     Result<void> reconcile(JailId id);

@@ -1,0 +1,42 @@
+#include "tests/unit/supervisor/desk.h"
+
+using namespace jaild;
+using namespace jaild::supervisor_test;
+using jaild::model::JailState;
+
+TEST_CASE("?restart=true applies what an earlier change left waiting", "[supervisor]") {
+    Desk desk;
+    desk.work(desk.create(R"({"name":"web","command":["sleep","1"]})"));
+    desk.work(value_of(desk.patch("web", R"({"command":["sleep","2"]})")));
+    const auto before = value_of(desk.supervisor.get(Desk::kAdmin, Desk::name("web")));
+    REQUIRE(desk.house.condition(before, "RestartRequired"));
+
+    SECTION("with a live field") {
+        const auto changed = value_of(desk.patch("web", R"({"labels":{"tier":"front"}})", true));
+        CHECK(changed.jail.incarnation == before.incarnation + 1);
+        desk.work(changed);
+        CHECK(desk.state_of(changed.operation) == "succeeded");
+    }
+    SECTION("with no change at all") {
+        const auto changed = value_of(desk.patch("web", R"({"command":["sleep","2"]})", true));
+        CHECK(changed.jail.generation == before.generation);
+        CHECK(value_of(desk.supervisor.operation(Desk::kAdmin, changed.operation)).kind == "restart");
+        desk.work(changed);
+        CHECK(desk.state_of(changed.operation) == "succeeded");
+    }
+    SECTION("with another restart field") {
+        desk.work(value_of(desk.patch("web", R"({"exec":{"start":["true"]}})", true)));
+    }
+    CHECK_FALSE(desk.house.condition(before, "RestartRequired"));
+    CHECK(value_of(desk.supervisor.plan(Desk::kAdmin, Desk::name("web"))).empty());
+}
+
+TEST_CASE("?restart=true restarts nothing that needs no restart", "[supervisor]") {
+    Desk desk;
+    desk.work(desk.create(R"({"name":"web"})"));
+    const auto changed = value_of(desk.patch("web", R"({"labels":{"tier":"front"}})", true));
+    CHECK(changed.jail.incarnation == 1);
+    CHECK(value_of(desk.patch("web", "{}", true)).operation.empty());
+    desk.work(value_of(desk.patch("web", R"({"running":false,"command":["sleep","1"]})", true)));
+    CHECK(value_of(desk.patch("web", R"({"command":["sleep","2"]})", true)).jail.incarnation == 1);
+}
