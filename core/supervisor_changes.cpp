@@ -91,8 +91,15 @@ Result<std::string> Supervisor::Impl::write_change(store::Writer& writer, const 
 }
 
 void Supervisor::Impl::committed(const Accepted& accepted) {
-    cache.put(accepted.jail);
-    reconciler.poke(accepted.jail.id);
+    const auto& row = accepted.jail;
+    const auto before = cache.find(row.name);
+    const bool restarts = before && before->id == row.id && before->incarnation != row.incarnation;
+    cache.put(row);
+    if (row.removing || !row.spec.running || restarts) {
+        reconciler.interrupt(row.id);
+    } else {
+        reconciler.poke(row.id);
+    }
 }
 
 Result<void> Supervisor::Impl::check_host(const model::JailSpec& spec, const std::string& name) {
@@ -169,6 +176,11 @@ Result<Accepted> Supervisor::Impl::finish(Result<void> written, std::optional<Ac
     return *std::move(accepted);
 }
 
+bool Supervisor::Impl::wants_restart(const model::Jail& before, const model::Jail& after) const {
+    if (!before.spec.running || !after.spec.running) return false;
+    return !model::restart_fields_changed(before.spec, after.spec).empty() || reconciler.needs_restart(after);
+}
+
 Result<Accepted> Supervisor::Impl::change_spec(const Caller& caller, const model::Name& name, const MakeSpec& make_spec,
                                                const Precondition& precondition, bool restart, DryRun dry_run) {
     std::optional<Accepted> accepted;
@@ -176,11 +188,6 @@ Result<Accepted> Supervisor::Impl::change_spec(const Caller& caller, const model
         auto jail = writer.jail(name);
         if (!jail) return std::unexpected(jail.error());
         if (auto there = check_not_removing(*jail); !there) return there;
-bool Supervisor::Impl::wants_restart(const model::Jail& before, const model::Jail& after) const {
-    if (!before.spec.running || !after.spec.running) return false;
-    return !model::restart_fields_changed(before.spec, after.spec).empty() || reconciler.needs_restart(after);
-}
-
         if (auto current = check_preconditions(*jail, precondition); !current) return current;
         auto spec = make_spec(jail->spec);
         if (!spec) return std::unexpected(spec.error());

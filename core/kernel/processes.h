@@ -19,12 +19,12 @@ enum class CommandState { none, running, exited };
 /// A jail's shim, as its process, lock file and socket say.
 struct ObservedShim {
     JailId id;
-    bool alive = false;       ///< pid + start time + lock all agree
+    bool alive = false;  ///< pid + start time + lock all agree
     std::int64_t pid = 0;
-    CommandState command = CommandState::none;   ///< of this incarnation
+    CommandState command = CommandState::none;  ///< of this incarnation
     std::int64_t command_pid = 0;
-    std::optional<model::LastExit> last_exit;    ///< kept beyond the incarnation
-    bool start_done = false;  ///< exec.start of this incarnation ran and exited 0
+    std::optional<model::LastExit> last_exit;  ///< kept beyond the incarnation
+    bool start_done = false;                   ///< exec.start of this incarnation ran and exited 0
     bool operator==(const ObservedShim&) const = default;
 };
 
@@ -60,14 +60,16 @@ public:
     virtual Result<void> kill(int signal) = 0;
 };
 
-/// The processes that jaild-shim holds. Blocking and idempotent: on a jail's worker; exec() on any thread but the I/O one.
+/// The processes that jaild-shim holds. Blocking and idempotent: on a jail's worker; exec() on any thread but the I/O
+/// one.
 class Processes {
 public:
     virtual ~Processes() = default;
     virtual Result<std::vector<ObservedShim>> list(Scope scope) = 0;
     /// Starts the jail's shim unless it lives. A command that a dead shim left behind is recorded as `lost` first.
     virtual Result<void> hold(JailId id) = 0;
-    /// Forgets the command's and exec.start's state of the last incarnation, not last_exit: the next one runs them again.
+    /// Forgets the command's and exec.start's state of the last incarnation, not last_exit: the next one runs them
+    /// again.
     virtual Result<void> reset(JailId id) = 0;
     /// Starts the supervised command; its output goes to the jail's log. Success: it was executed. A program that
     /// cannot be executed: Errc::invalid "command_failed", recorded as last_exit "failed_to_start".
@@ -77,6 +79,10 @@ public:
     /// exec.start and exec.stop: run to the end with output to the jail's log. Errc::busy after `timeout` (killed),
     /// Errc::kernel "start_failed" with the exit code otherwise. `marks_start`: remember success as start_done.
     virtual Result<void> run(JailId id, const Program& program, Milliseconds timeout, bool marks_start) = 0;
+    /// A stop_command() or run() of this jail that is under way on another thread returns soon, with Errc::busy
+    /// "interrupted"; what it waits for goes on, and asking again waits for the same. Any thread; never blocks for
+    /// long.
+    virtual void interrupt(JailId id) = 0;
     /// Runs a program beside the command. Errc::invalid: no such user, directory or program in the jail.
     virtual Result<std::unique_ptr<RunningProgram>> exec(JailId id, const Program& program, Stdio stdio) = 0;
     /// The jail's log (command, exec.start, exec.stop), open for reading. Lines survive the daemon and the jail.

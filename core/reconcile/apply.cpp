@@ -1,10 +1,14 @@
 #include "core/reconcile/apply.h"
 
+#include <algorithm>
+
 #include "core/reconcile/effective.h"
 #include "core/reconcile/observe.h"
 
 namespace jaild::reconcile {
 namespace {
+
+constexpr Milliseconds kRemovalTimeout{60'000};
 
 struct Context {
     kernel::Kernel& kernel;
@@ -38,6 +42,12 @@ Result<void> in_spec(Result<void> done, std::string_view argv) {
     return done;
 }
 
+/// How long a program of the user's may take to end the jail. Whoever removes one does not wait a day for it.
+Milliseconds stop_timeout(const model::Jail& jail) {
+    const auto asked = jail.spec.exec.timeout;
+    return jail.removing ? std::min(asked, kRemovalTimeout) : asked;
+}
+
 Result<void> create_jail(const Context& context) {
     return context.kernel.jails().create(jail_parameters(context.desired.jail));
 }
@@ -56,7 +66,7 @@ Result<void> exec_start(const Context& context) {
 Result<void> exec_stop(const Context& context) {
     const auto& jail = context.desired.jail;
     const auto& exec = jail.spec.exec;
-    return in_spec(context.kernel.processes().run(jail.id, program(jail, exec.stop), exec.timeout, false),
+    return in_spec(context.kernel.processes().run(jail.id, program(jail, exec.stop), stop_timeout(jail), false),
                    "/exec/stop");
 }
 
@@ -112,7 +122,7 @@ Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observe
         case StepKind::record_stopped:
             return kernel.jails().record(jail.id, stopped_record());
         case StepKind::stop_command:
-            return kernel.processes().stop_command(jail.id, jail.spec.exec.timeout);
+            return kernel.processes().stop_command(jail.id, stop_timeout(jail));
         case StepKind::destroy_link:
             return kernel.links().destroy(jail.id);
         case StepKind::remove_jail:
@@ -146,9 +156,10 @@ Result<void> apply(kernel::Kernel& kernel, const model::Network& network, const 
 Milliseconds allowance(const Desired& desired, const Step& step) {
     switch (step.kind) {
         case StepKind::exec_start:
+            return desired.jail.spec.exec.timeout;
         case StepKind::exec_stop:
         case StepKind::stop_command:
-            return desired.jail.spec.exec.timeout;
+            return stop_timeout(desired.jail);
         default:
             return Milliseconds{0};
     }

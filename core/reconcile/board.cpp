@@ -39,9 +39,19 @@ void Board::begin(const model::Jail& row) {
     memory.disturbed = false;
 }
 
-void Board::ask(JailId id) {
+void Board::ask(JailId id, Asked how) {
     const std::lock_guard lock(mutex_);
-    memories_[id].asked++;
+    auto& memory = memories_[id];
+    memory.asked++;
+    memory.impatient = memory.impatient || how == Asked::impatiently;
+}
+
+std::uint64_t Board::heed(JailId id) {
+    const std::lock_guard lock(mutex_);
+    const auto entry = memories_.find(id);
+    if (entry == memories_.end()) return 0;
+    entry->second.impatient = false;
+    return entry->second.asked;
 }
 
 std::uint64_t Board::asked(JailId id) const {

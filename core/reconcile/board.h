@@ -31,6 +31,7 @@ struct Memory {
     std::uint64_t asked = 0;    ///< grows with every poke from outside
     std::uint64_t version = 0;  ///< grows with every round
     bool under_way = false;
+    bool impatient = false;  ///< what a round waits for of the user's is to be cut short, until it reads its row again
 };
 
 /// Thread-safe; nothing blocks beyond a short lock.
@@ -47,8 +48,11 @@ public:
 
     /// The row that a round works for; a new wish forgets the failures of the old one.
     void begin(const model::Jail& row);
-    void ask(JailId id);
+    enum class Asked { in_turn, impatiently };
+    void ask(JailId id, Asked how);
     [[nodiscard]] std::uint64_t asked(JailId id) const;
+    /// The same, about to read the row.
+    std::uint64_t heed(JailId id);
     void add_progress(JailId id, std::string step);
     /// Another failed round; how many now.
     unsigned failed(JailId id, Failure failure);

@@ -32,7 +32,10 @@ struct Entry {
 struct Queue::Slot {
     JailId key;
     Clock::Monotonic deadline;
+    std::optional<Clock::Monotonic> long_since{};
+    bool lent = false;  ///< at something long, and another thread serves meanwhile
     bool written_off = false;
+    [[nodiscard]] bool serves() const { return !lent && !written_off; }
 };
 
 struct Queue::State : std::enable_shared_from_this<State> {
@@ -52,7 +55,7 @@ struct Queue::State : std::enable_shared_from_this<State> {
     std::list<Slot> slots;    ///< works under way
     std::size_t workers;      ///< that should serve
     std::size_t threads = 0;  ///< all that run, the timekeeper too
-    std::size_t serving = 0;  ///< workers that are not written off
+    std::size_t serving = 0;  ///< workers that are neither written off nor lent
     std::size_t written_off = 0;
     bool stopping = false;
 
@@ -94,13 +97,39 @@ struct Queue::State : std::enable_shared_from_this<State> {
     void write_off_hung(Clock::Monotonic now) {
         for (auto& slot : slots) {
             if (slot.written_off || now < slot.deadline) continue;
+            const bool replaced = slot.lent;
+            if (slot.serves()) --serving;
             slot.written_off = true;
-            --serving;
             spdlog::error("a kernel call for jail id {} hangs: its worker is written off ({} so far)", slot.key.value,
                           ++written_off);
-            if (written_off <= options.max_written_off && !stopping && spawn(&State::serve)) ++serving;
+            if (replaced || written_off > options.max_written_off || stopping) continue;
+            if (spawn(&State::serve)) ++serving;
         }
     }
+
+    [[nodiscard]] std::size_t long_ones() const {
+        return static_cast<std::size_t>(
+            std::ranges::count_if(slots, [](const Slot& slot) { return slot.long_since.has_value(); }));
+    }
+
+    void lend(Clock::Monotonic now) {
+        for (auto& slot : slots) {
+            if (!slot.serves() || !slot.long_since || now < *slot.long_since + options.lend_after || stopping) continue;
+            // One leaves, one comes: as many serve as before. Without the thread: again after as long.
+            slot.lent = spawn(&State::serve);
+            if (!slot.lent) slot.long_since = now;
+        }
+    }
+
+    /// Its substitute, or another that has nothing to do, goes.
+    void end_long(Slot& slot) {
+        slot.long_since.reset();
+        if (!std::exchange(slot.lent, false) || slot.written_off) return;
+        ++serving;
+        ready_changed.notify_all();
+    }
+
+    [[nodiscard]] bool surplus() const { return serving > workers; }
 
     /// Moves what is due to the workers; when to look again.
     Milliseconds wake_due(Clock::Monotonic now) {
@@ -113,8 +142,10 @@ struct Queue::State : std::enable_shared_from_this<State> {
                 next = std::min(next, *entry.due);
             }
         }
-        for (const auto& slot : slots)
+        for (const auto& slot : slots) {
             if (!slot.written_off) next = std::min(next, slot.deadline);
+            if (slot.serves() && slot.long_since) next = std::min(next, *slot.long_since + options.lend_after);
+        }
         return std::max(kShortestSleep, std::chrono::ceil<Milliseconds>(next - now));
     }
 
@@ -144,27 +175,25 @@ void Queue::State::run_one(std::unique_lock<std::mutex>& lock, std::list<Slot>::
 void Queue::State::serve() {
     std::unique_lock lock(mutex);
     while (true) {
-        ready_changed.wait(lock, [this] { return stopping || !ready.empty(); });
-        if (stopping) break;
+        ready_changed.wait(lock, [this] { return stopping || surplus() || !ready.empty(); });
+        if (stopping || surplus()) break;
         const JailId key = ready.front();
         ready.pop_front();
         auto& entry = entries[key];
         entry.queued = false;
         entry.running = true;
-        const auto slot = slots.insert(
-            slots.end(), {.key = key, .deadline = clock.monotonic() + options.call_deadline, .written_off = false});
+        const auto slot =
+            slots.insert(slots.end(), {.key = key, .deadline = clock.monotonic() + options.call_deadline});
         time_changed.notify_one();
         run_one(lock, slot);
-        const bool was_written_off = slot->written_off;
+        // If nobody could take its place while it was away, it serves on; else one too many goes.
+        if (!slot->serves()) ++serving;
+        if (slot->written_off) --written_off;
         slots.erase(slot);
         finished(key);
-        if (!was_written_off) continue;
-        // It came back. If nobody could take its place, it serves on.
-        --written_off;
-        if (serving >= workers) return end_thread();
-        ++serving;
     }
     --serving;
+    if (!ready.empty()) ready_changed.notify_one();  // it may have been woken for that
     end_thread();
 }
 
@@ -172,6 +201,7 @@ void Queue::State::keep_time() {
     std::unique_lock lock(mutex);
     while (!stopping) {
         const auto now = clock.monotonic();
+        lend(now);
         write_off_hung(now);
         const auto sleep = wake_due(now);
         time_changed.wait_for(lock, sleep);
@@ -179,9 +209,17 @@ void Queue::State::keep_time() {
     end_thread();
 }
 
-void Queue::Lease::expect(Milliseconds more) {
+bool Queue::Lease::expect(Milliseconds more) {
     const std::lock_guard lock(state_.mutex);
-    slot_.deadline = state_.clock.monotonic() + state_.options.call_deadline + more;
+    state_.end_long(slot_);
+    const bool is_long = more > Milliseconds{0};
+    if (is_long && state_.long_ones() >= state_.options.max_long) return false;
+    const auto now = state_.clock.monotonic();
+    slot_.deadline = now + state_.options.call_deadline + more;
+    if (!is_long) return true;
+    slot_.long_since = now;
+    state_.time_changed.notify_one();
+    return true;
 }
 
 Queue::Queue(Clock& clock, const QueueOptions& options, Work work)
@@ -254,6 +292,11 @@ bool Queue::waiting(JailId key) const {
 std::size_t Queue::written_off() const {
     const std::lock_guard lock(state_->mutex);
     return state_->written_off;
+}
+
+std::size_t Queue::threads() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->threads;
 }
 
 }  // namespace jaild::reconcile

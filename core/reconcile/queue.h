@@ -14,6 +14,10 @@ struct QueueOptions {
     std::size_t workers = 8;
     std::size_t max_written_off = 8;  ///< hung workers that are replaced by a new thread
     Milliseconds call_deadline{120'000};
+    /// Works that may be at something long (Lease::expect) at the same time. Each that has been at it for `lend_after`
+    /// has a substitute until it is done, so that there are never fewer than `workers` for everything else.
+    std::size_t max_long = 64;
+    Milliseconds lend_after{10'000};
 };
 
 /// Work by key: one worker at a time for each key, many keys in parallel, a key asked for twice is done once. A worker
@@ -27,8 +31,9 @@ public:
     /// What a work holds while it runs.
     class Lease {
     public:
-        /// The next call may take `call_deadline` and this much more from now on.
-        void expect(Milliseconds more);
+        /// The next call may take `call_deadline` and this much more from now on; 0 ends something long. False: too
+        /// many works are at something long already, this one must not begin with it.
+        [[nodiscard]] bool expect(Milliseconds more);
 
     private:
         friend class Queue;
@@ -62,6 +67,8 @@ public:
     /// Waits for again().
     [[nodiscard]] bool waiting(JailId key) const;
     [[nodiscard]] std::size_t written_off() const;
+    /// All that serve or are at something, and one that keeps the time.
+    [[nodiscard]] std::size_t threads() const;
 
 private:
     std::shared_ptr<State> state_;  ///< also held by each thread: a hung one may outlive this object

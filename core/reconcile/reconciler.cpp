@@ -38,7 +38,7 @@ public:
     void start();
     bool stop();
     Result<std::vector<std::string>> halt(Milliseconds patience);
-    void poke(JailId id);
+    void poke(JailId id, Board::Asked how);
     Result<void> reconcile(JailId id, const Round::Expect& expect);
     Result<void> resync(const Round::Expect& expect);
     Result<Plan> plan_now(const model::Jail& row);
@@ -49,6 +49,7 @@ public:
 private:
     void work(JailId key, Queue::Lease& lease);
     void work_on_sweep(Queue::Lease& lease);
+    void interrupt_again();
     void first_round_done(JailId id);
     bool is_busy(JailId id) const { return queue_ && queue_->busy(id); }
     Thoroughness next_thoroughness();
@@ -69,8 +70,11 @@ private:
 void Reconciler::Impl::start() {
     if (queue_) return;
     const auto& options = engine.options;
-    const QueueOptions queue_options{
-        .workers = options.workers, .max_written_off = options.max_written_off, .call_deadline = options.call_deadline};
+    const QueueOptions queue_options{.workers = options.workers,
+                                     .max_written_off = options.max_written_off,
+                                     .call_deadline = options.call_deadline,
+                                     .max_long = options.max_long,
+                                     .lend_after = options.lend_after};
     queue_ = std::make_unique<Queue>(engine.clock, queue_options,
                                      [weak = weak_from_this()](JailId key, Queue::Lease& lease) {
                                          if (const auto self = weak.lock()) self->work(key, lease);
@@ -98,22 +102,29 @@ Result<std::vector<std::string>> Reconciler::Impl::halt(Milliseconds patience) {
     halt_.expect(*rows);
     if (queue_) queue_->widen(engine.options.halt_workers);
     for (const auto& row : *rows) {
-        poke(row.id);
+        poke(row.id, Board::Asked::impatiently);
         if (!queue_ && reconcile(row.id, {})) halt_.stopped(row.id);
     }
     return halt_.wait(queue_ ? patience : Milliseconds{0});
 }
 
-void Reconciler::Impl::poke(JailId id) {
-    engine.board.ask(id);
+void Reconciler::Impl::poke(JailId id, Board::Asked how) {
+    engine.board.ask(id, how);
+    if (how == Board::Asked::impatiently) engine.kernel.processes().interrupt(id);
     if (queue_) queue_->poke(id);
+}
+
+/// Those whose wait began in the moment between: a round that reads its row has heeded it.
+void Reconciler::Impl::interrupt_again() {
+    for (const auto& [id, memory] : engine.board.all())
+        if (memory.under_way && memory.impatient) engine.kernel.processes().interrupt(id);
 }
 
 void Reconciler::Impl::work(JailId key, Queue::Lease& lease) {
     if (engine.stopping) return;
     if (key == kSweep) return work_on_sweep(lease);
     const bool halts = engine.halting();
-    const auto done = reconcile(key, [&lease](Milliseconds more) { lease.expect(more); });
+    const auto done = reconcile(key, [&lease](Milliseconds more) { return lease.expect(more); });
     if (engine.stopping) return;
     if (!done) queue_->again(key, backoff(std::max(1U, engine.board.get(key).tries)));
     if (done && halts) halt_.stopped(key);
@@ -123,7 +134,8 @@ void Reconciler::Impl::work(JailId key, Queue::Lease& lease) {
 void Reconciler::Impl::work_on_sweep(Queue::Lease& lease) {
     // First of all: whatever is thrown in it, the next one comes.
     queue_->again(kSweep, engine.options.resync);
-    const auto done = resync([&lease](Milliseconds more) { lease.expect(more); });
+    interrupt_again();
+    const auto done = resync([&lease](Milliseconds more) { return lease.expect(more); });
     if (engine.stopping) return;
     const auto problem = done ? std::string() : done.error().to_string();
     if (!done && problem != last_problem_) spdlog::warn("resync: {}", problem);
@@ -243,7 +255,11 @@ Result<std::vector<std::string>> Reconciler::halt(Milliseconds patience) {
 }
 
 void Reconciler::poke(JailId id) {
-    impl_->poke(id);
+    impl_->poke(id, Board::Asked::in_turn);
+}
+
+void Reconciler::interrupt(JailId id) {
+    impl_->poke(id, Board::Asked::impatiently);
 }
 
 model::JailStatus Reconciler::status(JailId id) const {
@@ -257,6 +273,11 @@ model::JailStatus Reconciler::status(const model::Jail& row) const {
 
 std::vector<std::string> Reconciler::progress(JailId id) const {
     return impl_->engine.board.get(id).progress;
+}
+
+bool Reconciler::needs_restart(const model::Jail& row) const {
+    const auto memory = impl_->engine.board.get(row.id);
+    return wanted(row) && memory.observed && !effective(row, *memory.observed).waiting.empty();
 }
 
 void Reconciler::on_status(std::function<void(JailId)> listener) {
@@ -273,11 +294,6 @@ Readiness Reconciler::readiness() const {
 
 Result<void> Reconciler::reconcile(JailId id) {
     return impl_->reconcile(id, {});
-}
-
-bool Reconciler::needs_restart(const model::Jail& row) const {
-    const auto memory = impl_->engine.board.get(row.id);
-    return wanted(row) && memory.observed && !effective(row, *memory.observed).waiting.empty();
 }
 
 Result<void> Reconciler::resync() {

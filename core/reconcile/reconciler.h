@@ -16,6 +16,11 @@ namespace jaild::reconcile {
 struct ReconcilerOptions {
     std::size_t workers = 8;
     std::size_t max_written_off = 8;  ///< hung workers that were replaced; beyond it /readyz says so
+    /// Jails of which programs of the user's (exec.start, exec.stop, a command that is to end) or the deletion of a
+    /// root are waited for at the same time, each by a thread of its own; further ones are tried again until one has
+    /// ended.
+    std::size_t max_long = 64;
+    Milliseconds lend_after{10'000};  ///< so long they have one of the workers
     Milliseconds call_deadline{
         120'000};  ///< a step that takes longer (programs of the user's: than their timeout and this) costs its worker
     Milliseconds resync{5'000};          ///< jails, links, mounts
@@ -52,6 +57,9 @@ public:
 
     /// Something of this jail changed: look at it now, even if it waits to be tried again. Never blocks.
     void poke(JailId id);
+    /// The same when something else is wanted than what is under way (a removal, a stop, a restart): a program of the
+    /// user's (exec.start, exec.stop, a command that ends) is waited for no longer.
+    void interrupt(JailId id);
 
     /// What a round found last, from memory: never blocks. A jail not looked at yet: stopped, no conditions.
     [[nodiscard]] model::JailStatus status(JailId id) const;
@@ -59,6 +67,8 @@ public:
     [[nodiscard]] model::JailStatus status(const model::Jail& row) const;
     /// Steps done since the jail last converged, the last 64: what its running operation has done. Never blocks.
     [[nodiscard]] std::vector<std::string> progress(JailId id) const;
+    /// A field of this row waits for a restart of the jail, as the jail was when it was last seen. Never blocks.
+    [[nodiscard]] bool needs_restart(const model::Jail& row) const;
     /// Called (any worker) when a status changed; must not block. Set before start().
     void on_status(std::function<void(JailId)> listener);
 
@@ -67,8 +77,6 @@ public:
     [[nodiscard]] Readiness readiness() const;
 
     /// One jail, once, on this thread: observe, plan, apply, until the plan is empty or a step fails. Networks that it
-    /// A field of this row waits for a restart of the jail, as the jail was when it was last seen. Never blocks.
-    [[nodiscard]] bool needs_restart(const model::Jail& row) const;
     /// uses come first. Blocking; what workers call, and the simulation directly. Errc::busy "round_under_way" when
     /// another thread has it.
     Result<void> reconcile(JailId id);

@@ -14,6 +14,8 @@ namespace {
 constexpr int kMaxPasses = 8;
 /// Failures that may pass by themselves are given so many tries before the operation is told.
 constexpr unsigned kTriesOfOperation = 5;
+/// What Processes::interrupt() makes a call return.
+constexpr std::string_view kInterrupted = "interrupted";
 
 bool has_step(const Plan& steps, StepKind kind) {
     return std::ranges::find(steps, kind, &Step::kind) != steps.end();
@@ -51,7 +53,7 @@ Result<void> Round::run_passes() {
 /// False: the jail is gone.
 Result<bool> Round::load() {
     current_ = "read the jail";
-    asked_ = engine_.board.asked(id_);
+    asked_ = engine_.board.heed(id_);
     auto read = engine_.store.read([&](store::Reader& reader) -> Result<void> {
         auto row = reader.jail(id_);
         if (!row) return std::unexpected(row.error());
@@ -73,7 +75,7 @@ Result<bool> Round::load() {
 
 Result<Round::Look> Round::look() {
     current_ = "observe";
-    if (expect_) expect_(Milliseconds{0});
+    if (expect_) (void)expect_(Milliseconds{0});
     auto observed = observe(engine_.kernel, id_);
     if (!observed) return std::unexpected(observed.error());
     auto desired = desire(engine_.kernel, *row_, *observed, networks_);
@@ -158,18 +160,16 @@ Result<Round::Pass> Round::do_steps(const Look& look) {
         if (engine_.stopping)
             return std::unexpected(plain_error(Errc::busy, "reconcile", "the daemon stops", "stopping"));
         // Somebody wants something else by now: each step stands for itself, so the rest is planned anew.
-        if (engine_.board.asked(id_) != asked_) {
-            last_.clear();
-            auto loaded = load();
-            if (!loaded) return std::unexpected(loaded.error());
-            return *loaded ? Pass::again : Pass::forgotten;
-        }
+        if (engine_.board.asked(id_) != asked_) return start_over();
         current_ = step.to_string();
         if (step.kind == StepKind::forget) {
             if (auto forgotten = forget(); !forgotten) return std::unexpected(forgotten.error());
             return Pass::forgotten;
         }
-        if (auto done = do_step(look, step); !done) return std::unexpected(done.error());
+        if (auto done = do_step(look, step); !done) {
+            if (done.error().reason == kInterrupted) return start_over();
+            return std::unexpected(done.error());
+        }
         done_.push_back(current_);
         engine_.board.add_progress(id_, current_);
     }
@@ -177,12 +177,24 @@ Result<Round::Pass> Round::do_steps(const Look& look) {
     return Pass::again;
 }
 
+/// With what is wanted by now.
+Result<Round::Pass> Round::start_over() {
+    last_.clear();
+    auto loaded = load();
+    if (!loaded) return std::unexpected(loaded.error());
+    return *loaded ? Pass::again : Pass::forgotten;
+}
+
 Result<void> Round::do_step(const Look& look, const Step& step) {
-    if (expect_) expect_(allowance(look.desired, step));
+    if (expect_ && !expect_(allowance(look.desired, step))) {
+        return std::unexpected(plain_error(Errc::busy, "reconcile",
+                                           "programs of too many other jails run already: one of them has to end first",
+                                           "too_many_programs"));
+    }
     auto done = apply(engine_.kernel, look.desired, look.observed, step);
     if (step.kind == StepKind::destroy_link || step.kind == StepKind::remove_jail) released_ = true;
     if (done) return {};
-    if (step.kind != StepKind::exec_stop) return done;
+    if (step.kind != StepKind::exec_stop || done.error().reason == kInterrupted) return done;
     // As with jail(8): a failing exec.stop makes no jail unstoppable.
     spdlog::warn("jail {}: exec_stop: {}", row_->name.text(), done.error().to_string());
     notes_.push_back(failure_note({.step = step.to_string(), .error = done.error()}));

@@ -13,8 +13,8 @@ namespace jaild::reconcile {
 /// Blocking; one at a time for each jail (Board::enter).
 class Round {
 public:
-    /// Told before each step how long it may take beyond the usual.
-    using Expect = std::function<void(Milliseconds)>;
+    /// Told before each step how long it may take beyond the usual. False: it must not begin now.
+    using Expect = std::function<bool(Milliseconds)>;
 
     Round(Engine& engine, JailId id, Expect expect) : engine_(engine), id_(id), expect_(std::move(expect)) {}
 
@@ -36,6 +36,7 @@ private:
     Result<Look> look();
     Result<void> prepare(const Look& look);
     Result<Pass> do_steps(const Look& look);
+    Result<Pass> start_over();
     Result<void> do_step(const Look& look, const Step& step);
     Result<std::optional<std::string>> holder_of_address(const model::Jail& jail);
     Result<void> ensure_network(const model::Network& network);

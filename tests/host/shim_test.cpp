@@ -361,6 +361,22 @@ TEST_CASE_METHOD(ShimFixture, "exec.start runs to its end, and only success is r
     CHECK(observed().start_done);
 }
 
+TEST_CASE_METHOD(ShimFixture, "who waits for a program can be interrupted; the program goes on", "[shim][run]") {
+    value_of(processes->hold(id));
+    const auto gate = (top / "gate").string();
+    const auto script = sh("echo begun; while ! [ -e " + gate + " ]; do sleep 0.02; done");
+    Result<void> ended;
+    std::thread waiter([&] { ended = processes->run(id, script, std::chrono::hours(24), true); });
+    CHECK(eventually([&] { return log_text() == "begun\n"; }));
+    processes->interrupt(JailId{8});
+    processes->interrupt(id);
+    waiter.join();
+    CHECK(error_of(ended).reason == "interrupted");
+    CHECK_FALSE(observed().start_done);
+    std::ofstream(gate) << "open";
+    CHECK(eventually([&] { return observed().start_done; }));
+}
+
 TEST_CASE_METHOD(ShimFixture, "exec.start that a daemon left behind is waited for, not run twice", "[shim][run]") {
     value_of(processes->hold(id));
     const auto gate = (top / "gate").string();

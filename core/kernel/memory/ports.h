@@ -81,6 +81,7 @@ public:
     Result<void> start_command(JailId id, const Program& program) override;
     Result<void> stop_command(JailId id, Milliseconds grace) override;
     Result<void> run(JailId id, const Program& program, Milliseconds timeout, bool marks_start) override;
+    void interrupt(JailId) override {}  // nothing here takes time
     Result<std::unique_ptr<RunningProgram>> exec(JailId id, const Program& program, Stdio stdio) override;
     Result<UniqueFd> open_log(JailId id) override;
     Result<void> release(JailId id) override;

@@ -1,3 +1,5 @@
+#include <sys/socket.h>
+
 #include "core/kernel/shim/shim_processes.h"
 #include "core/kernel/shim/shim_program.h"
 
@@ -64,11 +66,55 @@ Result<void> ShimProcesses::fail_command(JailId id, const Error& why) {
     return std::unexpected(std::move(error));
 }
 
+/// Known to interrupt() while it exists.
+class ShimProcesses::Wait {
+public:
+    Wait(ShimProcesses& processes, JailId id, int socket) : processes_(processes) {
+        const std::lock_guard lock(processes_.mutex_);
+        self_ = processes_.waits_.emplace(id, socket);
+    }
+    Wait(const Wait&) = delete;
+    Wait& operator=(const Wait&) = delete;
+    ~Wait() {
+        const std::lock_guard lock(processes_.mutex_);
+        processes_.waits_.erase(self_);
+    }
+    [[nodiscard]] bool interrupted() const {
+        const std::lock_guard lock(processes_.mutex_);
+        return self_->second < 0;
+    }
+
+private:
+    ShimProcesses& processes_;
+    std::multimap<JailId, int>::iterator self_;
+};
+
+Result<shim::Frame> ShimProcesses::ask_interruptibly(JailId id, Connection& connection, MessageType type,
+                                                     std::string_view body, Milliseconds patience) {
+    const Wait wait(*this, id, connection.descriptor());
+    auto answer = connection.ask(type, body, patience);
+    if (answer || !wait.interrupted()) return answer;
+    return std::unexpected(Error{.code = Errc::busy,
+                                 .op = "shim",
+                                 .detail = "it is waited for no longer: something else is wanted of the jail",
+                                 .reason = "interrupted"});
+}
+
+void ShimProcesses::interrupt(JailId id) {
+    const std::lock_guard lock(mutex_);
+    const auto [first, last] = waits_.equal_range(id);
+    for (auto wait = first; wait != last; ++wait) {
+        if (wait->second < 0) continue;
+        ::shutdown(wait->second, SHUT_RDWR);  // for the shim: its client went away
+        wait->second = -1;
+    }
+}
+
 Result<void> ShimProcesses::stop_command(JailId id, Milliseconds grace) {
     auto shim = connect(id);
     if (!shim) return std::unexpected(shim.error());
     const auto stop = shim::StopCommand{.grace_ms = grace.count()};
-    return expect_done(shim->ask(MessageType::stop_command, stop.encode(), grace + kShimPatience));
+    return expect_done(ask_interruptibly(id, *shim, MessageType::stop_command, stop.encode(), grace + kShimPatience));
 }
 
 Result<void> ShimProcesses::run(JailId id, const Program& program, Milliseconds timeout, bool marks_start) {
@@ -77,7 +123,7 @@ Result<void> ShimProcesses::run(JailId id, const Program& program, Milliseconds 
     auto launch = attacher_.prepare(id, program);
     if (!launch) return std::unexpected(launch.error());
     const shim::Run request{.launch = *std::move(launch), .timeout_ms = timeout.count(), .marks_start = marks_start};
-    const auto answer = shim->ask(MessageType::run, request.encode(), timeout + kAttachPatience);
+    const auto answer = ask_interruptibly(id, *shim, MessageType::run, request.encode(), timeout + kAttachPatience);
     if (!answer || answer->type != MessageType::ended) return expect_started(answer, attacher_, program);
     const auto ended = shim::Ended::decode(answer->body);
     if (!ended) return std::unexpected(unreadable());

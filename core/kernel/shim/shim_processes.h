@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -40,6 +41,7 @@ public:
     Result<void> start_command(JailId id, const Program& program) override;
     Result<void> stop_command(JailId id, Milliseconds grace) override;
     Result<void> run(JailId id, const Program& program, Milliseconds timeout, bool marks_start) override;
+    void interrupt(JailId id) override;
     Result<std::unique_ptr<RunningProgram>> exec(JailId id, const Program& program, Stdio stdio) override;
     /// Its format: core/kernel/shim/protocol/log_format.h.
     Result<UniqueFd> open_log(JailId id) override;
@@ -59,6 +61,10 @@ private:
     [[nodiscard]] Result<Connection> connect(JailId id) const;
     [[nodiscard]] Result<std::optional<ObservedShim>> look(JailId id) const;
     [[nodiscard]] Result<std::vector<JailId>> ids() const;
+    class Wait;
+    /// connection.ask() until interrupt(id).
+    Result<shim::Frame> ask_interruptibly(JailId id, Connection& connection, shim::MessageType type,
+                                          std::string_view body, Milliseconds patience);
     Result<void> spawn_shim(JailId id, int directory);
     Result<void> fail_command(JailId id, const Error& why);
     /// Waits for those that have ended; answers which have not.
@@ -69,7 +75,8 @@ private:
     UniqueFd state_;
     ShimWatch watch_;
     std::mutex mutex_;
-    std::set<pid_t> children_;  ///< shims that this daemon started and did not wait for yet
+    std::multimap<JailId, int> waits_;  ///< sockets at which ask_interruptibly() waits; -1: interrupted
+    std::set<pid_t> children_;          ///< shims that this daemon started and did not wait for yet
 };
 
 }  // namespace jaild::kernel

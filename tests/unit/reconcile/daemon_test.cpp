@@ -2,6 +2,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <new>
+#include <set>
 
 #include "tests/unit/reconcile/house.h"
 
@@ -20,8 +21,9 @@ class LivingHouse {
 public:
     House house{};
 
-    LivingHouse() {
+    explicit LivingHouse(Milliseconds lend_after = Milliseconds{10'000}) {
         reconcile::ReconcilerOptions options;
+        options.lend_after = lend_after;
         options.resync = Milliseconds{20};
         options.slow_resync = Milliseconds{20};
         house.reconciler =
@@ -136,4 +138,65 @@ TEST_CASE("a halt of many jails at once, and one that was on its way", "[reconci
     for (const auto& jail : jails) CHECK(house.status(jail).state == JailState::stopped);
     CHECK(house.kernel.state().prisons.empty());
     CHECK(house.kernel.violations().empty());
+}
+
+namespace {
+
+/// Programs of the user's that do not end until they are let go.
+class EndlessPrograms {
+public:
+    Result<void> operator()(std::string_view call, JailId id) {
+        std::unique_lock lock(mutex_);
+        if (call == "processes.interrupt") interrupted_.insert(id);
+        changed_.notify_all();
+        if (call != "processes.run" || free_) return {};
+        ++waiting_;
+        changed_.wait(lock, [&] { return free_ || interrupted_.erase(id) > 0; });
+        --waiting_;
+        if (free_) return {};
+        return std::unexpected(Error{.code = Errc::busy, .op = "shim", .reason = "interrupted"});
+    }
+    void let_go() {
+        const std::lock_guard lock(mutex_);
+        free_ = true;
+        changed_.notify_all();
+    }
+    std::size_t waiting() {
+        const std::lock_guard lock(mutex_);
+        return waiting_;
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::set<JailId> interrupted_;
+    std::size_t waiting_ = 0;
+    bool free_ = false;
+};
+
+}  // namespace
+
+TEST_CASE("programs of the user's that do not end hold up nobody else, nor the removal of their own jail",
+          "[reconcile][threads][long]") {
+    constexpr std::size_t kJails = 12;  // more than there are workers
+    EndlessPrograms programs;
+    LivingHouse living(Milliseconds{10});
+    auto& house = living.house;
+    house.kernel.hook = [&](std::string_view call, JailId id) { return programs(call, id); };
+    house.reconciler->start();
+    std::vector<model::Jail> stuck;
+    for (std::size_t n = 0; n < kJails; ++n)
+        stuck.push_back(house.create(R"({"name":"stuck)" + std::to_string(n) +
+                                     R"(","network":{"mode":"none"},"exec":{"start":["sleep"],"timeout":86400}})"));
+    REQUIRE(living.wait([&] { return programs.waiting() == kJails; }));
+
+    const auto web = house.create(R"({"name":"web"})");
+    CHECK(living.wait_state(web, JailState::running));
+    CHECK(house.reconciler->readiness().written_off == 0);
+
+    const auto gone = house.remove(stuck.front());
+    house.reconciler->interrupt(gone.id);
+    CHECK(living.wait([&] { return house.operation(gone) == "succeeded"; }));
+    CHECK(programs.waiting() == kJails - 1);
+    programs.let_go();
 }

@@ -39,16 +39,48 @@ private:
     const Hook& hook_;
 };
 
+class HookedProcesses final : public kernel::Processes {
+public:
+    HookedProcesses(kernel::Processes& inner, const Hook& hook) : inner_(inner), hook_(hook) {}
+
+    Result<std::vector<kernel::ObservedShim>> list(kernel::Scope scope) override { return inner_.list(scope); }
+    Result<void> hold(JailId id) override { return inner_.hold(id); }
+    Result<void> reset(JailId id) override { return inner_.reset(id); }
+    Result<void> start_command(JailId id, const kernel::Program& program) override {
+        return inner_.start_command(id, program);
+    }
+    Result<void> stop_command(JailId id, Milliseconds grace) override { return inner_.stop_command(id, grace); }
+    Result<void> run(JailId id, const kernel::Program& program, Milliseconds timeout, bool marks_start) override {
+        if (auto passed = hook_ ? hook_("processes.run", id) : Result<void>{}; !passed) return passed;
+        return inner_.run(id, program, timeout, marks_start);
+    }
+    void interrupt(JailId id) override {
+        if (hook_) (void)hook_("processes.interrupt", id);
+    }
+    Result<std::unique_ptr<kernel::RunningProgram>> exec(JailId id, const kernel::Program& program,
+                                                         kernel::Stdio stdio) override {
+        return inner_.exec(id, program, std::move(stdio));
+    }
+    Result<UniqueFd> open_log(JailId id) override { return inner_.open_log(id); }
+    Result<void> release(JailId id) override { return inner_.release(id); }
+
+private:
+    kernel::Processes& inner_;
+    const Hook& hook_;
+};
+
 class HookedKernel final : public kernel::MemoryKernel {
 public:
     using MemoryKernel::MemoryKernel;
 
     kernel::Roots& roots() override { return roots_; }
+    kernel::Processes& processes() override { return processes_; }
 
-    Hook hook;  ///< roots.prepared, roots.mounts
+    Hook hook;  ///< roots.prepared, roots.mounts, processes.run, processes.interrupt
 
 private:
     HookedRoots roots_{MemoryKernel::roots(), hook};
+    HookedProcesses processes_{MemoryKernel::processes(), hook};
 };
 
 }  // namespace jaild::reconcile_test

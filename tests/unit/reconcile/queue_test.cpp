@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 
 #include "tests/catch.h"
 
@@ -37,6 +38,15 @@ public:
         ended_[key]++;
         changed_.notify_all();
     }
+    void refuse(JailId key) {
+        const std::lock_guard lock(mutex_);
+        refused_[key] = true;
+        changed_.notify_all();
+    }
+    bool wait_refused(JailId key) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, kPatience, [&] { return refused_[key]; });
+    }
     void close(JailId key) { set(key, true); }
     void open(JailId key) { set(key, false); }
     bool wait_begun(JailId key, int count) {
@@ -63,6 +73,7 @@ private:
     std::map<JailId, int> begun_;
     std::map<JailId, int> ended_;
     std::map<JailId, bool> closed_;
+    std::map<JailId, bool> refused_;
 };
 
 constexpr JailId kWeb{1};
@@ -183,7 +194,7 @@ TEST_CASE("a call that was announced as long is waited for", "[queue][hung]") {
     works.close(kWeb);
     Queue queue(clock, {.workers = 1, .max_written_off = 2, .call_deadline = Milliseconds{1'000}},
                 [&](JailId key, Queue::Lease& lease) {
-                    lease.expect(Milliseconds{10'000});
+                    (void)lease.expect(Milliseconds{10'000});
                     works(key);
                 });
     queue.start();
@@ -197,6 +208,111 @@ TEST_CASE("a call that was announced as long is waited for", "[queue][hung]") {
     works.open(kWeb);
     REQUIRE(works.wait_ended(kDb, 1));
     REQUIRE(queue.stop(kPatience));
+}
+
+namespace {
+
+/// One worker; what it does for kWeb and kDb may take an hour.
+struct LongBench {
+    explicit LongBench(std::size_t max_long = 8)
+        : queue(clock,
+                {.workers = 1,
+                 .max_written_off = 1,
+                 .call_deadline = Milliseconds{1'000},
+                 .max_long = max_long,
+                 .lend_after = Milliseconds{500}},
+                [this](JailId key, Queue::Lease& lease) { work(key, lease); }) {
+        works.close(kWeb);
+        works.close(kDb);
+        queue.start();
+    }
+    /// The timekeeper, too, must have seen that time passed: by a key that came due, and is done when a worker is free.
+    JailId pass(Milliseconds time) {
+        clock.advance(time);
+        const JailId clock_key{100 + ++passes_};
+        queue.again(clock_key, Milliseconds{0});
+        while (queue.waiting(clock_key)) std::this_thread::yield();
+        return clock_key;
+    }
+    bool wait_threads(std::size_t count) {
+        const auto end = std::chrono::steady_clock::now() + kPatience;
+        while (queue.threads() != count && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+        return queue.threads() == count;
+    }
+    AtomicClock clock;
+    Works works;
+    Queue queue;
+
+private:
+    void work(JailId key, Queue::Lease& lease) {
+        const bool is_long = key == kWeb || key == kDb;
+        if (is_long && !lease.expect(std::chrono::hours{1})) return works.refuse(key);
+        works(key);
+        (void)lease.expect(Milliseconds{0});
+    }
+
+    std::int64_t passes_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("programs that run for hours have a substitute each, which goes when they end", "[queue][long]") {
+    LongBench bench;
+    bench.queue.poke(kWeb);
+    REQUIRE(bench.works.wait_begun(kWeb, 1));
+    CHECK(bench.queue.threads() == 2);
+    bench.queue.poke(kDb);
+    bench.pass(Milliseconds{500});
+    REQUIRE(bench.works.wait_begun(kDb, 1));  // the next one at it
+    bench.queue.poke(kLast);
+    bench.pass(Milliseconds{500});
+    REQUIRE(bench.works.wait_ended(kLast, 1));
+    CHECK(bench.queue.threads() == 4);
+    CHECK(bench.queue.written_off() == 0);
+
+    bench.works.open(kWeb);
+    REQUIRE(bench.works.wait_ended(kWeb, 1));
+    CHECK(bench.wait_threads(3));
+    bench.works.open(kDb);
+    REQUIRE(bench.works.wait_ended(kDb, 1));
+    CHECK(bench.wait_threads(2));
+    bench.queue.poke(kLast);
+    REQUIRE(bench.works.wait_ended(kLast, 2));
+    CHECK(bench.queue.stop(kPatience));
+}
+
+TEST_CASE("no more than so many at once are at something long", "[queue][long]") {
+    LongBench bench(1);
+    bench.queue.poke(kWeb);
+    REQUIRE(bench.works.wait_begun(kWeb, 1));
+    bench.pass(Milliseconds{500});
+    bench.queue.poke(kDb);
+    REQUIRE(bench.works.wait_refused(kDb));
+    bench.queue.poke(kLast);
+    REQUIRE(bench.works.wait_ended(kLast, 1));
+    bench.works.open(kWeb);
+    REQUIRE(bench.works.wait_ended(kWeb, 1));
+    bench.works.open(kDb);
+    bench.queue.poke(kDb);
+    REQUIRE(bench.works.wait_ended(kDb, 1));
+    CHECK(bench.queue.stop(kPatience));
+}
+
+TEST_CASE("something long that hangs beyond its time has its substitute already", "[queue][long][hung]") {
+    LongBench bench;
+    bench.queue.poke(kWeb);
+    REQUIRE(bench.works.wait_begun(kWeb, 1));
+    REQUIRE(bench.works.wait_ended(bench.pass(Milliseconds{500}), 1));
+    bench.pass(std::chrono::hours{2});
+    CHECK(bench.queue.written_off() == 1);
+    CHECK(bench.queue.threads() == 3);
+    bench.queue.poke(kLast);
+    REQUIRE(bench.works.wait_ended(kLast, 1));
+    bench.works.open(kWeb);
+    REQUIRE(bench.works.wait_ended(kWeb, 1));
+    CHECK(bench.wait_threads(2));
+    CHECK(bench.queue.written_off() == 0);
+    CHECK(bench.queue.stop(kPatience));
 }
 
 TEST_CASE("what a work throws ends neither its worker nor its key", "[queue]") {

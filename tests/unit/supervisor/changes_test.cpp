@@ -40,3 +40,20 @@ TEST_CASE("?restart=true restarts nothing that needs no restart", "[supervisor]"
     desk.work(value_of(desk.patch("web", R"({"running":false,"command":["sleep","1"]})", true)));
     CHECK(value_of(desk.patch("web", R"({"command":["sleep","2"]})", true)).jail.incarnation == 1);
 }
+
+TEST_CASE("who wants something else of a jail does not wait for its programs", "[supervisor][long]") {
+    Desk desk;
+    std::vector<JailId> interrupted;
+    desk.house.kernel.hook = [&](std::string_view call, JailId id) -> Result<void> {
+        if (call == "processes.interrupt") interrupted.push_back(id);
+        return {};
+    };
+    const auto web = desk.create(R"({"name":"web"})").jail.id;
+    value_of(desk.patch("web", R"({"labels":{"tier":"front"}})"));
+    CHECK(interrupted.empty());
+    value_of(desk.supervisor.restart(Desk::kAdmin, Desk::name("web"), {}, {}));
+    CHECK(interrupted == std::vector{web});
+    value_of(desk.patch("web", R"({"running":false})"));
+    value_of(desk.remove("web"));
+    CHECK(interrupted == std::vector{web, web, web});
+}

@@ -1,0 +1,30 @@
+#include "core/reconcile/apply.h"
+
+#include "tests/unit/reconcile/toy.h"
+
+using namespace jaild;
+using namespace jaild::reconcile_test;
+using std::chrono::hours;
+using std::chrono::minutes;
+
+namespace {
+
+Step step(StepKind kind) {
+    return {.kind = kind, .object = {}, .mount = {}};
+}
+
+}  // namespace
+
+TEST_CASE("programs of the user's may take their timeout, at a removal a minute at most", "[apply][long]") {
+    auto desired = changed(wanted_web(), [](model::JailSpec& spec) { spec.exec.timeout = hours{24}; });
+    CHECK(allowance(desired, step(StepKind::exec_start)) == hours{24});
+    CHECK(allowance(desired, step(StepKind::exec_stop)) == hours{24});
+    CHECK(allowance(desired, step(StepKind::stop_command)) == hours{24});
+    CHECK(allowance(desired, step(StepKind::remove_jail)) == Milliseconds{0});
+
+    desired = removed(desired);
+    CHECK(allowance(desired, step(StepKind::exec_stop)) == minutes{1});
+    CHECK(allowance(desired, step(StepKind::stop_command)) == minutes{1});
+    desired.jail.spec.exec.timeout = Milliseconds{5'000};
+    CHECK(allowance(desired, step(StepKind::stop_command)) == Milliseconds{5'000});
+}
