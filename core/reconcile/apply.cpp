@@ -9,6 +9,8 @@ namespace jaild::reconcile {
 namespace {
 
 constexpr Milliseconds kRemovalTimeout{60'000};
+/// Millions of files take their time to be deleted; that is no call that hangs.
+constexpr Milliseconds kRootPatience{std::chrono::hours{1}};
 
 struct Context {
     kernel::Kernel& kernel;
@@ -160,6 +162,8 @@ Milliseconds allowance(const Desired& desired, const Step& step) {
         case StepKind::exec_stop:
         case StepKind::stop_command:
             return stop_timeout(desired.jail);
+        case StepKind::remove_root:
+            return kRootPatience;
         default:
             return Milliseconds{0};
     }

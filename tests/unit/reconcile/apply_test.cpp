@@ -15,6 +15,10 @@ Step step(StepKind kind) {
 
 }  // namespace
 
+TEST_CASE("the deletion of a large root is no call that hangs", "[apply][long]") {
+    CHECK(allowance(removed(wanted_web()), step(StepKind::remove_root)) == hours{1});
+}
+
 TEST_CASE("programs of the user's may take their timeout, at a removal a minute at most", "[apply][long]") {
     auto desired = changed(wanted_web(), [](model::JailSpec& spec) { spec.exec.timeout = hours{24}; });
     CHECK(allowance(desired, step(StepKind::exec_start)) == hours{24});
