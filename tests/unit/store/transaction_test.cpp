@@ -35,8 +35,8 @@ struct Group {
     }
 };
 
-std::function<Result<void>(Writer&)> inserting(const std::string& name, std::size_t padding = 0) {
-    return [name, padding](Writer& writer) -> Result<void> {
+std::function<Result<void>(store::Writer&)> inserting(const std::string& name, std::size_t padding = 0) {
+    return [name, padding](store::Writer& writer) -> Result<void> {
         auto spec = plain(name);
         spec.spec.network.mode = model::NetworkMode::none;
         spec.spec.network.interfaces.clear();
@@ -75,7 +75,7 @@ private:
 TEST_CASE("one change that fails takes none of its group along", "[store][transaction]") {
     Group group;
     Change first{.work = inserting("first")};
-    Change failing{.work = [](Writer& writer) -> Result<void> {
+    Change failing{.work = [](store::Writer& writer) -> Result<void> {
         if (auto done = inserting("undone")(writer); !done) return done;
         return std::unexpected(Error{.code = Errc::stale, .op = "test", .detail = "on purpose"});
     }};
@@ -98,7 +98,7 @@ TEST_CASE("a full database: what was said to be written is there, what was not i
     std::vector<Change> changes;
     for (int i = 0; i < 60; ++i) {
         const auto name = fmt::format("j{}", i);
-        changes.push_back({.work = [=](Writer& writer) -> Result<void> {
+        changes.push_back({.work = [=](store::Writer& writer) -> Result<void> {
             auto done = inserting(name, 6000)(writer);
             if (done || !ignored) return done;
             (void)inserting(name + "-after", 10)(writer);
