@@ -72,7 +72,7 @@ public:
 
     // Jails. Errors beyond those named: denied; exhausted (disk full).
     /// invalid, conflict ("name_in_use", "path_in_use", "address_in_use"), unsupported; conflict
-    /// "idempotency_key_reused".
+    /// "idempotency_key_reused", "idempotency_key_spent" (done before, and the jail is gone since).
     Result<Accepted> create(const Caller&, model::NamedSpec spec, DryRun, Retry);
     /// PUT. A jail that does not exist is created. stale ("etag_mismatch"); invalid "precondition_required" (428) when
     /// it exists and no If-Match came. `restart`: restart it in the same operation when a restart field changed or

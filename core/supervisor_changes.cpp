@@ -33,7 +33,18 @@ Result<std::string> running_operation(store::Reader& reader, JailId jail, std::s
     return std::string{};
 }
 
-/// What the same Idempotency-Key answered before. Errc::conflict "idempotency_key_reused" for another request.
+Error gone_since(const model::Operation& operation) {
+    return Error{.code = Errc::conflict,
+                 .op = "retry",
+                 .detail = fmt::format("the request under this Idempotency-Key was done before, as operation {}; jail "
+                                       "\"{}\" has been removed since",
+                                       operation.id, operation.jail_name),
+                 .reason = "idempotency_key_spent",
+                 .remedy = "use a new key to do it once more"};
+}
+
+/// What the same Idempotency-Key answered before. Errc::conflict "idempotency_key_reused" for another request,
+/// "idempotency_key_spent" when the jail is gone since.
 Result<std::optional<Accepted>> replayed(store::Reader& reader, const Caller& caller, const Retry& retry) {
     if (retry.key.empty()) return std::nullopt;
     auto known = reader.idempotent(caller.principal, retry.key);
@@ -48,6 +59,7 @@ Result<std::optional<Accepted>> replayed(store::Reader& reader, const Caller& ca
     auto operation = reader.operation((*known)->operation);
     if (!operation) return std::unexpected(operation.error());
     auto jail = reader.jail(operation->jail);
+    if (!jail && jail.error().code == Errc::not_found) return std::unexpected(gone_since(*operation));
     if (!jail) return std::unexpected(jail.error());
     return Accepted{.jail = *std::move(jail), .operation = operation->id, .replayed = true};
 }

@@ -122,8 +122,10 @@ Result<model::Operation> insert(Connection& connection, const model::Operation& 
     if (!done) return std::unexpected(done.error());
     const auto newest = connection.last_insert_id();
     if (prune_is_due(newest, keep)) {
-        auto pruned =
-            connection.run("DELETE FROM operations WHERE seq <= ?1 AND state <> 'running'", prune_up_to(newest, keep));
+        auto pruned = connection.run(
+            "DELETE FROM operations WHERE seq <= ?1 AND state <> 'running'"
+            " AND id NOT IN (SELECT operation FROM idempotency_keys)",
+            prune_up_to(newest, keep));
         if (!pruned) return std::unexpected(pruned.error());
     }
     return stored;

@@ -17,7 +17,8 @@
 /// The desired state and its history in SQLite (WAL, synchronous=FULL).
 namespace jaild::store {
 
-/// How many of each are kept at least; older ones go (running operations stay). At most 1/64 more are there at a time.
+/// How many of each are kept at least; older ones go (operations that run, or that a kept
+/// idempotency key names, stay). At most 1/64 more are there at a time.
 struct Retention {
     std::size_t events = 100'000;
     std::size_t operations = 10'000;

@@ -120,6 +120,29 @@ TEST_CASE("old operations go, those under way stay", "[store][operations]") {
     CHECK_FALSE(find_operation(*state.store, ended[4].id));
 }
 
+TEST_CASE("an operation that a kept idempotency key names stays, for whoever asks again", "[store][operations]") {
+    MemoryState state({.operations = 5, .idempotency_keys = 2});
+    auto named = begin(*state.store, JailId{1});
+    named.state = model::OperationState::succeeded;
+    value_of(update(*state.store, named));
+    value_of(state.store->write([&](store::Writer& writer) {
+        return writer.remember("uid:0", "k", {.fingerprint = "f", .operation = named.id});
+    }));
+    const auto many_more = [&] {
+        for (int i = 0; i < 10; ++i) {
+            auto other = begin(*state.store, JailId{2});
+            other.state = model::OperationState::succeeded;
+            value_of(update(*state.store, other));
+        }
+    };
+    many_more();
+    CHECK(find_operation(*state.store, named.id));
+    for (int i = 0; i < 5; ++i) value_of(remember(*state.store, "uid:0", std::to_string(i)));
+    REQUIRE_FALSE(reply(*state.store, "uid:0", "k"));
+    many_more();
+    CHECK_FALSE(find_operation(*state.store, named.id));
+}
+
 TEST_CASE("an idempotency key belongs to whoever used it first, and to nobody else", "[store][idempotency]") {
     MemoryState state;
     value_of(remember(*state.store, "uid:0", "k"));

@@ -1,3 +1,5 @@
+#include <cerrno>
+
 #include "tests/unit/supervisor/desk.h"
 
 using namespace jaild;
@@ -56,4 +58,18 @@ TEST_CASE("who wants something else of a jail does not wait for its programs", "
     value_of(desk.patch("web", R"({"running":false})"));
     value_of(desk.remove("web"));
     CHECK(interrupted == std::vector{web, web, web});
+}
+
+TEST_CASE("a retry after its jail was removed is a conflict that says so", "[supervisor][retry]") {
+    Desk desk;
+    const Retry retry{.key = "once", .fingerprint = "POST web"};
+    const auto made = desk.create(R"({"name":"web"})", retry);
+    CHECK(desk.create(R"({"name":"web"})", retry).replayed);
+    desk.work(value_of(desk.remove("web")));
+
+    const auto refused =
+        error_of(desk.supervisor.create(Desk::kAdmin, store_test::named(R"({"name":"web"})"), DryRun::no, retry));
+    CHECK(refused.code == Errc::conflict);
+    CHECK(refused.reason == "idempotency_key_spent");
+    CHECK(refused.detail.find(made.operation) != std::string::npos);
 }
