@@ -309,11 +309,14 @@ Result<Accepted> Supervisor::remove(const Caller& caller, model::Name name, Prec
         if (jail->removing) {
             auto running = running_operation(writer, jail->id, "remove");
             if (!running) return std::unexpected(running.error());
-            accepted = Accepted{.jail = *jail, .operation = *std::move(running), .replayed = true};
-            return {};
+            if (!running->empty()) {
+                accepted = Accepted{.jail = *jail, .operation = *std::move(running), .replayed = true};
+                return {};
+            }
         }
         const auto state = impl_->reconciler.status(*jail).state;
-        if (!force && (jail->spec.running || state == model::JailState::running || state == model::JailState::stopping))
+        if (!jail->removing && !force &&
+            (jail->spec.running || state == model::JailState::running || state == model::JailState::stopping))
             return std::unexpected(Error{
                 .code = Errc::conflict,
                 .op = "remove",

@@ -73,3 +73,22 @@ TEST_CASE("a retry after its jail was removed is a conflict that says so", "[sup
     CHECK(refused.reason == "idempotency_key_spent");
     CHECK(refused.detail.find(made.operation) != std::string::npos);
 }
+
+TEST_CASE("a DELETE after one that failed begins a new operation", "[supervisor][remove]") {
+    Desk desk;
+    const auto web = desk.create(R"({"name":"web"})");
+    desk.work(web);
+    const auto first = value_of(desk.remove("web"));
+    CHECK(value_of(desk.remove("web")).operation == first.operation);
+    desk.house.kernel.faults().always("links.destroy", EPERM);
+    desk.work(first);
+    REQUIRE(desk.state_of(first.operation) == "failed");
+
+    const auto second = value_of(desk.remove("web"));
+    CHECK_FALSE(second.replayed);
+    REQUIRE(second.operation != first.operation);
+    CHECK(desk.state_of(second.operation) == "running");
+    desk.house.kernel.faults().clear();
+    desk.work(second);
+    CHECK(desk.state_of(second.operation) == "succeeded");
+}
