@@ -221,7 +221,10 @@ Result<std::unique_ptr<kernel::RunningProgram>> Supervisor::exec(const Caller& c
     auto jail = get(caller, name);
     if (!jail) return std::unexpected(jail.error());
     if (auto same = check_preconditions(*jail, precondition); !same) return std::unexpected(same.error());
-    if (jail->status.state != model::JailState::running)
+    // One that failed may be alive: then it can be looked into.
+    const auto& status = jail->status;
+    const bool lives = status.jid != 0 || status.pid != 0;
+    if (status.state != model::JailState::running && !(status.state == model::JailState::failed && lives))
         return std::unexpected(
             Error{.code = Errc::conflict,
                   .op = "exec",

@@ -98,7 +98,7 @@ public:
     /// The steps that a round would do now.
     Result<std::vector<std::string>> plan(const Caller&, const model::Name& name);
 
-    /// conflict "jail_not_running"; stale.
+    /// In a jail that runs, or that failed and is alive: else conflict "jail_not_running"; stale.
     Result<std::unique_ptr<kernel::RunningProgram>> exec(const Caller&, const model::Name& name, const Precondition&,
                                                          ExecRequest request);
     Result<UniqueFd> open_log(const Caller&, const model::Name& name);

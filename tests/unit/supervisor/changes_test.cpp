@@ -92,3 +92,21 @@ TEST_CASE("a DELETE after one that failed begins a new operation", "[supervisor]
     desk.work(second);
     CHECK(desk.state_of(second.operation) == "succeeded");
 }
+
+TEST_CASE("a jail that failed and is alive can be looked into; others not", "[supervisor][exec]") {
+    Desk desk;
+    const auto exec = [&](const std::string& name) {
+        return desk.supervisor.exec(Desk::kAdmin, Desk::name(name), {}, {.program = {.argv = {"true"}}, .stdio = {}});
+    };
+    desk.work(desk.create(R"({"name":"web","command":["missing"]})"));
+    const auto web = value_of(desk.supervisor.get(Desk::kAdmin, Desk::name("web")));
+    REQUIRE(web.status.state == JailState::failed);
+    REQUIRE(web.status.jid != 0);
+    CHECK(exec("web"));
+
+    REQUIRE(desk.house.kernel.hand().take_name("db"));
+    desk.work(desk.create(R"({"name":"db"})"));
+    CHECK(error_of(exec("db")).reason == "jail_not_running");
+    desk.create(R"({"name":"idle","running":false})");
+    CHECK(error_of(exec("idle")).reason == "jail_not_running");
+}
