@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/reconcile/repairs.h"
 #include "core/reconcile/status.h"
 
 /// What this process remembers of each jail: never needed for correctness, all of it is found again after a crash.
@@ -24,8 +25,9 @@ struct Memory {
     std::vector<std::string> progress{};          ///< steps done since it last converged, the last 64
     std::optional<model::JailState> announced{};  ///< in the last event about its state
     bool disturbed = false;                       ///< it had been whole: what is done now is a repair
-    bool command_ran = false;                     ///< when it last converged
-    std::optional<Observed> observed{};           ///< when last looked at
+    Repairs repairs{};
+    bool command_ran = false;            ///< when it last converged
+    std::optional<Observed> observed{};  ///< when last looked at
     std::string name{};
     std::string network{};      ///< that it should be linked to; empty: none, or it should not run
     std::uint64_t asked = 0;    ///< grows with every poke from outside

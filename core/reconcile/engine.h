@@ -16,16 +16,16 @@ struct Engine {
           kernel(the_kernel),
           clock(the_clock),
           options(the_options),
-          networks(the_store, the_kernel, the_options.manage_forwarding),
-          journal(the_store, the_clock) {}
+          journal(the_store, the_clock),
+          networks(the_store, the_kernel, the_clock, journal, the_options.manage_forwarding) {}
 
     store::Store& store;
     kernel::Kernel& kernel;
     Clock& clock;
     const ReconcilerOptions options;
     Board board;
-    Networks networks;
     Journal journal;
+    Networks networks;
     /// A sweep has put on the board what every jail has: until then it says nothing about those that are not on it.
     std::atomic<bool> surveyed{false};
     /// The end is near: a call that returns late must touch nothing more.

@@ -55,9 +55,14 @@ Result<void> end(Writer& writer, Operation operation, OperationState state, std:
 
 }  // namespace
 
-Note drift_note(std::string_view kind, const std::string& name, const std::vector<std::string>& steps) {
-    const nlohmann::json data{{std::string(kind), name}, {"steps", steps}};
+Note drift_note(std::string_view kind, const std::string& name, const std::vector<std::string>& steps, unsigned times) {
+    nlohmann::json data{{std::string(kind), name}, {"steps", steps}};
+    if (times > 1) data["times"] = times;
     return {.type = "drift.repaired", .data = text_of(data)};
+}
+
+Note forwarding_note(const std::string& family, const std::string& network) {
+    return {.type = "host.forwarding_enabled", .data = text_of({{"family", family}, {"network", network}})};
 }
 
 Note state_note(model::JailState state) {

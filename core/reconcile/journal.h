@@ -16,7 +16,10 @@ struct Note {
     std::string data;
 };
 
-Note drift_note(std::string_view kind, const std::string& name, const std::vector<std::string>& steps);
+/// `times`: so many repairs by the same steps are told of at once.
+Note drift_note(std::string_view kind, const std::string& name, const std::vector<std::string>& steps, unsigned times);
+/// `family`: "ipv4", "ipv6".
+Note forwarding_note(const std::string& family, const std::string& network);
 Note state_note(model::JailState state);
 Note command_ended_note(const std::optional<model::LastExit>& exit);
 Note failure_note(const Failure& failure);

@@ -1,5 +1,7 @@
 #include "core/reconcile/networks.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 #include "core/reconcile/apply.h"
@@ -12,7 +14,7 @@ namespace {
 constexpr std::chrono::seconds kPatience{30};
 
 Networks::Done failed(std::string step, Error error) {
-    return {.steps = {}, .repaired = false, .failure = Failure{.step = std::move(step), .error = std::move(error)}};
+    return {.steps = {}, .repaired = 0, .failure = Failure{.step = std::move(step), .error = std::move(error)}};
 }
 
 Networks::Done no_turn() {
@@ -94,6 +96,13 @@ Result<bool> Networks::in_use(const model::Network& network) {
     });
 }
 
+/// It changes the host itself, and is never lowered again.
+void Networks::tell_of_forwarding(const model::Network& network, const std::string& family) {
+    spdlog::info("IP forwarding of the host was enabled for {}, network {} needs it", family, network.name.text());
+    auto noted = journal_.note({}, forwarding_note(family, network.name.text()));
+    if (!noted) spdlog::error("event host.forwarding_enabled: {}", noted.error().to_string());
+}
+
 Networks::Done Networks::bring(const model::Network& network, const std::vector<model::Network>& all, bool in_use) {
     auto view = observe_network(kernel_, network, all);
     if (!view) return failed("observe network " + network.name.text(), view.error());
@@ -107,6 +116,7 @@ Networks::Done Networks::bring(const model::Network& network, const std::vector<
         auto applied = apply(kernel_, network, step);
         if (applied) {
             done.steps.push_back(step.to_string());
+            if (step.kind == StepKind::enable_forwarding) tell_of_forwarding(network, step.object);
         } else if (in_use && is_degrading(step.kind)) {
             now.nat_missing = applied.error();
         } else {
@@ -118,7 +128,12 @@ Networks::Done Networks::bring(const model::Network& network, const std::vector<
 
     const std::lock_guard lock(known_mutex_);
     auto& known = known_[network.id];
-    done.repaired = in_use && known.whole && !done.steps.empty();
+    now.repairs = std::move(known.repairs);
+    if (in_use && known.whole && !done.steps.empty()) {
+        const auto time = clock_.monotonic();
+        done.repaired = now.repairs.due(done.steps, time).value_or(0);
+        now.repairs.made(done.steps, time);
+    }
     now.whole = now.whole && (known.whole || !done.failure);
     known = std::move(now);
     return done;

@@ -6,22 +6,26 @@
 #include <optional>
 #include <vector>
 
+#include "core/reconcile/journal.h"
 #include "core/reconcile/observe.h"
+#include "core/reconcile/repairs.h"
 #include "core/reconcile/status.h"
 #include "core/store/store.h"
 
 namespace jaild::reconcile {
 
-/// Brings networks up before the first jail that needs one and takes them down after the last. One change at a time
+/// Brings networks up before the first jail that needs one and takes them down after the last; raising the host's IP
+/// forwarding for one is an event. One change at a time
 /// over all networks; whoever waits too long for a call that hangs gets Errc::busy. Blocking, any worker.
 class Networks {
 public:
-    Networks(store::Store& store, kernel::Kernel& kernel, bool manage_forwarding)
-        : store_(store), kernel_(kernel), manage_forwarding_(manage_forwarding) {}
+    Networks(store::Store& store, kernel::Kernel& kernel, Clock& clock, Journal& journal, bool manage_forwarding)
+        : store_(store), kernel_(kernel), clock_(clock), journal_(journal), manage_forwarding_(manage_forwarding) {}
 
     struct Done {
         std::vector<std::string> steps{};
-        bool repaired = false;  ///< it was whole before: somebody disturbed it
+        /// It was whole before: somebody disturbed it, so often since that was last told of. 0: nothing to be told.
+        unsigned repaired = 0;
         std::optional<Failure> failure{};
     };
 
@@ -41,16 +45,20 @@ public:
 private:
     struct Known {
         bool whole = false;
+        Repairs repairs{};
         std::optional<Error> nat_missing{};
         bool forwarding_missing = false;
     };
     class Turn;
 
     Done bring(const model::Network& network, const std::vector<model::Network>& all, bool in_use);
+    void tell_of_forwarding(const model::Network& network, const std::string& family);
     Result<bool> in_use(const model::Network& network);
 
     store::Store& store_;
     kernel::Kernel& kernel_;
+    Clock& clock_;
+    Journal& journal_;
     const bool manage_forwarding_;
 
     std::mutex turn_mutex_;

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/reconcile/apply.h"
 #include "core/reconcile/effective.h"
@@ -148,7 +149,7 @@ Result<std::optional<std::string>> Round::holder_of_address(const model::Jail& j
 Result<void> Round::ensure_network(const model::Network& network) {
     const auto done = engine_.networks.ensure(network, networks_);
     for (const auto& step : done.steps) engine_.board.add_progress(id_, step);
-    if (done.repaired) notes_.push_back(drift_note("network", network.name.text(), done.steps));
+    if (done.repaired > 0) notes_.push_back(drift_note("network", network.name.text(), done.steps, done.repaired));
     if (!done.failure) return {};
     current_ = done.failure->step;
     return std::unexpected(done.failure->error);
@@ -225,8 +226,10 @@ std::vector<Note> Round::notes_of(const Look& look, model::JailState state) {
     auto notes = std::move(notes_);
     notes_.clear();
     const auto memory = engine_.board.get(id_);
-    if (memory.disturbed && !memory.progress.empty())
-        notes.push_back(drift_note("jail", row_->name.text(), memory.progress));
+    if (memory.disturbed && !memory.progress.empty()) {
+        if (const auto times = memory.repairs.due(memory.progress, engine_.clock.monotonic()))
+            notes.push_back(drift_note("jail", row_->name.text(), memory.progress, *times));
+    }
     const bool started = std::ranges::find(done_, to_string(StepKind::start_command)) != done_.end();
     const bool runs = shim_alive(look.observed) && look.observed.shim->command == kernel::CommandState::running;
     if (!runs && (memory.command_ran || started))
@@ -253,7 +256,8 @@ Result<void> Round::settle(const Look& look) {
     const bool runs = shim_alive(look.observed) && look.observed.shim->command == kernel::CommandState::running;
     engine_.board.update(id_, [&](Memory& memory) {
         memory.tries = 0;
-        memory.disturbed = false;
+        if (std::exchange(memory.disturbed, false) && !memory.progress.empty())
+            memory.repairs.made(memory.progress, engine_.clock.monotonic());
         if (!row_->removing) memory.progress.clear();
         memory.announced = status.state;
         memory.command_ran = runs;

@@ -174,9 +174,9 @@ Result<void> Sweep::sweep_network(const model::Network& network, Thoroughness th
         if (plan_network(desired, assumed).empty()) return {};
     }
     const auto done = engine_.networks.settle(network, networks_);
-    if (done.repaired) {
+    if (done.repaired > 0) {
         spdlog::info("network {} was disturbed: mended", network.name.text());
-        auto noted = engine_.journal.note({}, drift_note("network", network.name.text(), done.steps));
+        auto noted = engine_.journal.note({}, drift_note("network", network.name.text(), done.steps, done.repaired));
         if (!noted) return noted;
     }
     complain("network " + network.name.text(), done.failure ? message_of(*done.failure) : std::string());

@@ -2,6 +2,7 @@
 #include <new>
 #include <utility>
 
+#include "core/reconcile/repairs.h"
 #include "tests/unit/reconcile/house.h"
 
 /// What a resync goes on with whatever it meets.
@@ -126,4 +127,63 @@ TEST_CASE("what is thrown in a round is a failure like others", "[reconcile][res
     house.kernel.hook = nullptr;
     value_of(house.reconciler->reconcile(web.id));
     CHECK(house.status(web).state == JailState::running);
+}
+
+TEST_CASE("a jail that is disturbed for ever is mended each time, and told of less and less", "[reconcile][drift]") {
+    House house;
+    const auto web = house.create(R"({"name":"web"})");
+    value_of(house.reconciler->reconcile(web.id));
+    const auto every_5_s = [&](int count, const auto& disturb) {
+        for (int n = 0; n < count; ++n) {
+            REQUIRE(disturb());
+            value_of(house.reconciler->resync());
+            house.clock.passed += Milliseconds{5'000};
+        }
+    };
+    every_5_s(12 * 60, [&] { return house.kernel.hand().delete_address(web.id); });
+    CHECK(house.status(web).state == JailState::running);
+    // After 0, 1, 3, 7, 15 and 31 minutes.
+    CHECK(house.events("drift.repaired").size() == 6);
+    CHECK(house.events("drift.repaired").front() == R"({"jail":"web","steps":["ensure_link vnet0"]})");
+    CHECK(house.events("drift.repaired").back() == R"({"jail":"web","steps":["ensure_link vnet0"],"times":192})");
+
+    SECTION("something else is told of at once") {
+        REQUIRE(house.kernel.hand().set_hostname(web.id, "stranger"));
+        value_of(house.reconciler->resync());
+        CHECK(house.events("drift.repaired").size() == 7);
+    }
+    SECTION("and the same again after a quiet hour") {
+        house.clock.passed += std::chrono::hours{2};
+        every_5_s(1, [&] { return house.kernel.hand().delete_address(web.id); });
+        CHECK(house.events("drift.repaired").size() == 7);
+        house.clock.passed += std::chrono::hours{2};
+        every_5_s(13, [&] { return house.kernel.hand().delete_address(web.id); });
+        CHECK(house.events("drift.repaired").size() == 9);
+    }
+    SECTION("a network too") {
+        every_5_s(24, [&] { return house.kernel.hand().flush_rules(NetworkId{1}); });
+        CHECK(house.events("drift.repaired").size() == 8);
+    }
+}
+
+TEST_CASE("a jail that invents ever new things to repair does not fill the events either", "[reconcile][drift]") {
+    reconcile::Repairs repairs;
+    std::size_t told = 0;
+    for (int n = 0; n < 1'000; ++n) {
+        const std::vector<std::string> steps{"unmount root/" + std::to_string(n)};
+        if (repairs.due(steps, {})) ++told;
+        repairs.made(steps, {});
+    }
+    CHECK(told < 20);
+}
+
+TEST_CASE("raising the host's forwarding is an event", "[reconcile][network]") {
+    House house;
+    const auto web = house.create(R"({"name":"web"})");
+    value_of(house.reconciler->reconcile(web.id));
+    CHECK(house.events("host.forwarding_enabled") ==
+          std::vector<std::string>{R"({"family":"ipv4","network":"default"})",
+                                   R"({"family":"ipv6","network":"default"})"});
+    value_of(house.reconciler->resync());
+    CHECK(house.events("host.forwarding_enabled").size() == 2);
 }
