@@ -2,9 +2,11 @@
 #include <fmt/ranges.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 
 #include "api/server.h"
@@ -50,6 +52,16 @@ void halt(reconcile::Reconciler& reconciler) {
     } else {
         spdlog::info("all jails are stopped");
     }
+}
+
+/// As many descriptors as the administrator allows: a shim's events and a client's connection take one each, and the
+/// usual soft limit is there for programs that use select(2). What runs in a jail gets a limit of its own there.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        spdlog::warn("setrlimit: {}", Error::from_errno("setrlimit", errno, "open files").detail);
 }
 
 Result<void> serve(const CommandLine& line, Config& config) {
@@ -136,6 +148,7 @@ int main(int argc, char** argv) {
     }
     if (check_only) return 0;
     start_logging(config->log_level);
+    raise_descriptor_limit();
     block_signals();
     if (auto served = serve(line, *config); !served) {
         spdlog::error("{}", served.error().to_string());

@@ -28,7 +28,7 @@ void Command::started(pid_t pid) {
     const auto before = record_.state;
     record_.state.command = CommandState::running;
     record_.state.command_pid = pid;
-    record_.state.command_start = start_time(pid).value_or(0);
+    record_.state.command_start = start_time(pid).value_or(std::nullopt).value_or(0);
     const auto saved = record_.save();
     if (saved) return answer(MessageType::started, Started{.pid = pid}.encode());
     // What is not written down cannot be found again after a crash: it must not run.

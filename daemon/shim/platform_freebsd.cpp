@@ -115,7 +115,7 @@ void signal_session(pid_t leader, int signal) {
 
 bool signal_stranger(pid_t pid, std::int64_t started, int signal) {
     // No pidfd here: the number is checked in the last moment.
-    if (start_time(pid) != started) return false;
+    if (!is_process(pid, started).value_or(false)) return false;
     const bool leads = ::getsid(pid) == pid;
     ::kill(pid, signal);
     if (leads) signal_members(pid, signal);

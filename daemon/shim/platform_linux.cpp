@@ -105,7 +105,7 @@ void signal_session(pid_t leader, int signal) {
 
 bool signal_stranger(pid_t pid, std::int64_t started, int signal) {
     const auto process = pidfd_of(pid);
-    if (!process || start_time(pid) != started) return false;
+    if (!process || !is_process(pid, started).value_or(false)) return false;
     const auto relations = relations_of(pid);
     signal_pidfd(process, signal);
     // While the leader is there, dead or not, its number names its session only.

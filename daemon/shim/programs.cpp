@@ -143,7 +143,7 @@ void Programs::started(Id id, pid_t pid) {
     program.failure.reset();
     program.helper_log.reset();
     program.pid = pid;
-    program.start = start_time(pid).value_or(0);
+    program.start = start_time(pid).value_or(std::nullopt).value_or(0);
     write_down();
     if (program.doomed) platform::signal_session(pid, SIGKILL);
     const auto tell = program.events.started;  // the owner may kill it within

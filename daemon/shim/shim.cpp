@@ -47,7 +47,9 @@ void Shim::recover() {
     const auto pid = static_cast<pid_t>(record_.state.jail_pid);
     if (pid == 0) return;
     auto watched = ExitWatch::create(pid);
-    if (!watched || start_time(pid) != record_.state.jail_start) return jail_ended();
+    const auto same = is_process(pid, record_.state.jail_start);
+    if (same && !*same) return jail_ended();
+    if (!watched || !same) return;  // its end is found by the daemon's own look
     jail_watch_ = *std::move(watched);
     loop_.watch(jail_watch_->descriptor(), POLLIN, [this](short) { jail_ended(); });
 }
@@ -165,7 +167,7 @@ void Shim::jail_began(pid_t pid) {
     if (jail_watch_) loop_.forget(jail_watch_->descriptor());
     jail_watch_.reset();
     record_.state.jail_pid = pid;
-    record_.state.jail_start = start_time(pid).value_or(0);
+    record_.state.jail_start = start_time(pid).value_or(std::nullopt).value_or(0);
     children_.add(pid, [this](const ChildExit&) { jail_ended(); });
     // Unwritten it only means that a shim after us would not watch it.
     [[maybe_unused]] const auto saved = record_.save();

@@ -53,7 +53,7 @@ void JailFixture::start(JailId id, const model::RootSpec& root) {
 }
 
 std::int64_t JailFixture::process_of(JailId id) const {
-    const auto container = runtime.find(id);
+    const auto container = value_of(runtime.find(id));
     return container && container->alive ? container->pid : 0;
 }
 

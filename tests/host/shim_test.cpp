@@ -11,6 +11,7 @@
 #include "core/kernel/shim/protocol/lock_file.h"
 #include "core/kernel/shim/protocol/log_format.h"
 #include "tests/catch.h"
+#include "tests/few_descriptors.h"
 #include "tests/host/eventually.h"
 #include "tests/host/shim_fixture.h"
 
@@ -48,7 +49,33 @@ TEST_CASE_METHOD(ShimFixture, "a second shim is refused while one holds the jail
     const auto directory = open_directory();
     const auto error = error_of(shim::take_lock(directory.get()));
     CHECK(error.reason == "held");
-    CHECK(shim::holder_of(directory.get())->pid == observed().pid);
+    CHECK(value_of(shim::holder_of(directory.get()))->pid == observed().pid);
+}
+
+TEST_CASE_METHOD(ShimFixture, "without descriptors a living shim is neither seen dead nor replaced nor given up",
+                 "[shim][descriptors]") {
+    value_of(processes->hold(id));
+    const auto pid = observed().pid;
+    std::size_t failed = 0;
+    for (unsigned left = 0; left < 16; ++left) {
+        Result<std::vector<kernel::ObservedShim>> listed;
+        Result<void> held;
+        Result<void> released;
+        {
+            const FewDescriptors few(left);
+            listed = processes->list(id);
+            held = processes->hold(id);
+            released = processes->release(id);
+        }
+        INFO(left << " descriptors left");
+        if (listed) CHECK(listed->front().pid == pid);
+        if (!listed || !held || !released) ++failed;
+        CHECK(process_exists(pid) == !released);
+        if (released) break;
+        CHECK(observed().pid == pid);
+    }
+    CHECK(failed > 0);
+    CHECK_FALSE(observed().alive);
 }
 
 TEST_CASE_METHOD(ShimFixture, "a shim outlives the signals of its daemon's terminal, and is small", "[shim]") {

@@ -31,14 +31,16 @@ fs::path parent(const InstanceId& instance) {
     return fs::path(cgroup_path(instance, JailId{1})).parent_path();
 }
 
-/// Directories directly in `group`: groups beneath it.
-std::vector<std::string> children(const fs::path& group) {
+/// Directories directly in `group`: groups beneath it. None when it does not exist.
+Result<std::vector<std::string>> children(const fs::path& group) {
     std::vector<std::string> names;
     std::error_code failed;
     for (fs::directory_iterator at(group, failed), end; !failed && at != end; at.increment(failed)) {
         std::error_code ignored;
         if (at->is_directory(ignored) && !at->is_symlink(ignored)) names.push_back(at->path().filename());
     }
+    if (failed && failed != std::errc::no_such_file_or_directory)
+        return std::unexpected(Error::from_errno("readdir", failed.value(), group.string()));
     return names;
 }
 
@@ -74,14 +76,16 @@ void kill_all(const fs::path& group, const std::string& path) {
     set(group / "cgroup.kill", "1");         // version 2, from 5.14 on: the whole subtree at once
     set(group / "freezer.state", "THAWED");  // version 1: what is frozen does not die
     kill_members(group, path);
-    for (const std::string& child : children(group)) kill_all(group / child, path);
+    for (const std::string& child : children(group).value_or(std::vector<std::string>{})) kill_all(group / child, path);
 }
 
 /// 0, or the errno of the group that could not be removed.
 int remove_groups(const fs::path& group) {
     if (::rmdir(group.c_str()) == 0 || errno == ENOENT) return 0;
     if (errno != EBUSY && errno != ENOTEMPTY) return errno;
-    for (const std::string& child : children(group)) {
+    const auto beneath = children(group);
+    if (!beneath) return beneath.error().sys;
+    for (const std::string& child : *beneath) {
         if (const int failed = remove_groups(group / child)) return failed;
     }
     return ::rmdir(group.c_str()) == 0 || errno == ENOENT ? 0 : errno;
@@ -118,24 +122,30 @@ Result<Hierarchies> hierarchies() {
     return found;
 }
 
-std::vector<JailId> list(const Hierarchies& hierarchies, const InstanceId& instance) {
+Result<std::vector<JailId>> list(const Hierarchies& hierarchies, const InstanceId& instance) {
     std::set<JailId> ids;
     const fs::path ours = parent(instance);
     for (const fs::path& hierarchy : hierarchies) {
-        for (const std::string& name : children(hierarchy / ours)) {
+        const auto groups = children(hierarchy / ours);
+        if (!groups) return std::unexpected(groups.error());
+        for (const std::string& name : *groups) {
             JailId id;
             const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), id.value);
             if (failed == std::errc{} && end == name.data() + name.size() && id.value > 0) ids.insert(id);
         }
     }
-    return {ids.begin(), ids.end()};
+    return std::vector<JailId>(ids.begin(), ids.end());
 }
 
-bool exists(const Hierarchies& hierarchies, const InstanceId& instance, JailId id) {
-    return std::ranges::any_of(hierarchies, [&](const fs::path& hierarchy) {
+Result<bool> exists(const Hierarchies& hierarchies, const InstanceId& instance, JailId id) {
+    for (const fs::path& hierarchy : hierarchies) {
+        const fs::path group = hierarchy / cgroup_path(instance, id);
         std::error_code failed;
-        return fs::exists(hierarchy / cgroup_path(instance, id), failed);
-    });
+        const bool there = fs::exists(group, failed);
+        if (failed) return std::unexpected(Error::from_errno("stat", failed.value(), group.string()));
+        if (there) return true;
+    }
+    return false;
 }
 
 Result<void> remove(const Hierarchies& hierarchies, const InstanceId& instance, JailId id,

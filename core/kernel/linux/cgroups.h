@@ -16,8 +16,8 @@ using Hierarchies = std::vector<std::filesystem::path>;
 Result<Hierarchies> hierarchies();
 
 /// Jails of this installation that have a group in any of `hierarchies`.
-std::vector<JailId> list(const Hierarchies& hierarchies, const InstanceId& instance);
-bool exists(const Hierarchies& hierarchies, const InstanceId& instance, JailId id);
+Result<std::vector<JailId>> list(const Hierarchies& hierarchies, const InstanceId& instance);
+Result<bool> exists(const Hierarchies& hierarchies, const InstanceId& instance, JailId id);
 
 /// Kills every process in the jail's groups and removes them, in all hierarchies. Errc::busy when something in them
 /// does not end before `deadline`. Missing: success.

@@ -42,9 +42,12 @@ Result<std::vector<JailId>> LinuxJails::remains(Scope scope) const {
     std::vector<JailId> ids;
     if (scope) {
         std::error_code failed;
-        if (std::filesystem::exists(netns::path(layout_.container(*scope)), failed) ||
-            cgroups::exists(hierarchies_, layout_.instance, *scope))
-            ids.push_back(*scope);
+        const std::string space = netns::path(layout_.container(*scope));
+        const bool named = std::filesystem::exists(space, failed);
+        if (failed) return std::unexpected(Error::from_errno("stat", failed.value(), space));
+        const auto grouped = cgroups::exists(hierarchies_, layout_.instance, *scope);
+        if (!grouped) return std::unexpected(grouped.error());
+        if (named || *grouped) ids.push_back(*scope);
         return ids;
     }
     const auto names = netns::list();
@@ -52,14 +55,18 @@ Result<std::vector<JailId>> LinuxJails::remains(Scope scope) const {
     for (const std::string& name : *names) {
         if (const auto id = parse_container_name(layout_.instance, name)) ids.push_back(*id);
     }
-    for (const JailId id : cgroups::list(hierarchies_, layout_.instance)) ids.push_back(id);
+    const auto groups = cgroups::list(hierarchies_, layout_.instance);
+    if (!groups) return std::unexpected(groups.error());
+    ids.insert(ids.end(), groups->begin(), groups->end());
     return ids;
 }
 
 Result<std::vector<ObservedJail>> LinuxJails::list(Scope scope) {
     std::vector<Container> containers;
     if (scope) {
-        if (auto container = runtime_.find(*scope)) containers.push_back(*container);
+        const auto container = runtime_.find(*scope);
+        if (!container) return std::unexpected(container.error());
+        if (*container) containers.push_back(**container);
     } else {
         auto all = runtime_.list();
         if (!all) return std::unexpected(all.error());
@@ -113,7 +120,9 @@ Result<void> LinuxJails::write_bundle(const JailParameters& parameters) const {
 
 Result<void> LinuxJails::create(const JailParameters& parameters) {
     const JailId id = parameters.id;
-    if (const auto there = runtime_.find(id); there && there->alive) return {};
+    auto there = runtime_.find(id);
+    if (!there) return std::unexpected(there.error());
+    if (*there && (*there)->alive) return {};
     if (auto removed = remove_container(id); !removed) return removed;
     if (auto points = check_mount_points(layout_.root(id)); !points) return points;
     if (auto made = netns::create(layout_.container(id)); !made) return made;
@@ -121,7 +130,9 @@ Result<void> LinuxJails::create(const JailParameters& parameters) {
 
     const std::shared_lock parents(parents_);
     if (auto started = runtime_.start(id); !started) return started;
-    if (const auto there = runtime_.find(id); there && there->alive) return {};
+    there = runtime_.find(id);
+    if (!there) return std::unexpected(there.error());
+    if (*there && (*there)->alive) return {};
     return std::unexpected(Error{.code = Errc::kernel,
                                  .op = "runc run",
                                  .detail = "container " + layout_.container(id) + " ended as soon as it was started",
@@ -130,11 +141,12 @@ Result<void> LinuxJails::create(const JailParameters& parameters) {
 
 Result<void> LinuxJails::update(const JailParameters& parameters) {
     const auto there = runtime_.find(parameters.id);
-    if (!there || !there->alive)
+    if (!there) return std::unexpected(there.error());
+    if (!*there || !(*there)->alive)
         return std::unexpected(Error{.code = Errc::not_found,
                                      .op = "sethostname",
                                      .detail = "jail " + parameters.name.text() + " does not run"});
-    return uts::set_hostname(there->pid, parameters.hostname);
+    return uts::set_hostname((*there)->pid, parameters.hostname);
 }
 
 Result<void> LinuxJails::remove_container(JailId id) {

@@ -16,9 +16,10 @@ Runtime::Helper run_by_shim(ShimProcesses& processes) {
 }
 
 LinuxMounts::ProcessOf process_by(const Runtime& runtime) {
-    return [&runtime](JailId id) {
+    return [&runtime](JailId id) -> Result<std::int64_t> {
         const auto container = runtime.find(id);
-        return container && container->alive ? container->pid : 0;
+        if (!container) return std::unexpected(container.error());
+        return *container && (*container)->alive ? (*container)->pid : 0;
     };
 }
 

@@ -130,12 +130,13 @@ Result<void> LinuxMounts::mount(JailId id, const Mount& mount) {
 /// one: it gets its copy directly.
 Result<void> LinuxMounts::show_inside(JailId id, const Mount& mount) const {
     if (!mount.target.starts_with(kBeneathRoot)) return {};
-    const std::int64_t pid = process_of_(id);
+    const auto pid = process_of_(id);
+    if (!pid) return std::unexpected(pid.error());
     const std::string place = mount.target.substr(kBeneathRoot.size());
-    if (pid == 0 || inside::is_mounted(pid, place)) return {};
+    if (*pid == 0 || inside::is_mounted(*pid, place)) return {};
     const auto tree = clone(mount);
     if (!tree) return std::unexpected(tree.error());
-    return inside::attach(pid, place, tree->get());
+    return inside::attach(*pid, place, tree->get());
 }
 
 Result<void> LinuxMounts::unmount(JailId id, const std::string& target) {
@@ -161,7 +162,9 @@ Result<void> LinuxMounts::unmount(JailId id, const std::string& target) {
     const bool beneath = held.ends_with("beneath it");
     // Nobody in a jail is left to miss it, and out of the tree it endangers nothing: whoever still holds it on the host
     // keeps a view of it until it lets go.
-    if (!beneath && process_of_(id) == 0) return mount_api::unmount(parent->get(), name, mount_api::Busy::detach);
+    const auto process = process_of_(id);
+    if (!process) return std::unexpected(process.error());
+    if (!beneath && *process == 0) return mount_api::unmount(parent->get(), name, mount_api::Busy::detach);
     Error error = done.error();
     error.detail = target + " is in use: " + held;
     error.reason = "mount_busy";

@@ -11,8 +11,8 @@ namespace jaild::kernel {
 /// its attributes while it is attached nowhere. Only binds; what else a jail has, its runtime mounts inside.
 class LinuxMounts : public Mounts {
 public:
-    /// `process_of`: process 1 of a jail, 0 when it does not run.
-    using ProcessOf = std::function<std::int64_t(JailId)>;
+    /// Process 1 of a jail, 0 when it does not run.
+    using ProcessOf = std::function<Result<std::int64_t>(JailId)>;
     LinuxMounts(Layout layout, ProcessOf process_of) : layout_(std::move(layout)), process_of_(std::move(process_of)) {}
 
     Result<std::vector<ObservedMount>> list(Scope scope) override;

@@ -5,19 +5,25 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 
 #include "core/kernel/shim/protocol/process_identity.h"
 
 namespace jaild::kernel {
 
-std::optional<ProcessHandle> ProcessHandle::open(std::int64_t pid, std::int64_t started) {
+Result<std::optional<ProcessHandle>> ProcessHandle::open(std::int64_t pid, std::int64_t started) {
     if (pid <= 0) return std::nullopt;
     UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
-    if (!fd) return std::nullopt;
+    if (!fd) {
+        // EINVAL: a thread of another process has this number now.
+        if (errno == ESRCH || errno == EINVAL) return std::nullopt;
+        return std::unexpected(Error::from_errno("pidfd_open", errno, "process " + std::to_string(pid)));
+    }
     // Read once the handle is held: if it agrees now, the handle is of that process.
-    if (shim::start_time(static_cast<pid_t>(pid)) != started) return std::nullopt;
+    const auto same = shim::is_process(static_cast<pid_t>(pid), started);
+    if (!same) return std::unexpected(same.error());
     ProcessHandle handle(std::move(fd));
-    if (handle.wait(Deadline::min())) return std::nullopt;
+    if (!*same || handle.wait(Deadline::min())) return std::nullopt;
     return handle;
 }
 

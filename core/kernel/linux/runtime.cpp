@@ -33,22 +33,41 @@ std::string last_line(const std::string& text) {
 
 /// False from early in a process' end on: it gives up its namespaces before it can be waited for. What enters them
 /// (the hostname, an exec) fails from then on.
-bool has_namespaces(std::int64_t pid) {
+Result<bool> has_namespaces(std::int64_t pid, const ProcessHandle& process) {
+    const std::string link = "/proc/" + std::to_string(pid) + "/ns/uts";
     std::error_code failed;
-    return !fs::read_symlink("/proc/" + std::to_string(pid) + "/ns/uts", failed).empty();
+    if (!fs::read_symlink(link, failed).empty()) return true;
+    const bool gone = failed == std::errc::no_such_file_or_directory || failed == std::errc::no_such_process;
+    if (gone || process.wait(Deadline::min())) return false;
+    return std::unexpected(Error::from_errno("readlink", failed.value(), link));
 }
 
-Container look(JailId id, const fs::path& directory) {
+Result<bool> is_there(const fs::path& path) {
+    std::error_code failed;
+    const bool there = fs::exists(path, failed);
+    if (failed) return std::unexpected(Error::from_errno("stat", failed.value(), path.string()));
+    return there;
+}
+
+Result<Container> look(JailId id, const fs::path& directory) {
     Container container{.id = id};
     const auto text = files::read(directory / "state.json", kRecordLimit);
-    const auto record = text ? parse_runtime_record(*text) : std::nullopt;
+    if (!text && text.error().code == Errc::not_found) return container;
+    if (!text) return std::unexpected(text.error());
+    const auto record = parse_runtime_record(*text);
     if (!record) return container;
     container.pid = record->pid;
     container.started = record->started;
-    container.process = ProcessHandle::open(record->pid, record->started).has_value();
+    const auto process = ProcessHandle::open(record->pid, record->started);
+    if (!process) return std::unexpected(process.error());
+    container.process = process->has_value();
+    if (!container.process) return container;
     // runc removes this when it starts what it created; until then process 1 is runc itself, waiting.
-    std::error_code failed;
-    container.alive = container.process && !fs::exists(directory / "exec.fifo", failed) && has_namespaces(record->pid);
+    const auto waits = is_there(directory / "exec.fifo");
+    if (!waits) return std::unexpected(waits.error());
+    const auto inhabited = has_namespaces(record->pid, **process);
+    if (!inhabited) return std::unexpected(inhabited.error());
+    container.alive = !*waits && *inhabited;
     return container;
 }
 
@@ -73,10 +92,11 @@ Result<std::string> Runtime::program() {
                                  .remedy = "install it: apt-get install runc"});
 }
 
-std::optional<Container> Runtime::find(JailId id) const {
+Result<std::optional<Container>> Runtime::find(JailId id) const {
     const fs::path directory = layout_.runtime_state(id);
-    std::error_code failed;
-    if (!fs::is_directory(directory, failed)) return std::nullopt;
+    const auto there = is_there(directory);
+    if (!there) return std::unexpected(there.error());
+    if (!*there) return std::nullopt;
     return look(id, directory);
 }
 
@@ -85,7 +105,10 @@ Result<std::vector<Container>> Runtime::list() const {
     std::error_code failed;
     for (fs::directory_iterator at(layout_.runtime_root(), failed), end; !failed && at != end; at.increment(failed)) {
         const auto id = parse_container_name(layout_.instance, at->path().filename().string());
-        if (id) containers.push_back(look(*id, at->path()));
+        if (!id) continue;
+        auto container = look(*id, at->path());
+        if (!container) return std::unexpected(container.error());
+        containers.push_back(*container);
     }
     if (failed && failed != std::errc::no_such_file_or_directory)
         return std::unexpected(Error::from_errno("readdir", failed.value(), layout_.runtime_root().string()));
@@ -108,15 +131,18 @@ Result<void> Runtime::start(JailId id) const {
 
 Result<void> Runtime::remove(JailId id, Deadline deadline) const {
     const auto container = find(id);
-    if (!container) return {};
+    if (!container) return std::unexpected(container.error());
+    if (!*container) return {};
+    const auto process = ProcessHandle::open((*container)->pid, (*container)->started);
+    if (!process) return std::unexpected(process.error());
     // First by ourselves: runc's delete --force looks ten times a second whether the process has gone.
-    if (const auto process = ProcessHandle::open(container->pid, container->started)) {
-        process->kill(SIGKILL);
-        if (!process->wait(deadline))
+    if (*process) {
+        (*process)->kill(SIGKILL);
+        if (!(*process)->wait(deadline))
             return std::unexpected(Error{
                 .code = Errc::busy,
                 .op = "remove",
-                .detail = "process " + std::to_string(container->pid) + " of the jail does not end, even by SIGKILL",
+                .detail = "process " + std::to_string((*container)->pid) + " of the jail does not end, even by SIGKILL",
                 .reason = "jail_busy"});
     }
     const std::string name = layout_.container(id);

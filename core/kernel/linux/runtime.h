@@ -24,7 +24,8 @@ struct Container {
     bool process = false;      ///< it lives, but may still wait for its start, or be ending
 };
 
-/// runc(8). Looking never starts a process. Blocking, any thread.
+/// runc(8). Looking never starts a process. A look that fails is an Error, never a container that does not live.
+/// Blocking, any thread.
 class Runtime {
 public:
     /// Runs a program of the host to its end as a descendant of the jail's shim, which becomes the parent of the
@@ -40,7 +41,7 @@ public:
     /// All containers of this installation, half-made ones too.
     [[nodiscard]] Result<std::vector<Container>> list() const;
     /// Nothing when the runtime has no record of it.
-    [[nodiscard]] std::optional<Container> find(JailId id) const;
+    [[nodiscard]] Result<std::optional<Container>> find(JailId id) const;
 
     /// Makes and starts the container of the jail's bundle. Its process 1 becomes a child of the shim.
     Result<void> start(JailId id) const;

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 
 #include "core/base/unique_fd.h"
 #include "core/kernel/linux/own_thread.h"
@@ -36,15 +37,34 @@ Result<void> enter(std::int64_t pid) {
     return {};
 }
 
+/// Is this what entering a process's namespace fails with when the process is gone, or is none of a jail any more?
+bool is_absence(const Error& error, std::int64_t pid) {
+    if (error.code == Errc::conflict || error.sys == ENOENT || error.sys == ESRCH) return true;
+    // What a process that ended between two steps of the kernel's own look gives.
+    return error.sys == EACCES && ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
+}
+
+Result<std::optional<std::string>> hostname(std::int64_t pid) {
+    if (pid <= 0) return std::nullopt;
+    if (const auto entered = enter(pid); !entered) {
+        if (is_absence(entered.error(), pid)) return std::nullopt;
+        return std::unexpected(entered.error());
+    }
+    std::array<char, HOST_NAME_MAX + 1> name{};
+    if (::gethostname(name.data(), name.size()) != 0) return std::unexpected(Error::from_errno("gethostname", errno));
+    return name.data();
+}
+
 }  // namespace
 
 Result<std::vector<std::optional<std::string>>> hostnames(const std::vector<std::int64_t>& pids) {
     std::vector<std::optional<std::string>> names(pids.size());
     if (pids.empty()) return names;
     auto read = on_own_thread([&pids, &names]() -> Result<void> {
-        std::array<char, HOST_NAME_MAX + 1> name{};
         for (std::size_t at = 0; at < pids.size(); ++at) {
-            if (enter(pids[at]) && ::gethostname(name.data(), name.size()) == 0) names[at] = name.data();
+            auto name = hostname(pids[at]);
+            if (!name) return std::unexpected(name.error());
+            names[at] = *std::move(name);
         }
         return {};
     });

@@ -65,6 +65,8 @@ Result<Connection> Connection::open(int directory) {
     auto socket = shim::connect_in(directory, shim::kSocketName);
     if (!socket) {
         auto error = std::move(socket.error());
+        // Without descriptors nobody has asked the shim yet.
+        if (error.code == Errc::exhausted) return std::unexpected(std::move(error));
         error.code = error.code == Errc::busy && error.sys == EAGAIN ? Errc::busy : Errc::kernel;
         error.reason = "shim_gone";
         return std::unexpected(std::move(error));

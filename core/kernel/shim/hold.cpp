@@ -67,7 +67,10 @@ Result<void> ShimProcesses::spawn_shim(JailId id, int directory) {
     const auto text = read_report(report->read.get());
     if (!text) return std::unexpected(text.error());
     // Another one may have been quicker: a daemon before us whose last act this was.
-    if (*text == "ready" || shim::holder_of(directory)) return {};
+    if (*text == "ready") return {};
+    const auto holder = shim::holder_of(directory);
+    if (!holder) return std::unexpected(holder.error());
+    if (*holder) return {};
     return std::unexpected(Error{.code = Errc::kernel,
                                  .op = "hold",
                                  .detail = "jaild-shim did not start: " + (text->empty() ? "it said nothing" : *text),
@@ -78,7 +81,9 @@ Result<void> ShimProcesses::hold(JailId id) {
     wait_for_children();
     const auto held = files::make_directories(state_.get(), shim::directory_of(id), 0700);
     if (!held) return std::unexpected(held.error());
-    if (!shim::holder_of(held->get()))
+    const auto holder = shim::holder_of(held->get());
+    if (!holder) return std::unexpected(holder.error());
+    if (!*holder)
         if (const auto spawned = spawn_shim(id, held->get()); !spawned) return spawned;
     watch_.add(id);
     return {};
@@ -89,19 +94,25 @@ Result<void> ShimProcesses::release(JailId id) {
     if (!held && held.error().code == Errc::not_found) return {};
     if (!held) return std::unexpected(held.error());
     const auto holder = shim::holder_of(held->get());
-    if (!holder) return {};
+    if (!holder) return std::unexpected(holder.error());
+    if (!*holder) return {};
     auto connection = Connection::open(held->get());
+    if (!connection && connection.error().code == Errc::exhausted) return std::unexpected(connection.error());
     if (connection) {
         const auto done = connection->ask(shim::MessageType::shutdown, {}, kEndPatience);
         if (!done && done.error().code == Errc::busy) return std::unexpected(done.error());
     }
-    if (!wait_until([&] { return !shim::holder_of(held->get()); }, kEndPatience))
+    const auto is_released = [&] {
+        const auto still = shim::holder_of(held->get());
+        return still && !*still;
+    };
+    if (!wait_until(is_released, kEndPatience))
         return std::unexpected(Error{.code = Errc::busy,
                                      .op = "release",
                                      .detail = "the process that holds this jail does not end",
                                      .reason = "shim_not_answering"});
     // It gives up its lock just before it is a zombie of ours, if it is our child at all.
-    wait_until([&] { return !wait_for_children().contains(holder->pid); }, kZombiePatience);
+    wait_until([&] { return !wait_for_children().contains((*holder)->pid); }, kZombiePatience);
     return {};
 }
 

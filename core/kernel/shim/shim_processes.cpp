@@ -86,11 +86,14 @@ Result<std::optional<ObservedShim>> ShimProcesses::look(JailId id) const {
     if (!held && held.error().code == Errc::not_found) return std::nullopt;
     if (!held) return std::unexpected(held.error());
     const auto holder = shim::holder_of(held->get());
+    if (!holder) return std::unexpected(holder.error());
     const auto state = shim::read_state(held->get());
-    // A state that cannot be read is as one that was never written: the shim says so in the log and begins anew.
+    // No state file, or what is none, is as one that was never written: the shim says so in the log and begins anew.
+    if (!state && state.error().code != Errc::not_found && state.error().sys != 0)
+        return std::unexpected(state.error());
     auto result = observed(id, state.value_or(shim::ShimState{}));
-    result.alive = holder.has_value();
-    result.pid = holder ? holder->pid : 0;
+    result.alive = holder->has_value();
+    result.pid = *holder ? (*holder)->pid : 0;
     return result;
 }
 

@@ -94,12 +94,15 @@ void ShimWatch::connect_all(Time now) {
     }
 }
 
-/// False: there is no such shim any more.
+/// False: there is no such shim any more. What only cannot be seen now is tried again.
 bool ShimWatch::connect(JailId id, Watched& watched) {
-    const auto directory = files::open_beneath(state_.get(), shim::directory_of(id), O_RDONLY | O_DIRECTORY);
-    if (!directory || !shim::holder_of(directory->get())) return false;
     watched.next_try = std::chrono::steady_clock::now() + watched.pause;
     watched.pause = std::min(2 * watched.pause, kLongestPause);
+    const auto directory = files::open_beneath(state_.get(), shim::directory_of(id), O_RDONLY | O_DIRECTORY);
+    if (!directory) return directory.error().code != Errc::not_found;
+    const auto holder = shim::holder_of(directory->get());
+    if (!holder) return true;
+    if (!*holder) return false;
     auto socket = shim::connect_in(directory->get(), shim::kSocketName);
     if (!socket) return true;
     Channel channel(*std::move(socket));

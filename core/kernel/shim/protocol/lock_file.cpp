@@ -38,27 +38,32 @@ Result<UniqueFd> take_lock(int directory) {
                                      .reason = "held"});
     }
     const auto started = start_time(::getpid());
-    if (!started) return std::unexpected(Error{.op = "start_time", .detail = "the own start time is not known"});
-    const auto line = std::to_string(::getpid()) + " " + std::to_string(*started) + "\n";
+    if (!started) return std::unexpected(started.error());
+    const auto line = std::to_string(::getpid()) + " " + std::to_string(started->value_or(0)) + "\n";
     if (::ftruncate(file->get(), 0) != 0 ||
         ::pwrite(file->get(), line.data(), line.size(), 0) != static_cast<ssize_t>(line.size()))
         return std::unexpected(Error::from_errno("pwrite", errno, kLockFile));
     return file;
 }
 
-std::optional<Holder> holder_of(int directory) {
+Result<std::optional<Holder>> holder_of(int directory) {
     const auto file = files::open_beneath(directory, kLockFile, O_RDONLY);
-    if (!file) return std::nullopt;
+    if (!file && file.error().code == Errc::not_found) return std::nullopt;
+    if (!file) return std::unexpected(file.error());
     auto range = whole_file();
-    if (::fcntl(file->get(), F_GETLK, &range) != 0 || range.l_type == F_UNLCK) return std::nullopt;
+    if (::fcntl(file->get(), F_GETLK, &range) != 0)
+        return std::unexpected(Error::from_errno("fcntl", errno, kLockFile));
+    if (range.l_type == F_UNLCK) return std::nullopt;
     std::array<char, 64> text{};
-    if (::pread(file->get(), text.data(), text.size() - 1, 0) <= 0) return std::nullopt;
+    if (::pread(file->get(), text.data(), text.size() - 1, 0) < 0)
+        return std::unexpected(Error::from_errno("pread", errno, kLockFile));
     long long pid = 0;
     long long started = 0;
     if (std::sscanf(text.data(), "%lld %lld", &pid, &started) != 2 || pid != range.l_pid) return std::nullopt;
     const Holder holder{.pid = static_cast<pid_t>(pid), .start_time = started};
-    if (start_time(holder.pid) != holder.start_time) return std::nullopt;
-    return holder;
+    const auto same = is_process(holder.pid, holder.start_time);
+    if (!same) return std::unexpected(same.error());
+    return *same ? std::optional(holder) : std::nullopt;
 }
 
 }  // namespace jaild::shim

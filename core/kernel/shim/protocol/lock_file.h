@@ -21,7 +21,8 @@ struct Holder {
 /// Held as long as the descriptor is open; the process must not open this file a second time (closing any descriptor of
 /// it gives up a record lock). Errc::busy "held" when another process has it.
 Result<UniqueFd> take_lock(int directory);
-/// The living process that holds the lock, if the kernel's lock, the file's content and the process's start agree.
-std::optional<Holder> holder_of(int directory);
+/// The living process that holds the lock, if the kernel's lock, the file's content and the process's start agree. An
+/// Error (no descriptors, no memory) is not a no.
+Result<std::optional<Holder>> holder_of(int directory);
 
 }  // namespace jaild::shim
