@@ -63,7 +63,8 @@ public:
     /// Every prefix that the host has on an interface or in a routing table, for choosing a free subnet.
     virtual Result<std::vector<Prefix>> used_prefixes() = 0;
     virtual Result<bool> forwarding(Family family) = 0;
-    /// Raised, never lowered.
+    /// Raised, never lowered. Errc::unsupported "forwarding_unsafe", and nothing is changed, where that would take a
+    /// default route away that the host has by router advertisement.
     virtual Result<void> enable_forwarding(Family family) = 0;
 };
 

@@ -4,6 +4,7 @@
 
 #include "core/kernel/freebsd/bridge.h"
 #include "core/kernel/freebsd/pair.h"
+#include "core/kernel/freebsd/system/advertised_routers.h"
 #include "core/kernel/freebsd/system/interfaces.h"
 #include "core/kernel/freebsd/system/routes.h"
 #include "core/kernel/freebsd/system/sysctl.h"
@@ -21,6 +22,20 @@ const char* forwarding_value(Family family) {
 bool is_local_matter(const IpAddress& address) {
     if (address.family == Family::ipv4) return (address.bytes[0] & 0xf0U) == 0xe0;
     return address.bytes[0] == 0xff || (address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0U) == 0x80);
+}
+
+/// Errc::unsupported when IPv6 forwarding would take the host's own default route away.
+Result<void> check_own_routes() {
+    const auto lost = freebsd::forwarding_loses_router();
+    if (!lost) return std::unexpected(lost.error());
+    if (!*lost) return {};
+    return std::unexpected(
+        Error{.code = Errc::unsupported,
+              .op = "enable_forwarding",
+              .detail = "with IPv6 forwarding on, this host would lose the default route that it has by router "
+                        "advertisement",
+              .reason = "forwarding_unsafe",
+              .remedy = freebsd::kKeepRouterRemedy});
 }
 
 }  // namespace
@@ -77,6 +92,8 @@ Result<void> FreeBsdLinks::enable_forwarding(Family family) {
     const auto on = forwarding(family);
     if (!on) return std::unexpected(on.error());
     if (*on) return {};
+    if (family == Family::ipv6)
+        if (auto safe = check_own_routes(); !safe) return safe;
     return sysctl::set(forwarding_value(family), 1);
 }
 

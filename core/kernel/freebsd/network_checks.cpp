@@ -4,6 +4,7 @@
 
 #include "core/base/files.h"
 #include "core/kernel/freebsd/pure/rc_conf.h"
+#include "core/kernel/freebsd/system/advertised_routers.h"
 #include "core/kernel/freebsd/system/sysctl.h"
 
 namespace jaild::kernel::freebsd {
@@ -28,20 +29,23 @@ Check forwarding_check(const char* name, const char* value) {
     return check;
 }
 
-/// inet6(4): a router takes no advertisements, so a host that got its default route by one loses it once it forwards;
-/// with rfc6204w3 it goes on taking them.
 Check advertisement_check() {
     Check check{.name = "router_advertisements"};
-    const auto accepts = sysctl::number("net.inet6.ip6.accept_rtadv");
-    const auto even_then = sysctl::number("net.inet6.ip6.rfc6204w3");
-    const bool at_risk = accepts && accepts->value_or(0) != 0 && (!even_then || even_then->value_or(0) == 0);
-    if (!at_risk) {
+    const auto lost = forwarding_loses_router();
+    if (!lost) {
+        check.state = CheckState::warning;
+        check.detail = lost.error().to_string();
+        return check;
+    }
+    if (!*lost) {
         check.detail = "IPv6 forwarding takes no default route away";
         return check;
     }
     check.state = CheckState::warning;
-    check.detail = "with IPv6 forwarding on, this host loses an IPv6 default route that it has by advertisement";
-    check.remedy = "sysctl net.inet6.ip6.rfc6204w3=1";
+    check.detail =
+        "with IPv6 forwarding on, this host loses the IPv6 default route that it has by advertisement; it is not "
+        "switched on as long as that is so";
+    check.remedy = kKeepRouterRemedy;
     return check;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/kernel/linux/advertised_routes.h"
 #include "core/kernel/linux/bridge.h"
 #include "core/kernel/linux/pair.h"
 #include "core/kernel/linux/routes.h"
@@ -26,6 +27,21 @@ bool takes_space(const rtnl::Route& route) {
 
 bool is_local_matter(const IpAddress& address) {
     return rtnl::is_link_local(address) || rtnl::is_multicast(address);
+}
+
+/// Errc::unsupported when IPv6 forwarding would take the host's own default route away.
+Result<void> check_own_routes() {
+    const auto lost = routes_lost_by_forwarding();
+    if (!lost) return std::unexpected(lost.error());
+    if (lost->empty()) return {};
+    return std::unexpected(
+        Error{.code = Errc::unsupported,
+              .op = "enable_forwarding",
+              .detail = "with IPv6 forwarding on, this host would lose the default route that it has by router "
+                        "advertisement on " +
+                        lost->front(),
+              .reason = "forwarding_unsafe",
+              .remedy = keep_routes_remedy(*lost)});
 }
 
 }  // namespace
@@ -83,6 +99,8 @@ Result<void> LinuxLinks::enable_forwarding(Family family) {
     const auto on = forwarding(family);
     if (!on) return std::unexpected(on.error());
     if (*on) return {};
+    if (family == Family::ipv6)
+        if (auto safe = check_own_routes(); !safe) return safe;
     return sysctl::set(forwarding_value(family), "1");
 }
 

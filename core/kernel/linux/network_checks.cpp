@@ -1,15 +1,12 @@
 #include "core/kernel/linux/network_checks.h"
 
 #include <fmt/format.h>
-#include <linux/rtnetlink.h>
 
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string>
 
-#include "core/kernel/linux/interfaces.h"
+#include "core/kernel/linux/advertised_routes.h"
 #include "core/kernel/linux/nftables.h"
-#include "core/kernel/linux/routes.h"
 #include "core/kernel/linux/sysctl.h"
 #include "core/kernel/names.h"
 
@@ -41,27 +38,9 @@ Check forwarding_check(const char* name, const char* value) {
     return check;
 }
 
-/// Interfaces whose default route came by an advertisement that the kernel itself took. With accept_ra=1 it takes
-/// none any more once it forwards (ip-sysctl, accept_ra); 2 means: even then.
-Result<std::set<std::string>> advertised() {
-    auto socket = nl::Socket::open();
-    if (!socket) return std::unexpected(socket.error());
-    const auto routes = rtnl::routes(*socket);
-    if (!routes) return std::unexpected(routes.error());
-    std::set<std::string> names;
-    for (const auto& route : *routes) {
-        if (route.protocol != RTPROT_RA || route.destination.length != 0) continue;
-        const auto interface = rtnl::find(*socket, route.index);
-        if (!interface || !*interface) continue;
-        const auto accepts = sysctl::read(fmt::format("net/ipv6/conf/{}/accept_ra", (*interface)->name));
-        if (accepts && *accepts == "1") names.insert((*interface)->name);
-    }
-    return names;
-}
-
 Check advertisement_check() {
     Check check{.name = "router_advertisements"};
-    const auto names = advertised();
+    const auto names = routes_lost_by_forwarding();
     if (!names) {
         check.state = CheckState::warning;
         check.detail = names.error().to_string();
@@ -72,12 +51,11 @@ Check advertisement_check() {
         return check;
     }
     check.state = CheckState::warning;
-    check.detail = "with IPv6 forwarding on, this host loses the IPv6 default route that it has by advertisement on";
-    check.remedy = "sysctl -w";
-    for (const auto& name : *names) {
-        check.detail += ' ' + name;
-        check.remedy += fmt::format(" net/ipv6/conf/{}/accept_ra=2", name);
-    }
+    check.detail =
+        "with IPv6 forwarding on, this host loses the IPv6 default route that it has by advertisement; it is not "
+        "switched on as long as that is so on";
+    for (const auto& name : *names) check.detail += ' ' + name;
+    check.remedy = keep_routes_remedy(*names);
     return check;
 }
 
