@@ -51,7 +51,9 @@ void wait_for(const std::vector<ExitWatch>& processes) {
 }  // namespace
 
 Programs::Programs(Loop& loop, Children& children, int directory)
-    : loop_(loop), children_(children), directory_(directory) {}
+    : loop_(loop), children_(children), directory_(directory) {
+    if (const auto boot = boot_id()) boot_line_ = "boot " + *boot + "\n";
+}
 
 Programs::Id Programs::launch(Launch launch, Stdio stdio, ProgramEvents events) {
     const Id id = ++last_;
@@ -220,7 +222,7 @@ pid_t Programs::take_pid_file(const std::string& name) const {
 }
 
 void Programs::write_down() const {
-    std::string text;
+    std::string text = boot_line_;
     for (const auto& [id, program] : programs_)
         if (program.pid != 0) text += std::to_string(program.pid) + " " + std::to_string(program.start) + "\n";
     // No fsync(2): after a crash of the machine nobody is left to be killed.
@@ -230,7 +232,9 @@ void Programs::write_down() const {
 
 void Programs::kill_left_behind() {
     if (auto file = files::open_beneath(directory_, kFile, O_RDWR | O_CREAT, 0600)) file_ = *std::move(file);
-    const auto text = files::read(directory_, kFile, 64 * 1024).value_or(std::string());
+    auto text = files::read(directory_, kFile, 64 * 1024).value_or(std::string());
+    // After a boot, pids and start times name strangers; the same without it, as older shims wrote.
+    if (boot_line_.empty() || !text.starts_with(boot_line_)) text.clear();
     std::vector<ExitWatch> dying;
     for (std::size_t begin = 0; begin < text.size();) {
         const auto end = std::min(text.find('\n', begin), text.size());

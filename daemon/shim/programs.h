@@ -49,7 +49,7 @@ public:
     /// After Children::reap(): kills what helpers left behind that failed or took too long.
     void sweep();
     void expect_strays() { strays_ = true; }
-    /// Kills the programs that a shim before us left running: each pid with its start time.
+    /// Kills the programs that a shim before us left running since this boot: each pid with its start time.
     void kill_left_behind();
 
 private:
@@ -80,7 +80,8 @@ private:
     Loop& loop_;
     Children& children_;
     int directory_;
-    UniqueFd file_;  ///< `programs`: what a next shim would have to kill
+    std::string boot_line_;  ///< "boot <id>\n", empty when the kernel does not say
+    UniqueFd file_;          ///< `programs`, what a next shim would have to kill: that line, then "<pid> <start time>"
     std::map<Id, Program> programs_;
     Id last_ = 0;
     bool strays_ = false;

@@ -46,10 +46,12 @@ void Shim::recover() {
     command_.record_lost();
     const auto pid = static_cast<pid_t>(record_.state.jail_pid);
     if (pid == 0) return;
+    const auto boot = boot_id();
+    if (boot && *boot != record_.state.jail_boot) return jail_ended();
     auto watched = ExitWatch::create(pid);
     const auto same = is_process(pid, record_.state.jail_start);
     if (same && !*same) return jail_ended();
-    if (!watched || !same) return;  // its end is found by the daemon's own look
+    if (!watched || !same || !boot) return;  // its end is found by the daemon's own look
     jail_watch_ = *std::move(watched);
     loop_.watch(jail_watch_->descriptor(), POLLIN, [this](short) { jail_ended(); });
 }
@@ -168,6 +170,7 @@ void Shim::jail_began(pid_t pid) {
     jail_watch_.reset();
     record_.state.jail_pid = pid;
     record_.state.jail_start = start_time(pid).value_or(std::nullopt).value_or(0);
+    record_.state.jail_boot = boot_id().value_or(std::string());
     children_.add(pid, [this](const ChildExit&) { jail_ended(); });
     // Unwritten it only means that a shim after us would not watch it.
     [[maybe_unused]] const auto saved = record_.save();
@@ -178,6 +181,7 @@ void Shim::jail_ended() {
     jail_watch_.reset();
     record_.state.jail_pid = 0;
     record_.state.jail_start = 0;
+    record_.state.jail_boot.clear();
     [[maybe_unused]] const auto saved = record_.save();
 }
 

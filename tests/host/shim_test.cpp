@@ -8,8 +8,11 @@
 #include <set>
 #include <thread>
 
+#include "core/base/files.h"
 #include "core/kernel/shim/protocol/lock_file.h"
 #include "core/kernel/shim/protocol/log_format.h"
+#include "core/kernel/shim/protocol/process_identity.h"
+#include "core/kernel/shim/protocol/state_file.h"
 #include "tests/catch.h"
 #include "tests/few_descriptors.h"
 #include "tests/host/eventually.h"
@@ -25,6 +28,10 @@ namespace {
 
 pid_t pid_of(std::int64_t pid) {
     return static_cast<pid_t>(pid);
+}
+
+std::string file_text(const std::filesystem::path& path) {
+    return value_of(files::read(path, 4096));
 }
 
 }  // namespace
@@ -368,6 +375,35 @@ TEST_CASE_METHOD(ShimFixture, "when a shim is killed its programs are ended and 
     CHECK(eventually([&] { return !process_exists(before.command_pid); }));  // until init has waited for it
     CHECK(eventually([&] { return !process_exists(number_in("exec")); }));
     CHECK(exec_to_end(sh("exit 3")).exit_code == 3);
+}
+
+TEST_CASE_METHOD(ShimFixture, "after a boot nobody is killed for the pid and start time of a program of before",
+                 "[shim][lost]") {
+    value_of(processes->hold(id));
+    auto running = exec(sh("echo $$ >" + top.string() + "/exec; exec sleep 1000"), no_stdio());
+    REQUIRE(eventually([&] { return number_in("exec") != 0; }));
+    const auto pid = number_in("exec");
+    const auto file = directory() / "programs";
+    const auto line =
+        std::to_string(pid) + " " + std::to_string(value_of(shim::start_time(pid_of(pid))).value()) + "\n";
+    REQUIRE(eventually([&] { return file_text(file) == "boot " + value_of(shim::boot_id()) + "\n" + line; }));
+    REQUIRE(::kill(pid_of(observed().pid), SIGKILL) == 0);
+    REQUIRE(eventually([&] { return !observed().alive; }));
+
+    // The process now stands for one of another boot that has the same pid and start time by chance.
+    const auto boot = GENERATE(as<std::string>(), "boot 00112233445566778899aabbccddeeff\n", "boot \n", "");
+    INFO(boot);
+    std::ofstream(file) << boot << line;
+    auto recorded = shim::read_state(open_directory().get()).value_or(shim::ShimState{});
+    recorded.jail_pid = pid;
+    recorded.jail_start = value_of(shim::start_time(pid_of(pid))).value();
+    recorded.jail_boot = boot.empty() ? "" : "00112233445566778899aabbccddeeff";
+    value_of(shim::write_state(open_directory().get(), recorded));
+    value_of(processes->hold(id));
+    CHECK(process_exists(pid));
+    CHECK(value_of(shim::read_state(open_directory().get())).jail_pid == 0);
+    CHECK(::kill(pid_of(pid), SIGKILL) == 0);
+    CHECK(error_of(running->wait()).reason == "lost");
 }
 
 TEST_CASE_METHOD(ShimFixture, "exec.start runs to its end, and only success is remembered", "[shim][run]") {

@@ -229,7 +229,8 @@ TEST_CASE("a shim's state comes back as it was written", "[shim][state]") {
         .start_done = true,
         .last_exit = ExitRecord{.exit_code = 137, .signal = 9, .reason = "signaled", .at_ms = 1'700'000'000'000},
         .jail_pid = 99,
-        .jail_start = 98};
+        .jail_start = 98,
+        .jail_boot = "0123456789abcdef0123456789abcdef"};
     CHECK(parse_state(format_state(state)) == state);
     CHECK(parse_state(format_state({})) == ShimState{});
     CHECK(parse_state(format_state(state) + "a_key_of_later 5 and more\n") == state);

@@ -24,4 +24,15 @@ Result<std::optional<std::int64_t>> start_time(pid_t pid) {
     return static_cast<std::int64_t>(process.ki_start.tv_sec) * 1'000'000 + process.ki_start.tv_usec;
 }
 
+Result<std::string> boot_id() {
+    std::array<unsigned char, 16> bytes{};
+    std::size_t size = bytes.size();
+    if (::sysctlbyname("kern.boot_id", bytes.data(), &size, nullptr, 0) != 0 || size != bytes.size())
+        return std::unexpected(Error::from_errno("sysctl", errno, "kern.boot_id"));
+    std::string text;
+    for (const unsigned byte : bytes)
+        text.append(1, "0123456789abcdef"[byte >> 4]).append(1, "0123456789abcdef"[byte & 15]);
+    return text;
+}
+
 }  // namespace jaild::shim

@@ -28,4 +28,10 @@ Result<std::optional<std::int64_t>> start_time(pid_t pid) {
     return value;
 }
 
+Result<std::string> boot_id() {
+    auto text = files::read("/proc/sys/kernel/random/boot_id", 64);
+    if (text) std::erase_if(*text, [](char c) { return c == '-' || c == '\n'; });
+    return text;
+}
+
 }  // namespace jaild::shim

@@ -34,6 +34,10 @@ bool read_field(ShimState& state, std::string_view key, std::string_view value) 
         exit().reason = value;
         return true;
     }
+    if (key == "jail_boot") {
+        state.jail_boot = value;
+        return true;
+    }
     const bool known = key == "command" || key == "command_pid" || key == "command_start" || key == "start_done" ||
                        key == "exit_code" || key == "exit_signal" || key == "exit_at" || key == "jail_pid" ||
                        key == "jail_start";
@@ -71,6 +75,7 @@ std::string format_state(const ShimState& state) {
     }
     line(out, "jail_pid", state.jail_pid);
     line(out, "jail_start", state.jail_start);
+    if (!state.jail_boot.empty()) out.append("jail_boot ").append(state.jail_boot).append("\n");
     return out;
 }
 

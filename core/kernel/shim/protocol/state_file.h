@@ -29,6 +29,7 @@ struct ShimState {
     std::optional<ExitRecord> last_exit;
     std::int64_t jail_pid = 0;  ///< Linux: the jail's first process, 0 when not known
     std::int64_t jail_start = 0;
+    std::string jail_boot{};  ///< boot_id() of both; empty in what an older shim wrote
     bool operator==(const ShimState&) const = default;
 };
 
