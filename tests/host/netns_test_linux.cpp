@@ -1,4 +1,6 @@
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -7,6 +9,7 @@
 #include <fstream>
 
 #include "core/kernel/linux/netns.h"
+#include "core/kernel/linux/own_thread.h"
 #include "tests/host/link_fixture_linux.h"
 
 using namespace jaild;
@@ -81,4 +84,28 @@ TEST_CASE("work inside a namespace leaves no trace on the calling thread", "[net
     CHECK(own_namespace() == before);
     CHECK(error_of(netns::run_in(target->get(), []() -> Result<void> { throw std::runtime_error("thrown"); })).detail ==
           "thrown");
+}
+
+TEST_CASE("a namespace of a private /run can be removed, whoever makes one after it", "[netns]") {
+    const Result<void> done = kernel::on_own_thread([]() -> Result<void> {
+        const auto failed = [](const char* what) { return std::unexpected(Error::from_errno("mount", errno, what)); };
+        if (::unshare(CLONE_NEWNS) != 0) return failed("unshare");
+        if (::mount("", "/", "none", MS_REC | MS_PRIVATE, nullptr) != 0) return failed("/");
+        if (::mount("tmpfs", "/run", "tmpfs", 0, nullptr) != 0) return failed("/run");
+        const std::vector<Argv> later{{"ip", "netns", "add", "theirs"}, {"ip", "netns", "delete", "theirs"}};
+        if (auto made = netns::create("ours"); !made) return made;
+        for (const auto& argv : later) {
+            const auto ran = run(argv);
+            if (!ran) return std::unexpected(ran.error());
+            if (ran->exit_code != 0) return std::unexpected(Error{.op = "ip", .detail = ran->error_output});
+        }
+        if (auto made = netns::create("ours too"); !made) return made;
+        for (const auto* name : {"ours", "ours too"})
+            if (auto removed = netns::remove(name); !removed) return removed;
+        const auto names = netns::list();
+        if (!names) return std::unexpected(names.error());
+        if (!names->empty()) return std::unexpected(Error{.op = "netns", .detail = names->front() + " is left"});
+        return {};
+    });
+    value_of(done);
 }

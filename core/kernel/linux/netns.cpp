@@ -6,6 +6,7 @@
 #include <linux/nsfs.h>
 #include <net/if.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -41,10 +42,21 @@ Result<void> loopback_up() {
     return {};
 }
 
-/// Like ip-netns(8), but without making the directory a mount of its own: the propagation of the host's /run is not
-/// ours to change.
-Result<void> make_directory() {
+/// Makes the directory a shared mount of its own, as ip-netns(8) does. Whoever does that later than the first bind
+/// covers the binds that are there with a copy of them: then nobody can remove them (EBUSY). /run itself stays as it
+/// is. Done under ip-netns's own lock (flock(2)), so that nobody does it a second time.
+Result<void> prepare_directory() {
     if (mkdir(kDirectory, 0755) != 0 && errno != EEXIST) return std::unexpected(failed("mkdir", kDirectory));
+    const UniqueFd directory(::open(kDirectory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory) return std::unexpected(failed("open", kDirectory));
+    while (flock(directory.get(), LOCK_EX) != 0)
+        if (errno != EINTR) return std::unexpected(failed("flock", kDirectory));
+    const auto share = [] { return mount("", kDirectory, "none", MS_SHARED | MS_REC, nullptr) == 0; };
+    if (share()) return {};
+    // EINVAL: it is no mount yet.
+    if (errno != EINVAL) return std::unexpected(failed("mount", kDirectory));
+    if (mount(kDirectory, kDirectory, "none", MS_BIND | MS_REC, nullptr) != 0 || !share())
+        return std::unexpected(failed("mount", kDirectory));
     return {};
 }
 
@@ -79,7 +91,7 @@ Result<void> create(const std::string& name) {
     const auto existing = open(name);
     if (!existing) return std::unexpected(existing.error());
     if (*existing) return {};
-    if (auto made = make_directory(); !made) return made;
+    if (auto prepared = prepare_directory(); !prepared) return prepared;
 
     const auto target = path(name);
     const UniqueFd file(::open(target.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0));
