@@ -8,6 +8,7 @@
 #include "core/kernel/linux/etc_files.h"
 #include "core/kernel/linux/host_etc.h"
 #include "core/kernel/roots/etc_text.h"
+#include "tests/few_descriptors.h"
 #include "tests/host/jail_fixture_linux.h"
 #include "tests/temp_directory.h"
 
@@ -291,6 +292,38 @@ TEST_CASE("a path root that is the host, or holds or lies in the state directory
     make_path_root(elsewhere.path());
     value_of(jail.roots.check(path_root(elsewhere.path()), ""));
     CHECK(error_of(jail.roots.check({}, "debian")).field == "/template");
+}
+
+TEST_CASE("without descriptors nothing of the host's /etc is taken for gone", "[host][roots]") {
+    const TempDirectory host;
+    const TempDirectory shared;
+    fs::create_directories(host.path() / "alternatives");
+    fs::create_directories(host.path() / "ssl/certs");
+    fs::create_symlink("/usr/bin/vim.tiny", host.path() / "alternatives/vi");
+    fs::create_symlink("/usr/share/ca-certificates/a.crt", host.path() / "ssl/certs/a.pem");
+    write_file(host.path() / "ssl/certs/all.crt", "certificates");
+    value_of(kernel::copy_shared_etc(host.fd(), shared.fd()));
+    const auto count = [&] {
+        return std::distance(fs::recursive_directory_iterator(shared.path()), fs::recursive_directory_iterator());
+    };
+    REQUIRE(count() == 5);
+    std::size_t failed = 0;
+    for (unsigned left = 0; left < 8; ++left) {
+        Result<void> copied;
+        {
+            const FewDescriptors few(left);
+            copied = kernel::copy_shared_etc(host.fd(), shared.fd());
+        }
+        INFO(left << " descriptors left");
+        CHECK(count() == 5);
+        if (!copied) ++failed;
+    }
+    CHECK(failed > 0);
+
+    fs::remove(host.path() / "alternatives/vi");
+    fs::remove_all(host.path() / "ssl");
+    value_of(kernel::copy_shared_etc(host.fd(), shared.fd()));
+    CHECK(count() == 2);
 }
 
 TEST_CASE("removing with a mount beneath is refused and deletes nothing", "[host][roots]") {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <string>
 
@@ -57,7 +58,8 @@ Result<void> copy_entry(int from, int to, const fs::path& relative, int depth) {
     if (etc_excludes(relative)) return {};
     const std::string name = relative.filename();
     struct stat seen {};
-    if (::fstatat(from, name.c_str(), &seen, AT_SYMLINK_NOFOLLOW) != 0) return {};
+    if (::fstatat(from, name.c_str(), &seen, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? Result<void>{} : std::unexpected(Error::from_errno("fstatat", errno, name));
     if (S_ISREG(seen.st_mode)) return copy_file(from, to, name, seen);
     if (S_ISLNK(seen.st_mode)) return copy_link(from, to, relative);
     if (S_ISDIR(seen.st_mode)) return copy_directory(from, to, relative, depth);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <functional>
 #include <set>
 #include <string>
@@ -33,10 +34,17 @@ bool stays_beside(std::string_view target) {
     return target.find('/') == std::string_view::npos;
 }
 
+/// Does opening or reading fail in this way because the host has no such thing, or something else in its place? Every
+/// other failure (no descriptors, a bad disk) says nothing about what it has.
+bool is_absence(const Error& error) {
+    return error.code == Errc::not_found || error.sys == ENOTDIR || error.name() == "symbolic_link" ||
+           error.name() == "not_a_file";
+}
+
 Result<void> copy_file(int from, int to, const std::string& name, const struct stat& seen) {
     if ((seen.st_mode & S_IROTH) == 0 || static_cast<std::size_t>(seen.st_size) > kFileLimit) return {};
     const auto content = files::read(from, name, kFileLimit);
-    if (!content) return content.error().code == Errc::not_found ? Result<void>{} : std::unexpected(content.error());
+    if (!content) return is_absence(content.error()) ? Result<void>{} : std::unexpected(content.error());
     if (holds_private_key(*content)) return {};
     return place::file(to, name, *content, 0644);
 }
@@ -44,7 +52,8 @@ Result<void> copy_file(int from, int to, const std::string& name, const struct s
 /// A file, or a link that leads where the jail sees the same.
 Result<void> copy_entry(int from, int to, const std::string& name) {
     struct stat seen {};
-    if (::fstatat(from, name.c_str(), &seen, AT_SYMLINK_NOFOLLOW) != 0) return {};
+    if (::fstatat(from, name.c_str(), &seen, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? Result<void>{} : std::unexpected(Error::from_errno("fstatat", errno, name));
     if (S_ISREG(seen.st_mode)) return copy_file(from, to, name, seen);
     if (!S_ISLNK(seen.st_mode)) return {};
     const auto target = read_link(from, name);
@@ -58,7 +67,7 @@ using Allowed = std::function<bool(const std::string&)>;
 /// The allowed entries directly in the directory `name`; nothing beneath it.
 Result<void> copy_directory(int from, const std::string& name, int to, const Allowed& allowed) {
     const auto source = files::open_beneath(from, name, O_RDONLY | O_DIRECTORY);
-    if (!source) return {};  // the host has none, or a link to elsewhere in its place
+    if (!source) return is_absence(source.error()) ? Result<void>{} : std::unexpected(source.error());
     const auto names = names_in(source->get());
     if (!names) return std::unexpected(names.error());
     for (const std::string& entry : *names) {

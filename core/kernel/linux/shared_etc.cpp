@@ -2,24 +2,33 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
+
 #include "core/base/files.h"
 #include "core/kernel/linux/host_etc.h"
 
 namespace jaild::kernel {
 
+namespace {
+
+/// When the directory was last changed, seconds and nanoseconds; 0 when there is none.
+Result<std::array<std::int64_t, 2>> changed(const char* directory) {
+    struct stat seen {};
+    if (::stat(directory, &seen) == 0) return std::array<std::int64_t, 2>{seen.st_mtim.tv_sec, seen.st_mtim.tv_nsec};
+    if (errno == ENOENT || errno == ENOTDIR) return std::array<std::int64_t, 2>{};
+    return std::unexpected(Error::from_errno("stat", errno, directory));
+}
+
+}  // namespace
+
 Result<void> SharedEtc::refresh() {
     const std::lock_guard lock(mutex_);
-    std::array<std::int64_t, 4> now{};
-    struct stat alternatives {};
-    struct stat certificates {};
-    if (::stat("/etc/alternatives", &alternatives) == 0) {
-        now[0] = alternatives.st_mtim.tv_sec;
-        now[1] = alternatives.st_mtim.tv_nsec;
-    }
-    if (::stat("/etc/ssl/certs", &certificates) == 0) {
-        now[2] = certificates.st_mtim.tv_sec;
-        now[3] = certificates.st_mtim.tv_nsec;
-    }
+    const auto alternatives = changed("/etc/alternatives");
+    if (!alternatives) return std::unexpected(alternatives.error());
+    const auto certificates = changed("/etc/ssl/certs");
+    if (!certificates) return std::unexpected(certificates.error());
+    const std::array<std::int64_t, 4> now{(*alternatives)[0], (*alternatives)[1], (*certificates)[0],
+                                          (*certificates)[1]};
     if (now == seen_) return {};
     const auto host = files::open_directory("/etc");
     if (!host) return std::unexpected(host.error());

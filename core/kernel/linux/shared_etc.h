@@ -30,7 +30,7 @@ public:
 private:
     std::filesystem::path directory_;
     std::mutex mutex_;
-    std::array<std::int64_t, 4> seen_{};  ///< seconds and nanoseconds of each
+    std::array<std::int64_t, 4> seen_{-1};  ///< seconds and nanoseconds of each; at first no time at all
 };
 
 }  // namespace jaild::kernel

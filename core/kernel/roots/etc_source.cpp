@@ -21,7 +21,9 @@ Result<std::vector<std::string>> names_in(int directory) {
     static_cast<void>(own.release());
     std::vector<std::string> names;
     while (names.size() < kEntryLimit) {
+        errno = 0;
         const dirent* const entry = ::readdir(stream.get());
+        if (!entry && errno != 0) return std::unexpected(Error::from_errno("readdir", errno));
         if (!entry) break;
         const std::string_view name = entry->d_name;
         if (name != "." && name != "..") names.emplace_back(name);
