@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "tests/host/client.h"
+#include "tests/host/eventually.h"
 #include "tests/host/text_files.h"
 #include "tests/results.h"
 #include "tests/temp_directory.h"
@@ -159,4 +160,25 @@ TEST_CASE("a root of kind path is shown as it is, and neither changed nor remove
     client.change("own", {{"running", false}});
     client.remove("own");
     CHECK(listing(tree.path()) == before);
+}
+
+TEST_CASE("a path root that leads to the host's / by now is refused at the next start", "[refusal][lifecycle]") {
+    const TempDirectory tree;
+    const auto directory = tree.path() / "root";
+    for (const char* name : {"proc", "dev", "sys"}) fs::create_directories(directory / name);
+    TestHost host;
+    Daemon daemon(host);
+    daemon.start();
+    const Client client(daemon);
+    client.create({{"name", "own"}, {"template", ""}, {"root", {{"kind", "path"}, {"path", directory}}}});
+    client.change("own", {{"running", false}});
+    fs::remove_all(directory);
+    fs::create_directory_symlink("/", directory);
+
+    const auto started = daemon.request("PATCH", "/v1/jails/own", R"({"running": true})", "Prefer: wait=20\r\n");
+    INFO(started.body);
+    CHECK(eventually([&] { return client.jail("own").at("status").dump().contains("path_refused"); }));
+    CHECK(client.state("own") != "running");
+    client.remove("own");
+    CHECK(fs::exists("/usr/bin/env"));
 }

@@ -294,6 +294,34 @@ TEST_CASE("a path root that is the host, or holds or lies in the state directory
     CHECK(error_of(jail.roots.check({}, "debian")).field == "/template");
 }
 
+TEST_CASE("a path root is looked at again before each start", "[host][roots]") {
+    JailFixture jail;
+    const TempDirectory elsewhere;
+    const auto place = elsewhere.path() / "root";
+    make_path_root(place);
+    const auto parameters = JailFixture::root_parameters(kJail, path_root(place));
+    jail.mount_root(kJail, path_root(place));
+    jail.unmount_root(kJail);
+
+    fs::remove_all(place);
+    SECTION("it leads to / now") {
+        fs::create_directory_symlink("/", place);
+        CHECK(error_of(jail.roots.refresh(parameters)).name() == "path_refused");
+        const auto mounts = value_of(jail.roots.mounts(parameters));
+        CHECK(error_of(jail.mounts.mount(kJail, mounts.front())).name() == "path_refused");
+    }
+    SECTION("it leads to the state directory now") {
+        fs::create_directory_symlink(jail.host.state_directory(), place);
+        CHECK(error_of(jail.roots.refresh(parameters)).name() == "path_refused");
+        const auto mounts = value_of(jail.roots.mounts(parameters));
+        CHECK(error_of(jail.mounts.mount(kJail, mounts.front())).name() == "path_refused");
+    }
+    SECTION("it is gone") {
+        CHECK(error_of(jail.roots.refresh(parameters)).name() == "root_path_missing");
+    }
+    CHECK(value_of(jail.mounts.list(kJail)).empty());
+}
+
 TEST_CASE("without descriptors nothing of the host's /etc is taken for gone", "[host][roots]") {
     const TempDirectory host;
     const TempDirectory shared;

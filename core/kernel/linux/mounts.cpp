@@ -13,6 +13,7 @@
 #include "core/kernel/linux/inside.h"
 #include "core/kernel/linux/mount_api.h"
 #include "core/kernel/linux/mountinfo.h"
+#include "core/kernel/roots/path_root.h"
 
 namespace jaild::kernel {
 
@@ -120,6 +121,8 @@ Result<void> LinuxMounts::mount(JailId id, const Mount& mount) {
 
     const auto tree = clone(mount);
     if (!tree) return std::unexpected(tree.error());
+    if (mount.target == kRoot)
+        if (auto checked = check_open_root(tree->get(), layout_.state); !checked) return checked;
     auto attached = mount_api::attach(tree->get(), target->get());
     if (attached) attached = show_inside(id, mount);
     if (!attached) attached.error().detail = mount.source + " on " + mount.target + ": " + attached.error().detail;

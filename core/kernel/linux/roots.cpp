@@ -60,7 +60,8 @@ Result<void> LinuxRoots::prepare(const RootParameters& parameters) {
 }
 
 Result<void> LinuxRoots::refresh(const RootParameters& parameters) {
-    if (parameters.root.kind == model::RootKind::path) return {};
+    // Whoever owns a directory above a path root can put another in its place between two starts.
+    if (parameters.root.kind == model::RootKind::path) return check(parameters.root, parameters.template_name);
     if (auto checked = etc::check(parameters); !checked) return checked;
     if (auto refreshed = shared_.refresh(); !refreshed) return refreshed;
     const auto jail = files::open_directory(layout_.jail(parameters.id));

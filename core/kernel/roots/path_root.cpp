@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <optional>
 #include <string>
 
@@ -35,7 +36,18 @@ bool is_at_or_above(const Identity& ancestor, fs::path path) {
     }
 }
 
+Error refused(const std::string& path) {
+    return Error::invalid("path_refused", kField, path + " is /, or holds or lies in jaild's state directory");
+}
+
 }  // namespace
+
+Result<void> check_open_root(int directory, const fs::path& state) {
+    struct stat seen {};
+    if (::fstat(directory, &seen) != 0) return std::unexpected(Error::from_errno("fstat", errno, "a root"));
+    if (!is_at_or_above({seen.st_dev, seen.st_ino}, state)) return {};
+    return std::unexpected(refused("what was found at the jail's root"));
+}
 
 fs::path canonical_path_root(const fs::path& path) {
     std::error_code failed;
@@ -53,8 +65,7 @@ Result<void> check_path_root(const fs::path& path, const fs::path& state,
         return std::unexpected(
             Error::invalid("root_path_missing", kField, path.string() + " is no directory of this host"));
     if (!own || !path.is_absolute() || is_at_or_above(*root, state) || is_at_or_above(*own, canonical))
-        return std::unexpected(Error::invalid("path_refused", kField,
-                                              path.string() + " is /, or holds or lies in jaild's state directory"));
+        return std::unexpected(refused(path.string()));
     std::string missing;
     std::string places;
     for (const std::string_view point : mount_points) {

@@ -15,6 +15,10 @@ namespace jaild::kernel {
 Result<void> check_path_root(const std::filesystem::path& path, const std::filesystem::path& state,
                              std::span<const std::string_view> mount_points);
 
+/// The same of a directory that is open already, whatever its path leads to by now: Errc::invalid "path_refused" when
+/// it is /, the state directory, or one above that. Blocking.
+Result<void> check_open_root(int directory, const std::filesystem::path& state);
+
 /// Without symbolic links, as mounting wants it; as given where it is not there now.
 std::filesystem::path canonical_path_root(const std::filesystem::path& path);
 
