@@ -5,10 +5,12 @@
 #include <random>
 
 #include "core/kernel/shim/protocol/channel.h"
+#include "core/kernel/shim/protocol/local_socket.h"
 #include "core/kernel/shim/protocol/log_format.h"
 #include "core/kernel/shim/protocol/state_file.h"
 #include "core/kernel/shim/protocol/wire.h"
 #include "tests/catch.h"
+#include "tests/temp_directory.h"
 
 using namespace jaild;
 using namespace jaild::shim;
@@ -219,6 +221,23 @@ TEST_CASE("descriptors travel with their frame, close on exec, and no more than 
         REQUIRE(receiver.receive() == Channel::State::open);
     }
     CHECK(receiver.take_descriptors().size() == Channel::kMaxDescriptors);
+}
+
+TEST_CASE("connecting where nobody accepts fails at once when the queue is full", "[shim][socket]") {
+    const test::TempDirectory directory;
+    const auto listener = test::value_of(shim::listen_in(directory.fd(), "shim.sock"));
+    REQUIRE(::listen(listener.get(), 1) == 0);
+    std::vector<UniqueFd> waiting;
+    for (;;) {
+        auto next = shim::connect_in(directory.fd(), "shim.sock");
+        if (!next) {
+            CHECK(next.error().code == Errc::busy);
+            break;
+        }
+        waiting.push_back(*std::move(next));
+        REQUIRE(waiting.size() < 100);
+    }
+    CHECK_FALSE(waiting.empty());
 }
 
 TEST_CASE("a shim's state comes back as it was written", "[shim][state]") {

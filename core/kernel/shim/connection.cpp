@@ -67,7 +67,8 @@ Result<Connection> Connection::open(int directory) {
         auto error = std::move(socket.error());
         // Without descriptors nobody has asked the shim yet.
         if (error.code == Errc::exhausted) return std::unexpected(std::move(error));
-        error.code = error.code == Errc::busy && error.sys == EAGAIN ? Errc::busy : Errc::kernel;
+        if (error.sys == EAGAIN) return std::unexpected(not_answering());
+        error.code = Errc::kernel;
         error.reason = "shim_gone";
         return std::unexpected(std::move(error));
     }

@@ -81,7 +81,8 @@ Result<UniqueFd> listen_in(int directory, const std::string& name) {
 }
 
 Result<UniqueFd> connect_in(int directory, const std::string& name) {
-    UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    // Not blocking: where nobody accepts, connect(2) would wait for ever once the queue is full (unix(7)).
+    UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket) return std::unexpected(Error::from_errno("socket", errno));
     int done = -1;
     do {

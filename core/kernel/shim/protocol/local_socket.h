@@ -11,7 +11,7 @@ namespace jaild::shim {
 
 /// Non-blocking, mode 0600; a socket of that name is replaced.
 Result<UniqueFd> listen_in(int directory, const std::string& name);
-/// Blocking socket, connected. Errc::not_found: no socket; Errc::busy: nobody listens, or too many wait already.
+/// Non-blocking, connected at once. Errc::not_found: no socket; Errc::busy: nobody listens, or too many wait already.
 Result<UniqueFd> connect_in(int directory, const std::string& name);
 /// The next connection of our own user, non-blocking; others are closed. An empty one: none waits.
 UniqueFd accept_own(int listener);
