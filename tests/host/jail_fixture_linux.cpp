@@ -52,9 +52,14 @@ void JailFixture::start(JailId id, const model::RootSpec& root) {
     value_of(jails.create(jail_parameters(id)));
 }
 
-std::int64_t JailFixture::process_of(JailId id) const {
+std::optional<kernel::ProcessIdentity> JailFixture::first_process(JailId id) const {
     const auto container = value_of(runtime.find(id));
-    return container && container->alive ? container->pid : 0;
+    if (!container || !container->alive) return std::nullopt;
+    return container->first;
+}
+
+std::int64_t JailFixture::process_of(JailId id) const {
+    return first_process(id).value_or(kernel::ProcessIdentity{}).pid;
 }
 
 kernel::ObservedJail JailFixture::observed(JailId id) {

@@ -20,7 +20,7 @@ struct JailFixture {
     TestHost host;
     kernel::Layout layout{options(host)};
     kernel::Runtime runtime{layout, run_directly};
-    kernel::LinuxMounts mounts{layout, [this](JailId id) { return process_of(id); }};
+    kernel::LinuxMounts mounts{layout, [this](JailId id) { return first_process(id); }};
     kernel::LinuxRoots roots{layout, mounts};
     kernel::LinuxJails jails{layout, runtime, value_of(kernel::cgroups::hierarchies())};
 
@@ -40,6 +40,7 @@ struct JailFixture {
     void start(JailId id, const model::RootSpec& root = {});
 
     [[nodiscard]] std::int64_t process_of(JailId id) const;
+    [[nodiscard]] std::optional<kernel::ProcessIdentity> first_process(JailId id) const;
     kernel::ObservedJail observed(JailId id);
     /// Runs a program in the jail, as the shim does it: with the runtime's exec.
     [[nodiscard]] Completed in_jail(JailId id, const Argv& argv) const;

@@ -4,6 +4,8 @@
 #include <fstream>
 
 #include "core/kernel/linux/netns.h"
+#include "core/kernel/linux/uts.h"
+#include "core/kernel/shim/protocol/process_identity.h"
 #include "tests/host/eventually.h"
 #include "tests/host/jail_fixture_linux.h"
 #include "tests/host/residue_linux.h"
@@ -159,6 +161,20 @@ TEST_CASE("a pid that was used again is not taken for the jail", "[host][jails]"
     CHECK_FALSE(jail.observed(kFirst).alive);
     value_of(jail.jails.remove(kFirst));  // and this process lives
     CHECK_FALSE(lives(pid));
+}
+
+TEST_CASE("a hostname is set in a jail that is still the same, and never on the host", "[host][jails]") {
+    JailFixture jail;
+    jail.start(kFirst);
+    const auto host_name = read_file("/proc/sys/kernel/hostname");
+    auto other = jail.first_process(kFirst).value();
+    ++other.started;
+    CHECK(error_of(kernel::uts::set_hostname(other, "stolen")).code == Errc::not_found);
+    const kernel::ProcessIdentity own{.pid = ::getpid(), .started = value_of(shim::start_time(::getpid())).value()};
+    CHECK(error_of(kernel::uts::set_hostname(own, "stolen")).code == Errc::conflict);
+    CHECK(jail.observed(kFirst).hostname == "host1");
+    CHECK(read_file("/proc/sys/kernel/hostname") == host_name);
+    CHECK(value_of(kernel::uts::hostnames({other, own})) == std::vector<std::optional<std::string>>(2));
 }
 
 TEST_CASE("a root without its mount points is refused before anything is made in it", "[host][jails]") {

@@ -1,5 +1,6 @@
 #include <sys/mount.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <fstream>
@@ -7,7 +8,9 @@
 
 #include "core/base/files.h"
 #include "core/kernel/linux/inside.h"
+#include "core/kernel/linux/mount_api.h"
 #include "core/kernel/linux/mountinfo.h"
+#include "core/kernel/shim/protocol/process_identity.h"
 #include "tests/host/eventually.h"
 #include "tests/host/jail_fixture_linux.h"
 
@@ -110,18 +113,18 @@ TEST_CASE("what is unmounted on the host is gone in the jail, and comes back rea
           "[host][mounts][confinement]") {
     JailFixture jail;
     jail.start(kJail);
-    const auto pid = jail.process_of(kJail);
+    const auto first = jail.first_process(kJail).value();
     const auto usr = jail.layout.root(kJail) / "usr";
-    REQUIRE(kernel::inside::is_mounted(pid, "usr"));
+    REQUIRE(value_of(kernel::inside::is_mounted(first, "usr")));
 
     REQUIRE(::umount2(usr.c_str(), MNT_DETACH) == 0);  // as an administrator's hand would
-    CHECK_FALSE(kernel::inside::is_mounted(pid, "usr"));
+    CHECK_FALSE(value_of(kernel::inside::is_mounted(first, "usr")));
     CHECK(targets(value_of(jail.mounts.list(kJail))) == std::vector<std::string>{"root"});
 
     for (const Mount& mount : value_of(jail.roots.mounts(JailFixture::root_parameters(kJail))))
         value_of(jail.mounts.mount(kJail, mount));
-    CHECK(kernel::inside::is_mounted(pid, "usr"));
-    CHECK(kernel::inside::is_mounted(pid, "usr/local"));
+    CHECK(value_of(kernel::inside::is_mounted(first, "usr")));
+    CHECK(value_of(kernel::inside::is_mounted(first, "usr/local")));
     CHECK(jail.output_in_jail(kJail, "touch /usr/x 2>&1 || echo refused").ends_with("Read-only file system\nrefused"));
     CHECK(jail.status_in_jail(kJail, "touch /usr/local/x") == 0);
 }
@@ -129,9 +132,9 @@ TEST_CASE("what is unmounted on the host is gone in the jail, and comes back rea
 TEST_CASE("a root taken away whole on the host is mended for the running jail", "[host][mounts]") {
     JailFixture jail;
     jail.start(kJail);
-    const auto pid = jail.process_of(kJail);
+    const auto first = jail.first_process(kJail).value();
     REQUIRE(::umount2(jail.layout.root(kJail).c_str(), MNT_DETACH) == 0);
-    CHECK_FALSE(kernel::inside::is_mounted(pid, "usr"));
+    CHECK_FALSE(value_of(kernel::inside::is_mounted(first, "usr")));
     for (const Mount& mount : value_of(jail.roots.mounts(JailFixture::root_parameters(kJail))))
         value_of(jail.mounts.mount(kJail, mount));
     CHECK(jail.output_in_jail(kJail, "touch /usr/x 2>&1 || echo refused").ends_with("Read-only file system\nrefused"));
@@ -139,6 +142,26 @@ TEST_CASE("a root taken away whole on the host is mended for the running jail", 
     value_of(jail.jails.remove(kJail));
     jail.unmount_root(kJail);
     CHECK(value_of(jail.mounts.list({})).empty());
+}
+
+TEST_CASE("nothing is mounted in the namespace of a process that is not the jail's", "[host][mounts][confinement]") {
+    JailFixture jail;
+    jail.start(kJail);
+    const HostDirectory host(jail.host);
+    fs::create_directories(host.path / "target");
+    const auto tree = value_of(kernel::mount_api::clone("/usr", kernel::mount_api::Submounts::leave_out, {}));
+    const auto attach = [&](const kernel::ProcessIdentity& process) {
+        return error_of(kernel::inside::attach(process, (host.path / "target").relative_path(), tree.get())).code;
+    };
+    // The jail ended, and its number went to a process of the host: with another start time, or found too late.
+    const auto own = value_of(shim::start_time(::getpid())).value();
+    CHECK(attach({.pid = ::getpid(), .started = own}) == Errc::conflict);
+    CHECK(attach({.pid = ::getpid(), .started = own + 1}) == Errc::not_found);
+    CHECK(fs::is_empty(host.path / "target"));
+    auto other = jail.first_process(kJail).value();
+    ++other.started;
+    CHECK(attach(other) == Errc::not_found);
+    CHECK(error_of(kernel::inside::is_mounted(other, "usr")).code == Errc::not_found);
 }
 
 TEST_CASE("at no moment of being mounted is a read-only directory writable for the jail",

@@ -73,16 +73,16 @@ Result<std::vector<ObservedJail>> LinuxJails::list(Scope scope) {
         containers = *std::move(all);
     }
     std::map<JailId, ObservedJail> seen;
-    std::vector<std::int64_t> pids;
+    std::vector<ProcessIdentity> processes;
     for (const Container& container : containers) {
         ObservedJail& jail = seen[container.id];
         jail.id = container.id;
         jail.name = layout_.container(container.id);
-        jail.pid = container.process ? container.pid : 0;
+        jail.pid = container.process ? container.first.pid : 0;
         jail.alive = container.alive;
-        pids.push_back(container.alive ? container.pid : 0);
+        processes.push_back(container.alive ? container.first : ProcessIdentity{});
     }
-    const auto names = uts::hostnames(pids);
+    const auto names = uts::hostnames(processes);
     if (!names) return std::unexpected(names.error());
     for (std::size_t at = 0; at < containers.size(); ++at) {
         ObservedJail& jail = seen[containers[at].id];
@@ -146,7 +146,7 @@ Result<void> LinuxJails::update(const JailParameters& parameters) {
         return std::unexpected(Error{.code = Errc::not_found,
                                      .op = "sethostname",
                                      .detail = "jail " + parameters.name.text() + " does not run"});
-    return uts::set_hostname((*there)->pid, parameters.hostname);
+    return uts::set_hostname((*there)->first, parameters.hostname);
 }
 
 Result<void> LinuxJails::remove_container(JailId id) {

@@ -16,10 +16,11 @@ Runtime::Helper run_by_shim(ShimProcesses& processes) {
 }
 
 LinuxMounts::ProcessOf process_by(const Runtime& runtime) {
-    return [&runtime](JailId id) -> Result<std::int64_t> {
+    return [&runtime](JailId id) -> Result<std::optional<ProcessIdentity>> {
         const auto container = runtime.find(id);
         if (!container) return std::unexpected(container.error());
-        return *container && (*container)->alive ? (*container)->pid : 0;
+        if (!*container || !(*container)->alive) return std::nullopt;
+        return (*container)->first;
     };
 }
 

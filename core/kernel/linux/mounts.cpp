@@ -133,13 +133,16 @@ Result<void> LinuxMounts::mount(JailId id, const Mount& mount) {
 /// one: it gets its copy directly.
 Result<void> LinuxMounts::show_inside(JailId id, const Mount& mount) const {
     if (!mount.target.starts_with(kBeneathRoot)) return {};
-    const auto pid = process_of_(id);
-    if (!pid) return std::unexpected(pid.error());
+    const auto process = process_of_(id);
+    if (!process) return std::unexpected(process.error());
+    if (!*process) return {};
     const std::string place = mount.target.substr(kBeneathRoot.size());
-    if (*pid == 0 || inside::is_mounted(*pid, place)) return {};
+    const auto there = inside::is_mounted(**process, place);
+    if (!there) return std::unexpected(there.error());
+    if (*there) return {};
     const auto tree = clone(mount);
     if (!tree) return std::unexpected(tree.error());
-    return inside::attach(*pid, place, tree->get());
+    return inside::attach(**process, place, tree->get());
 }
 
 Result<void> LinuxMounts::unmount(JailId id, const std::string& target) {
@@ -167,7 +170,7 @@ Result<void> LinuxMounts::unmount(JailId id, const std::string& target) {
     // keeps a view of it until it lets go.
     const auto process = process_of_(id);
     if (!process) return std::unexpected(process.error());
-    if (!beneath && *process == 0) return mount_api::unmount(parent->get(), name, mount_api::Busy::detach);
+    if (!beneath && !*process) return mount_api::unmount(parent->get(), name, mount_api::Busy::detach);
     Error error = done.error();
     error.detail = target + " is in use: " + held;
     error.reason = "mount_busy";

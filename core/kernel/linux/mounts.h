@@ -1,8 +1,10 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "core/kernel/linux/layout.h"
+#include "core/kernel/linux/process.h"
 #include "core/kernel/mounts.h"
 
 namespace jaild::kernel {
@@ -11,8 +13,8 @@ namespace jaild::kernel {
 /// its attributes while it is attached nowhere. Only binds; what else a jail has, its runtime mounts inside.
 class LinuxMounts : public Mounts {
 public:
-    /// Process 1 of a jail, 0 when it does not run.
-    using ProcessOf = std::function<Result<std::int64_t>(JailId)>;
+    /// Process 1 of a jail, nothing when it does not run.
+    using ProcessOf = std::function<Result<std::optional<ProcessIdentity>>(JailId)>;
     LinuxMounts(Layout layout, ProcessOf process_of) : layout_(std::move(layout)), process_of_(std::move(process_of)) {}
 
     Result<std::vector<ObservedMount>> list(Scope scope) override;

@@ -11,16 +11,17 @@
 
 namespace jaild::kernel {
 
-Result<std::optional<ProcessHandle>> ProcessHandle::open(std::int64_t pid, std::int64_t started) {
+Result<std::optional<ProcessHandle>> ProcessHandle::open(const ProcessIdentity& process) {
+    const auto pid = static_cast<pid_t>(process.pid);
     if (pid <= 0) return std::nullopt;
-    UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+    UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     if (!fd) {
         // EINVAL: a thread of another process has this number now.
         if (errno == ESRCH || errno == EINVAL) return std::nullopt;
         return std::unexpected(Error::from_errno("pidfd_open", errno, "process " + std::to_string(pid)));
     }
     // Read once the handle is held: if it agrees now, the handle is of that process.
-    const auto same = shim::is_process(static_cast<pid_t>(pid), started);
+    const auto same = shim::is_process(pid, process.started);
     if (!same) return std::unexpected(same.error());
     ProcessHandle handle(std::move(fd));
     if (!*same || handle.wait(Deadline::min())) return std::nullopt;

@@ -56,9 +56,8 @@ Result<Container> look(JailId id, const fs::path& directory) {
     if (!text) return std::unexpected(text.error());
     const auto record = parse_runtime_record(*text);
     if (!record) return container;
-    container.pid = record->pid;
-    container.started = record->started;
-    const auto process = ProcessHandle::open(record->pid, record->started);
+    container.first = {.pid = record->pid, .started = record->started};
+    const auto process = ProcessHandle::open(container.first);
     if (!process) return std::unexpected(process.error());
     container.process = process->has_value();
     if (!container.process) return container;
@@ -133,17 +132,17 @@ Result<void> Runtime::remove(JailId id, Deadline deadline) const {
     const auto container = find(id);
     if (!container) return std::unexpected(container.error());
     if (!*container) return {};
-    const auto process = ProcessHandle::open((*container)->pid, (*container)->started);
+    const auto process = ProcessHandle::open((*container)->first);
     if (!process) return std::unexpected(process.error());
     // First by ourselves: runc's delete --force looks ten times a second whether the process has gone.
     if (*process) {
         (*process)->kill(SIGKILL);
         if (!(*process)->wait(deadline))
-            return std::unexpected(Error{
-                .code = Errc::busy,
-                .op = "remove",
-                .detail = "process " + std::to_string((*container)->pid) + " of the jail does not end, even by SIGKILL",
-                .reason = "jail_busy"});
+            return std::unexpected(Error{.code = Errc::busy,
+                                         .op = "remove",
+                                         .detail = "process " + std::to_string((*container)->first.pid) +
+                                                   " of the jail does not end, even by SIGKILL",
+                                         .reason = "jail_busy"});
     }
     const std::string name = layout_.container(id);
     if (const auto runc = program()) {

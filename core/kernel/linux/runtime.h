@@ -18,10 +18,9 @@ namespace jaild::kernel {
 /// What the OCI runtime's own record (`<root>/<container>/state.json`) says about a container, held against /proc.
 struct Container {
     JailId id;
-    std::int64_t pid = 0;      ///< process 1 of the jail; 0 when the record names none
-    std::int64_t started = 0;  ///< its start time
-    bool alive = false;        ///< that very process lives, has begun to run and is not about to end
-    bool process = false;      ///< it lives, but may still wait for its start, or be ending
+    ProcessIdentity first{};  ///< process 1 of the jail; pid 0 when the record names none
+    bool alive = false;       ///< that very process lives, has begun to run and is not about to end
+    bool process = false;     ///< it lives, but may still wait for its start, or be ending
 };
 
 /// runc(8). Looking never starts a process. A look that fails is an Error, never a container that does not live.

@@ -1,21 +1,21 @@
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/kernel/linux/process.h"
 
 /// The hostname inside a jail, uts_namespaces(7). Each call uses one short-lived thread that enters the namespaces; no
 /// other thread of the daemon ever leaves its own. Blocking, any thread.
 namespace jaild::kernel::uts {
 
-/// One for each pid, in their order; nothing where the process is gone, or is another one in the daemon's own
-/// namespace. A look that fails for another reason fails as a whole.
-Result<std::vector<std::optional<std::string>>> hostnames(const std::vector<std::int64_t>& pids);
+/// One for each process, in their order; nothing where it is gone, has the daemon's own or is none (pid 0). A look that
+/// fails for another reason fails as a whole.
+Result<std::vector<std::optional<std::string>>> hostnames(const std::vector<ProcessIdentity>& processes);
 
-/// Refused with Errc::conflict when the process has the daemon's own namespace.
-Result<void> set_hostname(std::int64_t pid, const std::string& hostname);
+/// Errors as open_namespace().
+Result<void> set_hostname(const ProcessIdentity& process, const std::string& hostname);
 
 }  // namespace jaild::kernel::uts
