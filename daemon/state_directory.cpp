@@ -34,6 +34,28 @@ Result<std::filesystem::path> own_program() {
 #endif
 }
 
+Error unsafe(const std::filesystem::path& path, std::string_view mode) {
+    return Error{.code = Errc::denied,
+                 .op = "state_directory",
+                 .detail = fmt::format("{} belongs to, or may be changed by, somebody else", path.string()),
+                 .reason = "state_directory_unsafe",
+                 .remedy = fmt::format("chown root {0} && chmod {1} {0}", path.string(), mode)};
+}
+
+/// Whoever may write to a directory, or owns it, gives its entries other names. In a sticky one (/tmp) that is only for
+/// who owns the entry.
+Result<void> check_ancestors(const std::filesystem::path& real) {
+    for (auto path = real; path != path.root_path();) {
+        path = path.parent_path();
+        struct stat status {};
+        if (::stat(path.c_str(), &status) != 0) return std::unexpected(Error::from_errno("stat", errno, path.string()));
+        const bool foreign = status.st_uid != 0 && status.st_uid != ::geteuid();
+        const bool open = (status.st_mode & 022) != 0 && (status.st_mode & S_ISVTX) == 0;
+        if (foreign || open) return std::unexpected(unsafe(path, "go-w"));
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<std::filesystem::path> open_state_directory(const std::filesystem::path& path) {
@@ -47,13 +69,8 @@ Result<std::filesystem::path> open_state_directory(const std::filesystem::path& 
     if (::stat(real.c_str(), &status) != 0) return std::unexpected(Error::from_errno("stat", errno, real.string()));
     if (!S_ISDIR(status.st_mode))
         return std::unexpected(Error::from_errno("stat", ENOTDIR, fmt::format("state directory {}", real.string())));
-    if (status.st_uid != ::geteuid() || (status.st_mode & 022) != 0)
-        return std::unexpected(
-            Error{.code = Errc::denied,
-                  .op = "state_directory",
-                  .detail = fmt::format("{} belongs to, or may be changed by, somebody else", real.string()),
-                  .reason = "state_directory_unsafe",
-                  .remedy = fmt::format("chown root {0} && chmod 700 {0}", real.string())});
+    if (status.st_uid != ::geteuid() || (status.st_mode & 022) != 0) return std::unexpected(unsafe(real, "700"));
+    if (auto checked = check_ancestors(real); !checked) return std::unexpected(checked.error());
     return real;
 }
 

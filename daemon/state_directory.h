@@ -8,7 +8,8 @@
 namespace jaild::daemon {
 
 /// Makes the state directory (0700) when it is missing, and gives its real path. Errc::denied "state_directory_unsafe"
-/// when somebody else owns it or may write to it. Blocking.
+/// when somebody else owns it or may write to it, or could put another in its place: to every directory above it only
+/// root and we may write, but for sticky ones. Blocking.
 Result<std::filesystem::path> open_state_directory(const std::filesystem::path& path);
 
 /// What the database is bound to: this machine and this very directory (its inode, which mv(1) keeps), so that a copy

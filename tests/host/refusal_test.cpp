@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <map>
@@ -140,6 +141,21 @@ TEST_CASE("a database that cannot be trusted is refused, and its jails run on", 
     write_file(test.database(), good);
     test.daemon.start();
     CHECK(test.client.life("web") == test.life);
+}
+
+TEST_CASE("a state directory that somebody else could replace is refused", "[refusal]") {
+    const Running running;
+    const auto above = running.host.state_directory() / "above";
+    fs::create_directories(above / "state");
+    fs::permissions(above / "state", fs::perms::owner_all);
+    SECTION("by writing to a directory above it") {
+        fs::permissions(above, fs::perms::all);
+    }
+    SECTION("by owning a directory above it") {
+        REQUIRE(::chown(above.c_str(), 65534, 65534) == 0);
+    }
+    running.expect_refusal(above / "state", "state_directory_unsafe");
+    CHECK(fs::is_empty(above / "state"));
 }
 
 TEST_CASE("a root of kind path is shown as it is, and neither changed nor removed", "[lifecycle]") {
