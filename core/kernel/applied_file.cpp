@@ -13,9 +13,10 @@ constexpr std::size_t kLimit = 16 << 20;
 
 }  // namespace
 
-Applied read_applied(const std::filesystem::path& jail_directory) {
+Result<Applied> read_applied(const std::filesystem::path& jail_directory) {
     const auto text = files::read(jail_directory / kFile, kLimit);
-    if (!text) return Applied{};
+    if (!text && text.error().code == Errc::not_found) return Applied{};
+    if (!text) return std::unexpected(text.error());
     const auto json = nlohmann::json::parse(*text, nullptr, false);
     if (!json.is_object()) return Applied{};
     try {

@@ -57,7 +57,7 @@ public:
     /// dying. Errc::busy when processes will not end (uninterruptible).
     virtual Result<void> remove(JailId id) = 0;
 
-    /// The hint of one jail; a missing or unreadable one is a default Applied.
+    /// The hint of one jail; a missing one, or one that makes no sense, is a default Applied.
     virtual Result<Applied> applied(JailId id) = 0;
     virtual Result<void> record(JailId id, const Applied& applied) = 0;
 };

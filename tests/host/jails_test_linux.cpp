@@ -6,6 +6,7 @@
 #include "core/kernel/linux/netns.h"
 #include "core/kernel/linux/uts.h"
 #include "core/kernel/shim/protocol/process_identity.h"
+#include "tests/few_descriptors.h"
 #include "tests/host/eventually.h"
 #include "tests/host/jail_fixture_linux.h"
 #include "tests/host/residue_linux.h"
@@ -199,6 +200,11 @@ TEST_CASE("the hint of what was applied is kept with its secrets for root alone"
     CHECK(fs::status(file).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
     write_file(file, "{\"generation\": 7");
     CHECK(value_of(jail.jails.applied(kFirst)) == kernel::Applied{});
+
+    // What cannot be read now is not lost.
+    value_of(jail.jails.record(kFirst, applied));
+    const FewDescriptors none(0);
+    CHECK(error_of(jail.jails.applied(kFirst)).code == Errc::exhausted);
 }
 
 }  // namespace
