@@ -354,6 +354,13 @@ TEST_CASE("without descriptors nothing of the host's /etc is taken for gone", "[
     CHECK(count() == 2);
 }
 
+TEST_CASE("a root is not taken for unprepared when nobody can look", "[host][roots]") {
+    JailFixture jail;
+    fs::create_directories(jail.layout.jails());
+    fs::create_symlink("1", jail.layout.jail(kJail));  // ELOOP for whoever goes there
+    CHECK(error_of(jail.roots.prepared(kJail)).op == "stat");
+}
+
 TEST_CASE("removing with a mount beneath is refused and deletes nothing", "[host][roots]") {
     JailFixture jail;
     jail.mount_root(kJail);

@@ -44,9 +44,12 @@ Result<std::vector<JailId>> JailDirectories::list() const {
     return std::vector<JailId>(ids.begin(), ids.end());
 }
 
-bool JailDirectories::prepared(JailId id) const {
+Result<bool> JailDirectories::prepared(JailId id) const {
+    const fs::path marker = path(id) / kMarker;
     std::error_code failed;
-    return fs::exists(path(id) / kMarker, failed);
+    const bool there = fs::exists(marker, failed);
+    if (failed) return std::unexpected(Error::from_errno("stat", failed.value(), marker));
+    return there;
 }
 
 Result<UniqueFd> JailDirectories::make(JailId id) const {

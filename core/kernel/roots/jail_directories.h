@@ -23,7 +23,7 @@ public:
 
     /// Also those that are half removed.
     [[nodiscard]] Result<std::vector<JailId>> list() const;
-    [[nodiscard]] bool prepared(JailId id) const;
+    [[nodiscard]] Result<bool> prepared(JailId id) const;
     /// Opens the directory, made when missing.
     [[nodiscard]] Result<UniqueFd> make(JailId id) const;
     /// Everything that prepare() makes is there. `jail` is the open directory.
