@@ -4,12 +4,16 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/kernel/linux/apparmor.h"
 #include "core/kernel/linux/capabilities.h"
+#include "core/kernel/linux/oci_config.h"
 #include "core/kernel/linux/seccomp_profile.h"
 #include "tests/host/jail_fixture_linux.h"
 
 namespace jaild::test {
 namespace {
+
+namespace fs = std::filesystem;
 
 /// The value of "Name:\t…" in /proc/<pid>/status.
 std::string status_field(const std::string& status, const std::string& name) {
@@ -105,6 +109,48 @@ TEST_CASE("the kernel's own files are masked or read-only, devices are the harml
     CHECK(jail.output_in_jail(kJail, "ls -A /dev | tr '\\n' ' '") ==
           ".jaild-pause fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero ");
     CHECK(jail.output_in_jail(kJail, "head -c8 /dev/urandom | wc -c") == "8");
+}
+
+TEST_CASE("what podman hides of the kernel is hidden, and its debug messages are nobody's to switch",
+          "[host][confinement]") {
+    JailFixture jail;
+    const auto config = kernel::oci_config(jail.layout, JailFixture::jail_parameters(kJail), "");
+    const auto masked = config.at("linux").at("maskedPaths").get<std::set<std::string>>();
+    for (const auto* path :
+         {"/proc/acpi", "/proc/asound", "/proc/dynamic_debug", "/proc/interrupts", "/proc/kcore", "/proc/keys",
+          "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
+          "/sys/dev/block", "/sys/devices/virtual/powercap", "/sys/firmware", "/sys/fs/selinux"}) {
+        INFO(path);
+        CHECK(masked.contains(path));
+    }
+    for (const auto& entry : fs::directory_iterator("/sys/devices/system/cpu")) {
+        const auto thermal = entry.path() / "thermal_throttle";
+        CHECK(masked.contains(thermal) == fs::exists(thermal));
+    }
+    jail.start(kJail);
+    CHECK(jail.output_in_jail(kJail, "cat /proc/dynamic_debug/control 2>/dev/null | wc -c") == "0");
+}
+
+TEST_CASE("a jail runs under our AppArmor profile where the host has AppArmor", "[host][confinement]") {
+    namespace apparmor = kernel::apparmor;
+    JailFixture jail;
+    const auto parameters = JailFixture::jail_parameters(kJail);
+    CHECK(kernel::oci_config(jail.layout, parameters, "some-profile").at("process").at("apparmorProfile") ==
+          "some-profile");
+    CHECK_FALSE(kernel::oci_config(jail.layout, parameters, "").at("process").contains("apparmorProfile"));
+
+    jail.start(kJail);
+    if (apparmor::state() == apparmor::State::loaded) {
+        for (const auto* process : {"1", "self"})
+            CHECK(jail.output_in_jail(kJail, "cat /proc/" + std::string(process) + "/attr/current")
+                      .starts_with("jaild-default ("));
+    } else {
+        WARN("this host has no AppArmor: the profile is not tried out");
+    }
+    const auto compiled = run({"apparmor_parser", "--skip-kernel-load", "--skip-cache"},
+                              {.input = std::string(apparmor::profile_text())});
+    if (!compiled) WARN("this host has no apparmor_parser: the profile is not compiled");
+    if (compiled) CHECK(compiled->exit_code == 0);
 }
 
 TEST_CASE("root in a jail cannot write to the host's userland, and can to its own", "[host][confinement]") {

@@ -1,8 +1,10 @@
 #include <algorithm>
 
+#include "core/kernel/linux/apparmor.h"
 #include "core/kernel/linux/host.h"
 #include "core/kernel/linux/host_checks.h"
 #include "tests/host/link_fixture_linux.h"
+#include "tests/temp_directory.h"
 
 using namespace jaild;
 using namespace jaild::test;
@@ -95,4 +97,37 @@ TEST_CASE("another table that drops what is forwarded is warned of, with rules t
     follow(host, warned);
     const auto rules = host.run_on_host({"nft", "list", "chain", "ip", "filter", "FORWARD"});
     CHECK(rules.find("iifname \"j" + host.instance().text() + "*\" accept") != std::string::npos);
+}
+
+TEST_CASE("AppArmor or SELinux that is on but does not confine jails is warned of", "[checks]") {
+    const TempDirectory sys;
+    const auto write = [&](const std::filesystem::path& file, const std::string& text) {
+        std::filesystem::create_directories((sys.path() / file).parent_path());
+        value_of(files::write_atomic(sys.path() / file, text, 0644));
+    };
+    namespace apparmor = kernel::apparmor;
+    CHECK(apparmor::state(sys.path()) == apparmor::State::off);
+    CHECK(kernel::check_mandatory_access(sys.path()).state == CheckState::ok);
+
+    write("module/apparmor/parameters/enabled", "N\n");
+    CHECK(apparmor::state(sys.path()) == apparmor::State::off);
+    write("module/apparmor/parameters/enabled", "Y\n");
+    CHECK(apparmor::state(sys.path()) == apparmor::State::missing);
+    write("kernel/security/apparmor/profiles", "docker-default (enforce)\nnot-jaild-default (enforce)\n");
+    CHECK(apparmor::state(sys.path()) == apparmor::State::missing);
+    const auto unloaded = kernel::check_mandatory_access(sys.path());
+    const bool loadable = run({"apparmor_parser", "--version"}).has_value();
+    CHECK((unloaded.state == CheckState::ok) == loadable);
+    CHECK(unloaded.detail.contains("jaild-default"));
+    write("kernel/security/apparmor/profiles", "docker-default (enforce)\njaild-default (enforce)\n");
+    CHECK(apparmor::state(sys.path()) == apparmor::State::loaded);
+    CHECK(kernel::check_mandatory_access(sys.path()).state == CheckState::ok);
+
+    write("fs/selinux/enforce", "0");
+    CHECK(kernel::check_mandatory_access(sys.path()).state == CheckState::ok);
+    write("fs/selinux/enforce", "1");
+    const auto enforcing = kernel::check_mandatory_access(sys.path());
+    CHECK(enforcing.state == CheckState::warning);
+    CHECK(enforcing.detail.contains("SELinux"));
+    CHECK_FALSE(enforcing.remedy.empty());
 }

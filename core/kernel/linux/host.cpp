@@ -31,7 +31,7 @@ Result<std::vector<model::Check>> LinuxHost::checks() {
     const auto info = facts();
     if (!info) return std::unexpected(info.error());
     std::vector<model::Check> all{check_kernel(info->release), check_runtime(), check_cgroups(),
-                                  check_nftables(options_)};
+                                  check_nftables(options_), check_mandatory_access()};
     for (auto& check : check_forwarding()) all.push_back(std::move(check));
     all.push_back(check_bridge_filter());
     all.push_back(check_forward_policy(options_.instance));

@@ -7,7 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "core/base/files.h"
 #include "core/base/spawn.h"
+#include "core/kernel/linux/apparmor.h"
 #include "core/kernel/linux/firewall.h"
 #include "core/kernel/linux/mountinfo.h"
 #include "core/kernel/linux/runtime.h"
@@ -122,6 +124,33 @@ Check check_nftables(const DriverOptions& options) {
     check.state = CheckState::problem;
     check.detail = available.error().detail;
     check.remedy = available.error().remedy;
+    return check;
+}
+
+Check check_mandatory_access(const std::filesystem::path& sys) {
+    Check check{.name = "mandatory_access"};
+    const auto enforce = files::read(sys / "fs/selinux/enforce", 16);
+    const auto apparmor = apparmor::state(sys);
+    if (enforce && enforce->starts_with('1')) {
+        check.state = CheckState::warning;
+        check.detail =
+            "SELinux enforces, but jaild gives its jails no label of their own: they are confined by namespaces, "
+            "capabilities, seccomp and mounts only";
+        check.remedy = "keep jails that you do not trust on a host with AppArmor";
+    } else if (apparmor == apparmor::State::loaded) {
+        check.detail = fmt::format("AppArmor, profile {}", apparmor::kProfile);
+    } else if (apparmor == apparmor::State::off) {
+        check.detail = "neither AppArmor nor SELinux is on";
+    } else if (run({"apparmor_parser", "--version"})) {
+        check.detail = fmt::format("AppArmor; its profile {} is loaded when a jail starts", apparmor::kProfile);
+    } else {
+        check.state = CheckState::warning;
+        check.detail = fmt::format(
+            "AppArmor is on, but there is no apparmor_parser to load its profile {}: jails are confined by namespaces, "
+            "capabilities, seccomp and mounts only",
+            apparmor::kProfile);
+        check.remedy = "apt-get install apparmor, then restart the jails";
+    }
     return check;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string_view>
 
 #include "core/kernel/kernel.h"
@@ -15,5 +16,7 @@ model::Check check_runtime();
 /// Version 2, or version 1 with the controllers that jails are counted by.
 model::Check check_cgroups();
 model::Check check_nftables(const DriverOptions& options);
+/// Do AppArmor and SELinux, where they are on, confine jails too? `sys`: where sysfs(5) is mounted.
+model::Check check_mandatory_access(const std::filesystem::path& sys = "/sys");
 
 }  // namespace jaild::kernel

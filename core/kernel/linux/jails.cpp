@@ -9,6 +9,7 @@
 
 #include "core/base/files.h"
 #include "core/kernel/applied_file.h"
+#include "core/kernel/linux/apparmor.h"
 #include "core/kernel/linux/netns.h"
 #include "core/kernel/linux/oci_config.h"
 #include "core/kernel/linux/uts.h"
@@ -114,7 +115,8 @@ Result<void> LinuxJails::write_bundle(const JailParameters& parameters) const {
     const auto bundle = files::make_directories(jail->get(), "bundle", 0700);
     if (!bundle) return std::unexpected(bundle.error());
     // Text that is no UTF-8 must not throw here; the runtime finds no such path or name then.
-    const auto config = oci_config(layout_, parameters).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    const auto config = oci_config(layout_, parameters, apparmor::ensure_profile())
+                            .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     return files::write_atomic(bundle->get(), "config.json", config, 0600);
 }
 

@@ -52,12 +52,33 @@ json mounts(const Layout& layout, JailId id) {
     return all;
 }
 
-/// containers-common's lists, of podman 4.3 and of later ones.
+/// containers-common's lists, of podman 4.3 and of later ones; and the kernel's debug messages, which root may switch
+/// on and off there.
 json masked_paths() {
-    return {"/proc/acpi",       "/proc/asound",        "/proc/interrupts",  "/proc/kcore",
-            "/proc/keys",       "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
-            "/proc/timer_list", "/proc/timer_stats",   "/sys/dev/block",    "/sys/devices/virtual/powercap",
-            "/sys/firmware",    "/sys/fs/selinux"};
+    json paths = {"/proc/acpi",
+                  "/proc/asound",
+                  "/proc/dynamic_debug",
+                  "/proc/interrupts",
+                  "/proc/kcore",
+                  "/proc/keys",
+                  "/proc/latency_stats",
+                  "/proc/sched_debug",
+                  "/proc/scsi",
+                  "/proc/timer_list",
+                  "/proc/timer_stats",
+                  "/sys/dev/block",
+                  "/sys/devices/virtual/powercap",
+                  "/sys/firmware",
+                  "/sys/fs/selinux"};
+    // Its counters tell what other processes of the machine do.
+    std::error_code failed;
+    for (std::filesystem::directory_iterator at("/sys/devices/system/cpu", failed), end; !failed && at != end;
+         at.increment(failed)) {
+        std::error_code missing;
+        const auto thermal = at->path() / "thermal_throttle";
+        if (std::filesystem::exists(thermal, missing)) paths.push_back(thermal.string());
+    }
+    return paths;
 }
 
 /// And the tmpfs that holds the hierarchies of cgroup version 1, which runc leaves writable.
@@ -65,16 +86,18 @@ json read_only_paths() {
     return {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/sys/fs/cgroup"};
 }
 
-json process() {
-    return {{"terminal", false},
-            {"user", {{"uid", 0}, {"gid", 0}}},
-            {"args", json::array({kPausePath})},
-            {"env", json::array()},
-            {"cwd", "/"},
-            {"capabilities", oci_capabilities()},
-            {"rlimits", oci_rlimits()},
-            {"noNewPrivileges", true},
-            {"oomScoreAdj", 0}};  // the daemon's own protection is not the jail's
+json process(const std::string& apparmor_profile) {
+    json process = {{"terminal", false},
+                    {"user", {{"uid", 0}, {"gid", 0}}},
+                    {"args", json::array({kPausePath})},
+                    {"env", json::array()},
+                    {"cwd", "/"},
+                    {"capabilities", oci_capabilities()},
+                    {"rlimits", oci_rlimits()},
+                    {"noNewPrivileges", true},
+                    {"oomScoreAdj", 0}};  // the daemon's own protection is not the jail's
+    if (!apparmor_profile.empty()) process["apparmorProfile"] = apparmor_profile;
+    return process;
 }
 
 }  // namespace
@@ -96,7 +119,7 @@ json oci_rlimits() {
     return json::array({{{"type", "RLIMIT_NOFILE"}, {"soft", std::min(kOpenFilesSoft, hard)}, {"hard", hard}}});
 }
 
-json oci_config(const Layout& layout, const JailParameters& parameters) {
+json oci_config(const Layout& layout, const JailParameters& parameters, const std::string& apparmor_profile) {
     const json resources = {{"devices", json::array({{{"allow", false}, {"access", "rwm"}}})},  // the runtime adds the
                             {"pids", {{"limit", kPidsLimit}}}};                                 // specification's few
     const json namespaces =
@@ -107,7 +130,7 @@ json oci_config(const Layout& layout, const JailParameters& parameters) {
                      {{"type", "cgroup"}},
                      {{"type", "network"}, {"path", netns::path(layout.container(parameters.id))}}});
     return {{"ociVersion", "1.0.2"},
-            {"process", process()},
+            {"process", process(apparmor_profile)},
             {"root", {{"path", layout.root(parameters.id).string()}, {"readonly", false}}},
             {"hostname", parameters.hostname},
             {"mounts", mounts(layout, parameters.id)},

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "core/kernel/jails.h"
 #include "core/kernel/linux/layout.h"
@@ -11,8 +12,9 @@ namespace jaild::kernel {
 /// Where the pause program is seen inside; on the tmpfs /dev, so nothing is written into the root.
 inline constexpr const char* kPausePath = "/dev/.jaild-pause";
 
-/// The whole config.json of a jail: its process 1 is jaild-pause.
-nlohmann::json oci_config(const Layout& layout, const JailParameters& parameters);
+/// The whole config.json of a jail: its process 1 is jaild-pause. `apparmor_profile` is that of all its processes, as
+/// apparmor::ensure_profile() gives it; empty: none.
+nlohmann::json oci_config(const Layout& layout, const JailParameters& parameters, const std::string& apparmor_profile);
 
 /// `process.capabilities`, for process 1 and for every program that is started beside it.
 nlohmann::json oci_capabilities();
