@@ -21,8 +21,8 @@ std::string Repairs::key_of(const std::vector<std::string>& steps) const {
 std::optional<unsigned> Repairs::due(const std::vector<std::string>& steps, Clock::Monotonic now) const {
     const auto kind = kinds_.find(key_of(steps));
     if (kind == kinds_.end()) return 1;
-    if (now < kind->second.next) return std::nullopt;
-    return kind->second.untold + 1;
+    if (now >= kind->second.next) return kind->second.untold + 1;
+    return kind->second.at_once > 0 ? std::optional(1U) : std::nullopt;
 }
 
 void Repairs::made(const std::vector<std::string>& steps, Clock::Monotonic now) {
@@ -34,7 +34,10 @@ void Repairs::made(const std::vector<std::string>& steps, Clock::Monotonic now) 
     }
     auto& kind = known->second;
     if (now < kind.next) {
-        ++kind.untold;
+        if (kind.at_once > 0)
+            --kind.at_once;
+        else
+            ++kind.untold;
         return;
     }
     // After a pause without any it begins anew.
@@ -42,6 +45,7 @@ void Repairs::made(const std::vector<std::string>& steps, Clock::Monotonic now) 
     kind.pause = goes_on ? std::min(2 * kind.pause, kLastPause) : kFirstPause;
     kind.next = now + kind.pause;
     kind.untold = 0;
+    if (!goes_on) kind.at_once = kAtOnce - 1;
 }
 
 }  // namespace jaild::reconcile
