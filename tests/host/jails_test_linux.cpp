@@ -14,6 +14,8 @@
 namespace jaild::test {
 namespace {
 
+const kernel::Applied kNothing;
+
 namespace fs = std::filesystem;
 constexpr JailId kFirst{1};
 
@@ -192,14 +194,14 @@ TEST_CASE("a root without its mount points is refused before anything is made in
 TEST_CASE("the hint of what was applied is kept with its secrets for root alone", "[host][jails]") {
     JailFixture jail;
     value_of(jail.roots.prepare(JailFixture::root_parameters(kFirst)));
-    CHECK(value_of(jail.jails.applied(kFirst)) == kernel::Applied{});
+    CHECK(value_of(jail.jails.applied(kFirst)) == kNothing);
     const kernel::Applied applied{.generation = 7, .incarnation = 3, .complete = true, .spec = "{\"secret\":1}"};
     value_of(jail.jails.record(kFirst, applied));
     CHECK(value_of(jail.jails.applied(kFirst)) == applied);
     const auto file = jail.layout.jail(kFirst) / "applied.json";
     CHECK(fs::status(file).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
     write_file(file, "{\"generation\": 7");
-    CHECK(value_of(jail.jails.applied(kFirst)) == kernel::Applied{});
+    CHECK(value_of(jail.jails.applied(kFirst)) == kNothing);
 
     // What cannot be read now is not lost.
     value_of(jail.jails.record(kFirst, applied));

@@ -234,7 +234,7 @@ TEST_CASE("unmounting names what keeps a mount busy, and a missing one is succes
     value_of(jail.mounts.unmount(kJail, "root/usr"));
 }
 
-TEST_CASE("a mount in use by a running jail is busy; once the jail is gone a host process cannot keep it",
+TEST_CASE("a mount in use by a running jail is busy, once the jail is gone a host process cannot keep it",
           "[host][mounts]") {
     JailFixture jail;
     jail.start(kJail);

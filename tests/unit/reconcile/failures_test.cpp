@@ -61,7 +61,7 @@ TEST_CASE("a failure that may pass is told once, and ends the operation with the
     CHECK(house.kernel.violations().empty());
 }
 
-TEST_CASE("a command that cannot be executed fails its operation; the jail stays to look into",
+TEST_CASE("a command that cannot be executed fails its operation, the jail stays to look into",
           "[reconcile][failure]") {
     House house;
     const auto web = house.create(R"({"name":"web","command":["missing"]})");
@@ -111,7 +111,7 @@ TEST_CASE("a jail that recovered by itself is seen by the next resync", "[reconc
     CHECK(house.status(web).state == JailState::running);
 }
 
-TEST_CASE("a dying jail is stopped as far as we can do it; its name waits", "[reconcile][dying]") {
+TEST_CASE("a dying jail is stopped as far as we can do it, its name waits", "[reconcile][dying]") {
     House house;
     house.kernel.set_nature({.linger = 1.0, .linger_rounds = 40});
     const auto web = house.create(R"({"name":"web"})");

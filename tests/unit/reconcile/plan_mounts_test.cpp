@@ -55,7 +55,7 @@ TEST_CASE("one that must be read-only and is not is mounted again, with what is 
           Steps{"unmount root/usr/local", "unmount root/usr", "mount root/usr", "mount root/usr/local"});
 }
 
-TEST_CASE("a writable one over a read-only one is lifted; the right one comes to light", "[plan][mounts]") {
+TEST_CASE("a writable one over a read-only one is lifted, the right one comes to light", "[plan][mounts]") {
     auto present = all_there();
     present.push_back(there("root/usr", false));
     CHECK(steps_for(present) == Steps{"unmount root/usr/local", "unmount root/usr", "mount root/usr/local"});

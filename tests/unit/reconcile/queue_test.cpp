@@ -132,7 +132,7 @@ TEST_CASE("a key that is to be tried later waits for the clock, a nudge changes 
     REQUIRE(bench.works.wait_ended(kWeb, 1));
 }
 
-TEST_CASE("a hung worker is written off and replaced; its key stays locked until it returns", "[queue][hung]") {
+TEST_CASE("a hung worker is written off and replaced, its key stays locked until it returns", "[queue][hung]") {
     Bench bench(1);
     bench.works.close(kWeb);
     bench.queue.start();

@@ -147,7 +147,7 @@ TEST_CASE("a killed jail comes back under its name, and its command stays ended"
     CHECK_FALSE(house.condition(web, "CommandEnded"));
 }
 
-TEST_CASE("a command that ends is told of once; its jail stays", "[reconcile][command]") {
+TEST_CASE("a command that ends is told of once, its jail stays", "[reconcile][command]") {
     House house;
     const auto web = house.create(R"({"name":"web","command":["sleep","inf"]})");
     value_of(house.reconciler->reconcile(web.id));

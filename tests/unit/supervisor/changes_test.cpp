@@ -93,7 +93,7 @@ TEST_CASE("a DELETE after one that failed begins a new operation", "[supervisor]
     CHECK(desk.state_of(second.operation) == "succeeded");
 }
 
-TEST_CASE("a jail that failed and is alive can be looked into; others not", "[supervisor][exec]") {
+TEST_CASE("a jail that failed and is alive can be looked into, others not", "[supervisor][exec]") {
     Desk desk;
     const auto exec = [&](const std::string& name) {
         return desk.supervisor.exec(Desk::kAdmin, Desk::name(name), {}, {.program = {.argv = {"true"}}, .stdio = {}});
