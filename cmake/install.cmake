@@ -1,11 +1,26 @@
-# hier(7): daemons in sbin, programs of theirs in libexec.
+# hier(7): daemons in sbin, programs of theirs in libexec, samples beside what they are samples of. What is installed is
+# listed in ports/sysutils/jaild/pkg-plist and packaging/linux-files, and tests/packaging compares.
 include(GNUInstallDirs)
 install(TARGETS jaild RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS jaildctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(TARGETS jaild-shim RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/jaild)
-if(TARGET jaild-inside)
-  install(TARGETS jaild-inside RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/jaild)
+foreach(helper jaild-shim jaild-inside jaild-pause)
+  if(TARGET ${helper})
+    install(TARGETS ${helper} RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/jaild)
+  endif()
+endforeach()
+install(FILES man/jaild.8 man/jaildctl.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+install(FILES man/jaild.toml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
+
+set(configuration ${CMAKE_INSTALL_SYSCONFDIR})
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+  set(configuration ${CMAKE_INSTALL_FULL_SYSCONFDIR})  # /etc
 endif()
-if(TARGET jaild-pause)
-  install(TARGETS jaild-pause RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/jaild)
+install(FILES packaging/jaild.toml.sample DESTINATION ${configuration}/jaild)
+if(CMAKE_SYSTEM_NAME STREQUAL "FreeBSD")
+  configure_file(rc.d/jaild packaging/rc.d/jaild @ONLY)
+  install(PROGRAMS ${PROJECT_BINARY_DIR}/packaging/rc.d/jaild DESTINATION ${configuration}/rc.d)
+  install(FILES packaging/newsyslog.conf DESTINATION ${configuration}/newsyslog.conf.d RENAME jaild.conf.sample)
+else()
+  configure_file(packaging/jaild.service.in packaging/jaild.service @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/packaging/jaild.service DESTINATION lib/systemd/system)
 endif()

@@ -58,7 +58,8 @@ class Peers(ApiTest):
     @needs_root
     def test_members_of_the_group_are_operators(self):
         group = f"jailtest{os.getpid()}"
-        subprocess.run(["groupadd", "-r", group], check=True)
+        pw = ["pw"] if sys.platform.startswith("freebsd") else []
+        subprocess.run([*pw, "groupadd", group], check=True)
         config = None
         try:
             gid = grp.getgrnam(group).gr_gid
@@ -80,7 +81,7 @@ class Peers(ApiTest):
                 self.daemon = shared
                 daemon.remove()
         finally:
-            subprocess.run(["groupdel", group], check=True)
+            subprocess.run([*pw, "groupdel", group], check=True)
 
 
 # On TCP a daemon of another network namespace cannot be reached from here.

@@ -1,6 +1,6 @@
 // jaild_simulation: thousands of random histories on the model of a kernel. A failing seed replays from the command
 // line.
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>

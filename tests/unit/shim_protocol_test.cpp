@@ -12,9 +12,8 @@
 #include "tests/catch.h"
 #include "tests/temp_directory.h"
 
-using namespace jaild;
-using namespace jaild::shim;
-
+// Not a using directive: its Reader and Writer are the store's too, and the tools compile several tests at once.
+namespace jaild::shim {
 namespace {
 
 Launch full_launch() {
@@ -289,3 +288,5 @@ TEST_CASE("a log reads the same in pieces of any size", "[shim][log]") {
         CHECK(all == "password\n\ncut off\nend\n");
     }
 }
+
+}  // namespace jaild::shim

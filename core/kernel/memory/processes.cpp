@@ -1,6 +1,6 @@
 #include "core/kernel/processes.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <cerrno>
 #include <csignal>

@@ -1,6 +1,6 @@
 #include "core/kernel/roots.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>

@@ -1,6 +1,6 @@
 #include "tests/simulation/random/random_run.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <cstdio>
 #include <functional>

@@ -1,6 +1,6 @@
 #include "tests/simulation/random/random_spec.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 namespace jaild::simulation {
 namespace {

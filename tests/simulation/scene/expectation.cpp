@@ -1,6 +1,6 @@
 #include "tests/simulation/scene/expectation.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
