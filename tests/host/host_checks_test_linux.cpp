@@ -57,9 +57,34 @@ TEST_CASE("a kernel is new enough, or the check names what it lacks", "[checks]"
 TEST_CASE("this machine has what jails need", "[checks]") {
     TestHost host;
     const auto entered = host.enter();
-    for (const char* name : {"kernel", "oci_runtime", "cgroups", "nftables"}) {
+    for (const char* name : {"kernel", "oci_runtime", "cgroups", "nftables", "state_directory"}) {
         CHECK(check_of(host, name).state == CheckState::ok);
     }
+}
+
+TEST_CASE("a module is there, can be loaded, or is said to be missing", "[checks]") {
+    const TempDirectory scratch;
+    const auto states = [&] {
+        std::string text;
+        for (const auto& check : kernel::check_modules("6.1.0", scratch.path() / "sys", scratch.path() / "modules")) {
+            CHECK((check.state == CheckState::ok || !check.remedy.empty()));
+            text += check.name + ": " + check.detail.substr(0, check.detail.find(' ')) + "\n";
+        }
+        return text;
+    };
+    CHECK(states() == "module_veth: not\nmodule_bridge: not\nmodule_nf_tables: not\n");
+
+    const auto modules = scratch.path() / "modules/6.1.0";
+    std::filesystem::create_directories(scratch.path() / "sys/module/bridge");
+    std::filesystem::create_directories(modules);
+    value_of(files::write_atomic(modules / "modules.builtin", "kernel/net/not-veth.ko\n", 0644));
+    value_of(files::write_atomic(modules / "modules.dep",
+                                 "kernel/net/x.ko: kernel/drivers/net/veth.ko\n"
+                                 "kernel/net/netfilter/nf_tables.ko.xz: kernel/net/netfilter/nfnetlink.ko.xz\n",
+                                 0644));
+    CHECK(states() == "module_veth: veth\nmodule_bridge: there\nmodule_nf_tables: loaded\n");
+    value_of(files::write_atomic(modules / "modules.builtin", "kernel/drivers/net/veth.ko", 0644));
+    CHECK(states() == "module_veth: there\nmodule_bridge: there\nmodule_nf_tables: loaded\n");
 }
 
 TEST_CASE("a check's remedy mends what it found", "[checks]") {

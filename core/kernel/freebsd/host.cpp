@@ -9,6 +9,7 @@
 #include "core/kernel/freebsd/pure/patch_floor.h"
 #include "core/kernel/freebsd/system/sysctl.h"
 #include "core/kernel/identity.h"
+#include "core/kernel/state_check.h"
 
 namespace jaild::kernel {
 
@@ -36,12 +37,13 @@ Result<std::vector<model::Check>> FreeBsdHost::checks() {
     if (!info) return std::unexpected(info.error());
     std::vector<model::Check> all{freebsd::check_patch_floor(info->release), freebsd::check_vimage(),
                                   freebsd::check_racct(), freebsd::check_zfs(options_.zfs_parent),
-                                  freebsd::check_state_directory(options_.state_directory)};
+                                  check_state_directory(options_.state_directory)};
     for (auto& check : freebsd::check_modules()) all.push_back(std::move(check));
     all.push_back(freebsd::check_firewall(firewall_));
+    all.push_back(freebsd::check_ipfw());
     for (auto& check : freebsd::check_forwarding()) all.push_back(std::move(check));
     all.push_back(freebsd::check_bridge_filter());
-    all.push_back(freebsd::check_devd());
+    all.push_back(freebsd::check_devd(options_.instance));
     return all;
 }
 

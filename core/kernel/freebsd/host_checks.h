@@ -1,6 +1,6 @@
 #pragma once
 
-#include <filesystem>
+#include <string>
 #include <vector>
 
 #include "core/model/host.h"
@@ -17,7 +17,5 @@ model::Check check_racct();
 std::vector<model::Check> check_modules();
 /// The configured parent of the roots' datasets: empty for none.
 model::Check check_zfs(const std::string& parent);
-/// Users of the host must not get at what a jail's root leaves in his directory, set-user-ID programs above all.
-model::Check check_state_directory(const std::filesystem::path& state);
 
 }  // namespace jaild::kernel::freebsd

@@ -1,11 +1,16 @@
 #include "core/kernel/freebsd/network_checks.h"
 
-#include <fmt/format.h>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include "core/base/files.h"
+#include "core/kernel/freebsd/pure/findings.h"
 #include "core/kernel/freebsd/pure/rc_conf.h"
 #include "core/kernel/freebsd/system/advertised_routers.h"
+#include "core/kernel/freebsd/system/interfaces.h"
 #include "core/kernel/freebsd/system/sysctl.h"
+#include "core/kernel/names.h"
 
 namespace jaild::kernel::freebsd {
 namespace {
@@ -13,20 +18,9 @@ namespace {
 using model::Check;
 using model::CheckState;
 
-Check forwarding_check(const char* name, const char* value) {
-    Check check{.name = name};
-    const auto on = sysctl::number(value);
-    if (!on || !*on) {
-        check.state = CheckState::warning;
-        check.detail = "this kernel has none";
-    } else if (**on == 0) {
-        check.state = CheckState::warning;
-        check.detail = "off: jails reach their own network and this host only";
-        check.remedy = fmt::format("sysctl {}=1", value);
-    } else {
-        check.detail = "on";
-    }
-    return check;
+Check forwarding_check(const findings::Forwarding& what) {
+    const auto value = sysctl::number(what.sysctl);
+    return findings::forwarding(what, value ? *value : std::nullopt);
 }
 
 Check advertisement_check() {
@@ -52,25 +46,16 @@ Check advertisement_check() {
 }  // namespace
 
 std::vector<Check> check_forwarding() {
-    return {forwarding_check("ipv4_forwarding", "net.inet.ip.forwarding"),
-            forwarding_check("ipv6_forwarding", "net.inet6.ip6.forwarding"), advertisement_check()};
+    return {forwarding_check(findings::kForwarding4), forwarding_check(findings::kForwarding6), advertisement_check()};
 }
 
 Check check_bridge_filter() {
-    Check check{.name = "bridge_pfil"};
-    std::string on;
+    std::vector<std::string> on;
     for (const char* name : {"net.link.bridge.pfil_member", "net.link.bridge.pfil_bridge"}) {
         const auto value = sysctl::number(name);
-        if (value && value->value_or(0) != 0) on += fmt::format(" {}=0", name);
+        if (value && value->value_or(0) != 0) on.emplace_back(name);
     }
-    if (on.empty()) {
-        check.detail = "traffic between jails of one network stays on its bridge, where pf does not see it";
-        return check;
-    }
-    check.state = CheckState::warning;
-    check.detail = "traffic between jails of one network also passes this host's pf, which may drop it";
-    check.remedy = "sysctl" + on;
-    return check;
+    return findings::bridge_filter(on);
 }
 
 Check check_firewall(Firewall& firewall) {
@@ -86,25 +71,30 @@ Check check_firewall(Firewall& firewall) {
     return check;
 }
 
-Check check_devd() {
+Check check_ipfw() {
+    // Only where ipfw(4) is in the kernel are there such values.
+    const auto on = [](const char* name) {
+        const auto value = sysctl::number(name);
+        return value && value->value_or(0) != 0;
+    };
+    return findings::ipfw(on("net.inet.ip.fw.enable") || on("net.inet6.ip6.fw.enable"));
+}
+
+Check check_devd(const InstanceId& instance) {
     constexpr std::size_t kLimit = 1 << 20;
-    Check check{.name = "devd"};
     std::string value;
     for (const char* path : {"/etc/defaults/rc.conf", "/etc/rc.conf", "/etc/rc.conf.local"}) {
         const auto text = files::read(path, kLimit);
         if (!text) continue;
         if (auto found = rc_value(*text, "ifconfig_DEFAULT"); !found.empty()) value = std::move(found);
     }
-    if (value.empty()) {
-        check.detail = "new interfaces of jails are left alone";
-        return check;
-    }
-    check.state = CheckState::warning;
-    check.detail = fmt::format(
-        "ifconfig_DEFAULT is \"{}\": devd(8) sets up every interface that appears, the host's ends of jails too",
-        value);
-    check.remedy = "name the interface instead: sysrc -x ifconfig_DEFAULT && sysrc ifconfig_em0=\"" + value + "\"";
-    return check;
+    std::vector<std::string> addressed;
+    if (const auto all = interfaces())
+        for (const auto& interface : *all)
+            if (!interface.addresses.empty() && !interface.name.starts_with("lo") &&
+                !parse_bridge_name(instance, interface.name))
+                addressed.push_back(interface.name);
+    return findings::devd(value, addressed);
 }
 
 }  // namespace jaild::kernel::freebsd

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "core/base/ids.h"
 #include "core/kernel/firewall.h"
 #include "core/model/host.h"
 
@@ -14,7 +15,9 @@ std::vector<model::Check> check_forwarding();
 model::Check check_bridge_filter();
 /// pf and the three anchor lines of its main ruleset.
 model::Check check_firewall(Firewall& firewall);
+/// A second packet filter that knows nothing of jaild.
+model::Check check_ipfw();
 /// devd(8) and rc.d/netif configure whatever interface appears, when ifconfig_DEFAULT is set.
-model::Check check_devd();
+model::Check check_devd(const InstanceId& instance);
 
 }  // namespace jaild::kernel::freebsd

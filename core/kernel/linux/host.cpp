@@ -7,6 +7,7 @@
 #include "core/kernel/identity.h"
 #include "core/kernel/linux/host_checks.h"
 #include "core/kernel/linux/network_checks.h"
+#include "core/kernel/state_check.h"
 
 namespace jaild::kernel {
 
@@ -30,8 +31,10 @@ Result<std::string> LinuxHost::identity() {
 Result<std::vector<model::Check>> LinuxHost::checks() {
     const auto info = facts();
     if (!info) return std::unexpected(info.error());
-    std::vector<model::Check> all{check_kernel(info->release), check_runtime(), check_cgroups(),
-                                  check_nftables(options_), check_mandatory_access()};
+    std::vector<model::Check> all{
+        check_kernel(info->release), check_runtime(),          check_cgroups(),
+        check_nftables(options_),    check_mandatory_access(), check_state_directory(options_.state_directory)};
+    for (auto& check : check_modules(info->release)) all.push_back(std::move(check));
     for (auto& check : check_forwarding()) all.push_back(std::move(check));
     all.push_back(check_bridge_filter());
     all.push_back(check_forward_policy(options_.instance));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <string>
@@ -59,6 +60,20 @@ Result<Groups> find_groups() {
     return groups;
 }
 
+/// Does a line of modules.builtin or modules.dep name that module, whatever it is compressed with? They write
+/// "kernel/net/bridge/bridge.ko.xz: …".
+bool names_module(std::string_view text, std::string_view module) {
+    const std::string wanted = fmt::format("/{}.ko", module);
+    while (!text.empty()) {
+        const auto line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(text.size(), line.size() + 1));
+        const auto path = line.substr(0, line.find(':'));
+        const auto at = path.rfind('/');
+        if (at != std::string_view::npos && path.substr(at).starts_with(wanted)) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 Check check_kernel(std::string_view release) {
@@ -70,6 +85,33 @@ Check check_kernel(std::string_view release) {
         check.remedy = "install a newer kernel and reboot";
     }
     return check;
+}
+
+std::vector<Check> check_modules(std::string_view release, const std::filesystem::path& sys,
+                                 const std::filesystem::path& modules) {
+    constexpr std::size_t kLimit = 16 << 20;
+    const auto directory = modules / release;
+    const auto built_in = files::read(directory / "modules.builtin", kLimit);
+    const auto loadable = files::read(directory / "modules.dep", kLimit);
+    std::vector<Check> checks;
+    for (const char* module : {"veth", "bridge", "nf_tables"}) {
+        Check check{.name = fmt::format("module_{}", module)};
+        std::error_code error;
+        if (std::filesystem::exists(sys / "module" / module, error) || (built_in && names_module(*built_in, module))) {
+            check.detail = "there";
+        } else if (loadable && names_module(*loadable, module)) {
+            check.detail = "loaded when it is needed";
+        } else if (!built_in && !loadable) {
+            check.detail = fmt::format("not known: there is no {}", directory.string());
+        } else {
+            check.state = CheckState::problem;
+            check.detail = fmt::format("{} is neither in this kernel nor in {}", module, directory.string());
+            check.remedy =
+                fmt::format("apt-get install linux-image-{}, or reboot into the kernel that is installed", release);
+        }
+        checks.push_back(std::move(check));
+    }
+    return checks;
 }
 
 Check check_runtime() {

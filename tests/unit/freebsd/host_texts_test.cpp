@@ -1,3 +1,7 @@
+#include <string>
+#include <vector>
+
+#include "core/kernel/freebsd/pure/findings.h"
 #include "core/kernel/freebsd/pure/patch_floor.h"
 #include "core/kernel/freebsd/pure/rc_conf.h"
 #include "tests/catch.h"
@@ -38,4 +42,59 @@ TEST_CASE("the last plain assignment of rc.conf(5) counts", "[freebsd]") {
     CHECK(rc_value("#a=1\nab=2\n", "a").empty());
     CHECK(rc_value("a=\"", "a").empty());
     CHECK(rc_value("a=", "a").empty());
+}
+
+TEST_CASE("doctor tells what a FreeBSD kernel lacks, and the line that mends it", "[freebsd]") {
+    using namespace findings;
+    CHECK(vimage(true).state == CheckState::ok);
+    CHECK(vimage(false).state == CheckState::problem);
+    CHECK(vimage(false).remedy.contains("options VIMAGE"));
+
+    CHECK(racct(Racct::on).state == CheckState::ok);
+    CHECK(racct(Racct::off).state == CheckState::warning);
+    CHECK(racct(Racct::off).remedy == "sysrc -f /boot/loader.conf kern.racct.enable=1 && shutdown -r now");
+    // No tunable helps a kernel that has nothing to be tuned.
+    CHECK(racct(Racct::absent).state == CheckState::warning);
+    CHECK(racct(Racct::absent).remedy.contains("options RACCT"));
+
+    CHECK(module("if_epair", Module::present).state == CheckState::ok);
+    CHECK(module("if_epair", Module::loadable).state == CheckState::ok);
+    CHECK(module("if_epair", Module::missing).state == CheckState::problem);
+    CHECK(module("if_epair", Module::missing).name == "module_if_epair");
+    CHECK_FALSE(module("if_epair", Module::missing).remedy.empty());
+
+    CHECK_FALSE(securelevel(-1));
+    CHECK_FALSE(securelevel(0));
+    REQUIRE(securelevel(1));
+    CHECK(securelevel(1)->state == CheckState::warning);
+    CHECK(securelevel(2)->remedy.starts_with("sysrc kld_list+="));
+    CHECK(securelevel(3)->state == CheckState::problem);
+    CHECK(securelevel(3)->remedy.contains("kern_securelevel=2"));
+}
+
+TEST_CASE("doctor tells what of a FreeBSD host's network stands in the way", "[freebsd]") {
+    using namespace findings;
+    CHECK(forwarding(kForwarding4, 1).state == CheckState::ok);
+    CHECK(forwarding(kForwarding4, 0).state == CheckState::warning);
+    CHECK(forwarding(kForwarding4, 0).remedy == "sysctl net.inet.ip.forwarding=1 && sysrc gateway_enable=YES");
+    CHECK(forwarding(kForwarding6, 0).remedy == "sysctl net.inet6.ip6.forwarding=1 && sysrc ipv6_gateway_enable=YES");
+    CHECK(forwarding(kForwarding6, std::nullopt).state == CheckState::warning);
+
+    CHECK(bridge_filter({}).state == CheckState::ok);
+    const std::vector<std::string> both{"net.link.bridge.pfil_member", "net.link.bridge.pfil_bridge"};
+    CHECK(bridge_filter(both).state == CheckState::warning);
+    CHECK(bridge_filter(both).remedy == "sysctl net.link.bridge.pfil_member=0 net.link.bridge.pfil_bridge=0");
+
+    CHECK(ipfw(false).state == CheckState::ok);
+    CHECK(ipfw(true).state == CheckState::warning);
+    CHECK_FALSE(ipfw(true).remedy.empty());
+
+    CHECK(devd("", {}).state == CheckState::ok);
+    CHECK(devd("DHCP", {}).remedy == "sysrc -x ifconfig_DEFAULT");
+    const std::vector<std::string> interfaces{"em0", "em1"};
+    const auto warned = devd("inet 192.0.2.1/24", interfaces);
+    CHECK(warned.state == CheckState::warning);
+    CHECK(warned.remedy ==
+          "sysrc ifconfig_em0=\"inet 192.0.2.1/24\" && sysrc ifconfig_em1=\"inet 192.0.2.1/24\" && "
+          "sysrc -x ifconfig_DEFAULT");
 }

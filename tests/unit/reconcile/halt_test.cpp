@@ -18,13 +18,13 @@ namespace {
 constexpr Milliseconds kHaltPatience{45'000};
 
 /// "web" with programs, "db" on the same network, "idle" that should not run; all as asked for.
-struct Host {
+struct DyingHost {
     House house{};
     model::Jail web = house.create(R"({"name":"web","command":["sleep","inf"],"exec":{"stop":["true"]}})");
     model::Jail db = house.create(R"({"name":"db"})");
     model::Jail idle = house.create(R"({"name":"idle","running":false})");
 
-    Host() {
+    DyingHost() {
         for (const auto& jail : {web, db, idle}) value_of(house.reconciler->reconcile(jail.id));
     }
     /// jaild after the reboot.
@@ -48,7 +48,7 @@ struct Host {
 }  // namespace
 
 TEST_CASE("a halt stops every jail, and the next daemon starts what should run", "[reconcile][halt]") {
-    Host host;
+    DyingHost host;
     auto& house = host.house;
     const auto asked = host.asked();
 
@@ -69,7 +69,7 @@ TEST_CASE("a halt stops every jail, and the next daemon starts what should run",
 }
 
 TEST_CASE("nothing that looks at jails during a halt starts one", "[reconcile][halt]") {
-    Host host;
+    DyingHost host;
     auto& house = host.house;
     value_of(house.reconciler->halt(kHaltPatience));
 
@@ -82,7 +82,7 @@ TEST_CASE("nothing that looks at jails during a halt starts one", "[reconcile][h
 }
 
 TEST_CASE("a halt ends no operation that it keeps from its end, and lets the others be", "[reconcile][halt]") {
-    Host host;
+    DyingHost host;
     auto& house = host.house;
     const auto fresh = house.create(R"({"name":"fresh"})");
     house.restart(host.web);
@@ -103,7 +103,7 @@ TEST_CASE("a halt ends no operation that it keeps from its end, and lets the oth
 }
 
 TEST_CASE("a jail that cannot be stopped is named, and its operation goes on", "[reconcile][halt]") {
-    Host host;
+    DyingHost host;
     auto& house = host.house;
     house.restart(host.web);
     house.kernel.faults().clear();
@@ -118,7 +118,7 @@ TEST_CASE("a daemon that dies in the middle of a halt loses nothing", "[reconcil
     const auto point = GENERATE(range(std::size_t{1}, std::size_t{60}, std::size_t{2}));
     const auto when = GENERATE(When::before, When::after);
     INFO("crash at point " << point);
-    Host host;
+    DyingHost host;
     auto& house = host.house;
     const auto asked = host.asked();
     house.kernel.faults().clear();

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/model/host.h"
+
+/// Lines of `jaildctl doctor` out of what was read of a FreeBSD host. Pure.
+namespace jaild::kernel::freebsd::findings {
+
+/// kern.features.vimage
+model::Check vimage(bool on);
+
+/// "absent": the kernel is built without; "off": kern.racct.enable is 0.
+enum class Racct { absent, off, on };
+model::Check racct(Racct found);
+
+enum class Module { missing, loadable, present };
+model::Check module(std::string_view name, Module found);
+
+/// kern.securelevel; nothing where modules can still be loaded.
+std::optional<model::Check> securelevel(int level);
+
+/// A sysctl that is 0 or 1, and the variable of rc.conf(5) that sets it at boot.
+struct Forwarding {
+    const char* check;   ///< "ipv4_forwarding"
+    const char* sysctl;  ///< "net.inet.ip.forwarding"
+    const char* rc_variable;
+};
+inline constexpr Forwarding kForwarding4{"ipv4_forwarding", "net.inet.ip.forwarding", "gateway_enable"};
+inline constexpr Forwarding kForwarding6{"ipv6_forwarding", "net.inet6.ip6.forwarding", "ipv6_gateway_enable"};
+/// No value: this kernel has no such sysctl.
+model::Check forwarding(const Forwarding& what, std::optional<int> value);
+
+/// The names of those sysctls of if_bridge(4) that are on.
+model::Check bridge_filter(std::span<const std::string> on);
+
+/// `value` of ifconfig_DEFAULT, and the interfaces of the host that have an address and so may owe it to that.
+model::Check devd(std::string_view value, std::span<const std::string> interfaces);
+
+/// Is ipfw(4) on? Packets pass both filters, and jaild writes pf(4)'s rules only.
+model::Check ipfw(bool on);
+
+}  // namespace jaild::kernel::freebsd::findings
