@@ -79,6 +79,41 @@ class Sample(unittest.TestCase):
         self.assertEqual(sampled, keys - {"kernel"}, "the memory kernel and the like are nobody's configuration")
 
 
+class Unit(unittest.TestCase):
+    """packaging/jaild.service.in: that the jails outlive jaild, and miss nothing."""
+
+    @classmethod
+    def setUpClass(cls):
+        text = (Settings.source / "packaging/jaild.service.in").read_text()
+        cls.settings = {}
+        for name, value in re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE):
+            cls.settings.setdefault(name, []).append(value)
+
+    def test_a_stop_leaves_the_jails_alone(self):
+        self.assertEqual(self.settings["KillMode"], ["process"])
+        self.assertEqual(self.settings["Delegate"], ["yes"])
+        self.assertEqual(self.settings["OOMPolicy"], ["continue"])
+
+    def test_a_shutdown_has_the_time_that_jaild_takes_for_it(self):
+        self.assertIn("kill -USR1", self.settings["ExecStop"][0])
+        page = (Settings.source / "man/jaild.8").read_text()
+        seconds = int(re.search(r"after\n(\d+) seconds", page).group(1))
+        self.assertGreater(int(self.settings["TimeoutStopSec"][0]), seconds)
+
+    def test_nothing_is_taken_from_the_jails(self):
+        # Seccomp filters, which every program in a jail would inherit; namespaces of mounts, which would hide the jails'.
+        names = re.compile(r"Protect|Private|ReadOnly|ReadWrite|Inaccessible|Bind|Root|Temporary|Mount|SystemCall|Restrict"
+                           r"|LockPersonality|MemoryDeny|NoNewPrivileges|DynamicUser|Device|(No)?ExecPaths")
+        self.assertEqual([name for name in self.settings if names.match(name)], [])
+        self.assertRegex("ProtectSystem", names)
+        dropped = self.settings["CapabilityBoundingSet"][0]
+        self.assertTrue(dropped.startswith("~"), "a list of what is left would have to follow the kernel's")
+        header = (Settings.source / "core/kernel/linux/capabilities.h").read_text()
+        jails = set(re.findall(r'"(CAP_\w+)"', header))
+        self.assertGreater(len(jails), 5)
+        self.assertEqual(jails & set(dropped[1:].split()), set())
+
+
 class Port(unittest.TestCase):
     def test_it_has_the_project_s_version(self):
         version = re.search(r"project\(jaild VERSION ([\d.]+)", (Settings.source / "CMakeLists.txt").read_text()).group(1)

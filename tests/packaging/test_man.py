@@ -33,8 +33,19 @@ class Pages(unittest.TestCase):
     def test_mandoc_has_nothing_to_say(self):
         self.assertEqual([file.name for file in PAGES], ["jaild.8", "jaild.toml.5", "jaildctl.8"])
         for file in PAGES:
-            ran = subprocess.run(["mandoc", "-Tlint", "-Wwarning", str(file)], capture_output=True, text=True, check=False)
-            self.assertEqual((ran.returncode, ran.stdout), (0, ""), file.name)
+            ran = subprocess.run(["mandoc", "-Tlint", str(file)], capture_output=True, text=True, check=False)
+            # Whether the other system's pages, and these, are installed here is no matter of theirs.
+            said = [line for line in ran.stdout.splitlines() if "STYLE: referenced manual not found" not in line]
+            self.assertEqual(said, [], file.name)
+
+    def test_the_pages_refer_to_each_other(self):
+        names = {file.stem: file.suffix[1:] for file in PAGES}
+        for file in PAGES:
+            text = file.read_text()
+            end = text[text.index(".Sh SEE ALSO"):]
+            for name, section in names.items():
+                if name != file.stem:
+                    self.assertIn(f".Xr {name} {section}", end, file.name)
 
     def test_jaild_8_has_every_option(self):
         found = options(Settings.build / "daemon/jaild")
@@ -44,12 +55,17 @@ class Pages(unittest.TestCase):
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
         self.assertEqual(sorted(named - found - {"--unix-socket"}), [], "curl's, or options that jaild does not have")
 
+    def commands(self):
+        shown = subprocess.run([str(Settings.build / "cli/jaildctl"), "--help"], capture_output=True, text=True,
+                               check=True).stdout
+        found = re.findall(r"^  ([a-z-]+) {2,}\S", shown[shown.index("Subcommands:"):shown.index("Examples:")],
+                           re.MULTILINE)
+        self.assertIn("create", found)
+        return found
+
     def test_jaildctl_8_has_every_command_and_option(self):
         program = Settings.build / "cli/jaildctl"
-        shown = subprocess.run([str(program), "--help"], capture_output=True, text=True, check=True).stdout
-        commands = re.findall(r"^  ([a-z-]+) {2,}\S", shown[shown.index("Subcommands:"):shown.index("Examples:")],
-                              re.MULTILINE)
-        self.assertIn("create", commands)
+        commands = self.commands()
         text = page("jaildctl.8")
         known = options(program)
         for command in commands:
@@ -58,6 +74,26 @@ class Pages(unittest.TestCase):
         self.assertEqual([option for option in sorted(known) if option not in text], [])
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
         self.assertEqual(sorted(named - known), [], "options that jaildctl does not have")
+
+    def test_no_page_has_a_short_option_that_its_program_does_not_take(self):
+        for name, program, commands in (("jaild.8", "daemon/jaild", [[]]),
+                                        ("jaildctl.8", "cli/jaildctl", [[], *([name] for name in self.commands())])):
+            known = set().union(*(options(Settings.build / program, *command) for command in commands))
+            text = (Settings.source / "man" / name).read_text()
+            # Clusters too: "Fl ft" is -f and -t.
+            named = {f"-{letter}" for cluster in re.findall(r"\bFl ([a-zA-Z]+)\b", text) for letter in cluster}
+            self.assertEqual(sorted(named - known), [], name)
+
+    def test_the_environment_is_told_of(self):
+        read = set()
+        for folder in ("daemon", "cli"):
+            for file in sorted((Settings.source / folder).glob("*.cpp")):
+                read |= set(re.findall(r'(?:getenv|environment)\("([A-Z_]+)"\)', file.read_text()))
+        self.assertLessEqual({"JAILD_HOST", "NOTIFY_SOCKET"}, read)
+        told = set()
+        for file in PAGES:
+            told |= set(re.findall(r"^\.It Ev (\w+)$", file.read_text(), re.MULTILINE))
+        self.assertEqual(told, read)
 
     def test_jaildctl_8_has_every_field_of_a_spec(self):
         with open(Settings.source / "openapi/jaild.yaml", encoding="utf-8") as file:
