@@ -51,6 +51,7 @@ std::uint64_t Board::heed(JailId id) {
     const auto entry = memories_.find(id);
     if (entry == memories_.end()) return 0;
     entry->second.impatient = false;
+    entry->second.heeded = entry->second.asked;
     return entry->second.asked;
 }
 

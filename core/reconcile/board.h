@@ -31,6 +31,7 @@ struct Memory {
     std::string name{};
     std::string network{};      ///< that it should be linked to; empty: none, or it should not run
     std::uint64_t asked = 0;    ///< grows with every poke from outside
+    std::uint64_t heeded = 0;   ///< what it was when a round read the row
     std::uint64_t version = 0;  ///< grows with every round
     bool under_way = false;
     bool impatient = false;  ///< what a round waits for of the user's is to be cut short, until it reads its row again

@@ -100,6 +100,8 @@ Sweep::Verdict Sweep::judge(const model::Jail& row, Observed observed, const Mem
     if (memory.under_way) return Verdict::fine;
     // Its round reads them again, and says what is wrong.
     if (unread_.contains(row.id)) return Verdict::differs;
+    // Somebody wants something: an operation may wait for its end although nothing is to be done.
+    if (memory.asked != memory.heeded) return Verdict::differs;
     auto desired = desire(engine_.kernel, row, observed, networks_);
     // Its round will say what is wrong.
     if (!desired || !plan(*desired, observed).empty()) return Verdict::differs;

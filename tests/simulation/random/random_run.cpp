@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <functional>
 
@@ -34,7 +35,8 @@ public:
             if (dice_.chance(0.7)) act();
             rounds();
         }
-        auto found = check("after the run");
+        auto found = dice_.chance(0.2) ? check_without_network() : std::vector<std::string>{};
+        if (found.empty()) found = check("after the run");
         if (!found.empty()) return found;
         for (const auto& jail : scene_.jails()) {
             if (!jail.removing) (void)scene_.remove(jail.id);
@@ -172,9 +174,24 @@ private:
     }
 
     std::vector<std::string> check(std::string_view when) {
+        scene_.calm();
+        return rest(when, problems);
+    }
+
+    /// Something is wrong with the network that does not pass by itself.
+    std::vector<std::string> check_without_network() {
+        const std::vector<std::string> points{"links.ensure_bridge", "links.remove_bridge", "firewall.list",
+                                              "firewall.apply", "links.bridges"};
+        scene_.calm();
+        const auto& point = dice_.pick(points);
+        scene_.kernel().faults().always(point, EPERM);
+        return rest("while " + point + " fails", problems_without_network);
+    }
+
+    std::vector<std::string> rest(std::string_view when, std::vector<std::string> (*find)(Scene&)) {
         for (const auto* name : kNames) scene_.kernel().hand().give_name_back(name);
-        const auto rounds = scene_.settle();
-        auto found = problems(scene_);
+        const auto rounds = scene_.come_to_rest(care_);
+        auto found = find(scene_);
         if (!rounds) found.push_back("never came to rest; last error: " + scene_.last_error());
         if (!found.empty()) found.insert(found.begin(), fmt::format("{}:", when));
         if (!found.empty()) say(scene_.kernel().describe());
@@ -183,6 +200,7 @@ private:
 
     RunOptions options_;
     Dice dice_;
+    const Scene::Care care_ = dice_.chance(0.5) ? Scene::Care::rounds : Scene::Care::resyncs;
     Scene scene_;
 };
 

@@ -29,18 +29,7 @@ public:
         for (const auto& jail : scene_.jails()) {
             known.insert(jail.id);
             subject_ = fmt::format("jail {} ({})", jail.id.value, jail.name.text());
-            if (jail.removing) fault("is still being removed");
-            if (!jail.spec.running || jail.removing) {
-                check_stopped(jail);
-                check_status(jail);
-            } else if (hopeless(jail.spec) || waits_for_address(scene_, jail)) {
-                network_used |= asks_for_link(jail) || !pairs(jail.id).empty();
-                check_failed(jail);
-            } else {
-                // One that will have a link after its restart finds the network ready.
-                network_used |= check_running(jail) || asks_for_link(jail);
-                check_status(jail);
-            }
+            network_used |= check_jail(jail);
         }
         subject_ = "residue";
         check_residue(known);
@@ -52,7 +41,16 @@ public:
         check_operations();
         subject_ = "foreign";
         if (state_.foreign != kernel::memory::Foreign{}) fault("objects of somebody else were changed");
-        for (const auto& violation : scene_.kernel().violations()) found_.push_back("violation: " + violation);
+        check_rules();
+        return std::move(found_);
+    }
+
+    std::vector<std::string> all_without_network() {
+        for (const auto& jail : scene_.jails()) {
+            subject_ = fmt::format("jail {} ({})", jail.id.value, jail.name.text());
+            if (!asks_for_link(jail) && pairs(jail.id).empty()) check_jail(jail);
+        }
+        check_rules();
         return std::move(found_);
     }
 
@@ -75,6 +73,33 @@ private:
     const kernel::memory::Directory* directory(JailId id) const {
         const auto found = state_.directories.find(id);
         return found == state_.directories.end() ? nullptr : &found->second;
+    }
+
+    /// Those of our own code, and those of the scene.
+    void check_rules() {
+        for (const auto& violation : scene_.kernel().violations()) found_.push_back("violation: " + violation);
+        for (const auto& offence : scene_.offences()) found_.push_back("offence: " + offence);
+    }
+
+    /// True when it uses the network.
+    bool check_jail(const model::Jail& jail) {
+        if (jail.removing) fault("is still being removed");
+        if (!jail.spec.running || jail.removing) {
+            check_stopped(jail);
+            check_status(jail);
+            return false;
+        }
+        const bool cannot_start = hopeless(jail.spec) || waits_for_address(scene_, jail);
+        // One that ran before it was changed goes on as it was made.
+        const bool goes_on = scene_.reconciler().status(jail).state == model::JailState::running;
+        if (cannot_start && !goes_on) {
+            check_failed(jail);
+            return asks_for_link(jail) || !pairs(jail.id).empty();
+        }
+        const bool linked = check_running(jail);
+        check_status(jail);
+        // One that will have a link after its restart finds the network ready.
+        return linked || asks_for_link(jail);
     }
 
     static bool asks_for_link(const model::Jail& jail) { return jail.spec.network.mode == model::NetworkMode::vnet; }
@@ -184,9 +209,7 @@ private:
     }
 
     void check_failed(const model::Jail& jail) {
-        // One that ran before it was changed goes on as it was made.
         const auto status = scene_.reconciler().status(jail);
-        if (status.state == model::JailState::running) return;
         demand(status.state == model::JailState::failed,
                fmt::format("cannot start, and its status says {}", model::to_string(status.state)));
         demand(!status.conditions.empty(), "cannot start, and no condition says why");
@@ -290,6 +313,10 @@ bool hopeless(const model::JailSpec& spec) {
 
 std::vector<std::string> problems(Scene& scene) {
     return Finder(scene).all();
+}
+
+std::vector<std::string> problems_without_network(Scene& scene) {
+    return Finder(scene).all_without_network();
 }
 
 }  // namespace jaild::simulation

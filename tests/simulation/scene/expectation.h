@@ -12,6 +12,9 @@ namespace jaild::simulation {
 /// well.
 std::vector<std::string> problems(Scene& scene);
 
+/// The same of those jails only that have and ask for no network: whatever is wrong with that, they are as asked for.
+std::vector<std::string> problems_without_network(Scene& scene);
+
 /// Another jail, which waits for a restart, still runs with an address that is this one's by now: it has to wait too.
 bool waits_for_address(Scene& scene, const model::Jail& jail);
 

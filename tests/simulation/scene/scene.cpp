@@ -83,6 +83,7 @@ Result<JailId> Scene::create(const model::NamedSpec& spec) {
         return jail->id;
     });
     if (made && spec.spec.running) history_[*made].starts_asked = 1;
+    if (made) reconciler_->poke(*made);
     return made;
 }
 
@@ -95,6 +96,7 @@ Result<void> Scene::update(JailId id, const model::JailSpec& spec) {
     // A jail that was half made is made anew for a change, and its command may run for it again; a stop and a start
     // that nobody acted upon in between are no new start.
     if (done && spec.running) ++history_[id].starts_asked;
+    if (done) reconciler_->poke(id);
     return done;
 }
 
@@ -108,16 +110,19 @@ Result<void> Scene::restart(JailId id) {
         ++history_[id].starts_asked;
         // A jail whose hint is lost is taken for what the row asks, a restart that nobody acted upon included.
         if (!lost_hints_.contains(id)) history_[id].disturbed = false;
+        reconciler_->poke(id);
     }
     return done;
 }
 
 Result<void> Scene::remove(JailId id) {
-    return store_->write([&](store::Writer& writer) -> Result<void> {
+    auto done = store_->write([&](store::Writer& writer) -> Result<void> {
         auto jail = writer.mark_removing(id);
         if (!jail) return std::unexpected(jail.error());
         return note(writer, *jail, "remove");
     });
+    if (done) reconciler_->poke(id);
+    return done;
 }
 
 template <class Work>
@@ -135,6 +140,7 @@ Round Scene::drive(Work&& work) {
         how = Round::crashed;
     }
     notice_new_jails();
+    notice_offences();
     return how;
 }
 
@@ -166,6 +172,13 @@ void Scene::notice_new_jails() {
     }
 }
 
+void Scene::notice_offences() {
+    for (const auto& one : kernel_.state().prisons) {
+        if (jail(one.id)) continue;
+        offences_.push_back("jail " + std::to_string(one.id.value) + " is there still, and its row is gone");
+    }
+}
+
 bool Scene::lose_hint(JailId id) {
     if (!kernel_.hand().delete_applied(id)) return false;
     lost_hints_.insert(id);
@@ -175,15 +188,24 @@ bool Scene::lose_hint(JailId id) {
     return true;
 }
 
-std::optional<std::size_t> Scene::settle(std::size_t limit) {
+void Scene::calm() {
     kernel_.faults().clear();
     kernel_.set_nature({});
+}
+
+std::optional<std::size_t> Scene::settle(Care care) {
+    calm();
+    return come_to_rest(care);
+}
+
+std::optional<std::size_t> Scene::come_to_rest(Care care, std::size_t limit) {
     std::string before;
     std::size_t quiet = 0;
     for (std::size_t count = 1; count <= limit; ++count) {
-        (void)round();  // a jail that cannot start fails each time: the picture stays the same
+        // A jail that cannot start fails each time: the picture stays the same.
+        (void)(care == Care::rounds ? round() : resync());
         auto now = picture();
-        quiet = now == before && !is_dying() ? quiet + 1 : 0;
+        quiet = now == before && !is_dying() && !is_working() ? quiet + 1 : 0;
         if (quiet == 2) return count;
         before = std::move(now);
     }
@@ -200,6 +222,13 @@ std::string Scene::picture() {
 bool Scene::is_dying() const {
     const auto state = kernel_.state();
     return std::ranges::any_of(state.prisons, [](const auto& one) { return one.life == JailLife::dying; });
+}
+
+/// An operation fails only after several tries.
+bool Scene::is_working() {
+    const auto all = operations();
+    return std::ranges::any_of(all,
+                               [](const model::Operation& one) { return one.state == model::OperationState::running; });
 }
 
 std::vector<model::Jail> Scene::jails() {

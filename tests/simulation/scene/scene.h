@@ -39,7 +39,7 @@ class Scene {
 public:
     explicit Scene(const kernel::memory::MemoryOptions& options = {});
 
-    // Users. Each is one transaction, as the supervisor writes it; no fault strikes here.
+    // Users. Each is one transaction, as the supervisor writes it, and a poke; no fault strikes here.
     Result<JailId> create(const model::NamedSpec& spec);
     Result<void> update(JailId id, const model::JailSpec& spec);
     Result<void> restart(JailId id);
@@ -52,9 +52,14 @@ public:
     Round round();
     void kill_daemon();
 
-    /// Faults off, nature calm, then rounds until nothing changes any more: the number of rounds, or nothing when that
-    /// does not happen within `limit`.
-    std::optional<std::size_t> settle(std::size_t limit = 24);
+    /// How the daemon looks after its jails: the resync alone must do as well as a round for each.
+    enum class Care { rounds, resyncs };
+    /// Faults off, nature calm.
+    void calm();
+    /// Until nothing changes any more: the number of rounds, or nothing when that does not happen within `limit`.
+    std::optional<std::size_t> come_to_rest(Care care, std::size_t limit = 24);
+    /// Both.
+    std::optional<std::size_t> settle(Care care = Care::rounds);
 
     [[nodiscard]] std::vector<model::Jail> jails();
     [[nodiscard]] std::optional<model::Jail> jail(JailId id);
@@ -69,6 +74,8 @@ public:
     [[nodiscard]] const InstanceId& kernel_instance() const { return store_->instance(); }
     [[nodiscard]] reconcile::Reconciler& reconciler() { return *reconciler_; }
     [[nodiscard]] SimulatedClock& clock() { return clock_; }
+    /// What was seen after a round and must never be: a jail of ours, dying ones too, that has no row any more.
+    [[nodiscard]] const std::vector<std::string>& offences() const { return offences_; }
     /// The last error that a round returned.
     [[nodiscard]] const std::string& last_error() const { return last_error_; }
 
@@ -77,8 +84,10 @@ private:
     Round drive(Work&& work);
     Result<void> note(store::Writer& writer, const model::Jail& jail, std::string_view kind);
     void notice_new_jails();
+    void notice_offences();
     std::string picture();
     [[nodiscard]] bool is_dying() const;
+    [[nodiscard]] bool is_working();
     void start_daemon();
 
     SimulatedClock clock_;
@@ -92,6 +101,7 @@ private:
     std::map<JailId, History> history_;
     std::set<JailId> lost_hints_;  ///< not written again yet
     std::string last_error_;
+    std::vector<std::string> offences_;
 };
 
 /// The value, or std::runtime_error: for what a simulation cannot go on without.
