@@ -87,11 +87,13 @@ TEST_CASE("the daemon takes all descriptors that it may have, its jails keep the
     CHECK(own.rlim_cur == own.rlim_max);
     const Client client(daemon);
     client.create({{"name", "web"}, {"command", {"/bin/sleep", "1000"}}});
+    const auto hard = std::to_string(std::min<rlim_t>(own.rlim_max, 524'288));
+    const auto limits = [&](const std::string& soft) { return "Max open files " + soft + " " + hard + " files "; };
     for (const auto* who : {"self", "1"}) {
         INFO(who);
-        CHECK(client.sh("web", "grep 'open files' /proc/" + std::string(who) + "/limits | tr -s ' '") ==
-              "Max open files " + std::to_string(std::min<rlim_t>(own.rlim_max, 1024)) + " " +
-                  std::to_string(std::min<rlim_t>(own.rlim_max, 524'288)) + " files ");
+        const auto seen = client.sh("web", "grep 'open files' /proc/" + std::string(who) + "/limits | tr -s ' '");
+        // runc before 1.1.13 now and then raises the soft limit to the hard one (opencontainers/runc issue 4195).
+        CHECK((seen == limits(std::to_string(std::min<rlim_t>(own.rlim_max, 1024))) || seen == limits(hard)));
     }
 }
 
