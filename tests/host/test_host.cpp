@@ -62,14 +62,15 @@ TestHost::TestHost()
 }
 
 TestHost::~TestHost() {
-    clean();
     std::string left;
     eventually([&] {
+        clean();  // again while a killed process is on its way out: its cgroup and mounts are busy until then
         left.clear();
         for (const auto& line : leftovers()) left += line + '\n';
         return left.empty();
     });
     residue::remove_state(state_);
+    INFO("left: " << left);
     CHECK(left.empty());
     CHECK_FALSE(std::filesystem::exists(state_));
 }
