@@ -18,7 +18,8 @@ bool takes_next(const CLI::App& app, const std::string& option) {
     const bool is_long = option.starts_with("--");
     if (is_long ? option.find('=') != std::string::npos : option.size() > 2) return false;
     const auto* known = app.get_option_no_throw(option);
-    return known != nullptr && known->get_type_size() > 0;
+    // A flag has a size too, of one value that it does not expect.
+    return known != nullptr && known->get_expected_max() > 0;
 }
 
 /// The position of the first word from `begin` on that is neither an option nor the value of one; nothing at "--".

@@ -125,8 +125,12 @@ class Exec(ApiTest):
             self.assertEqual((ran.code, ran.out, ran.err), (0, said, ""), (arguments, ran))
         ran = jaildctl(self.daemon, "exec", self.name, "echo", "--", "--help")
         self.assertEqual((ran.code, ran.out), (0, "-- --help\n"), ran)
-        ran = jaildctl(self.daemon, "exec", "-i", self.name, "cat", stdin=b"line\n")
-        self.assertEqual((ran.code, ran.out), (0, "line\n"), ran)
+        # -i takes no value: what comes after it is not skipped.
+        for arguments in (["exec", "-i", self.name, "cat"], ["exec", self.name, "-i", "cat"],
+                          ["exec", self.name, "-i", "--", "cat"], ["exec", "-i", self.name, "--", "cat"],
+                          ["exec", "--stdin", self.name, "cat"]):
+            ran = jaildctl(self.daemon, *arguments, stdin=b"line\n")
+            self.assertEqual((ran.code, ran.out), (0, "line\n"), (arguments, ran))
         self.assertEqual(jaildctl(self.daemon, "exec", self.name).code, 2)
 
     def test_input_has_a_bound(self):
