@@ -26,6 +26,13 @@ def options(program, *subcommand):
         line[:28] for line in shown.splitlines() if line.startswith("  -"))))
 
 
+def commands():
+    """Those that `jaildctl --help` lists."""
+    shown = subprocess.run([str(Settings.build / "cli/jaildctl"), "--help"], capture_output=True, text=True,
+                           check=True).stdout
+    return re.findall(r"^  ([a-z-]+) {2,}\S", shown[shown.index("Subcommands:"):shown.index("Examples:")], re.MULTILINE)
+
+
 class Pages(unittest.TestCase):
     def setUp(self):
         self.assertIsNotNone(shutil.which("mandoc"), "sh tools/install-deps --tests")
@@ -55,20 +62,13 @@ class Pages(unittest.TestCase):
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
         self.assertEqual(sorted(named - found - {"--unix-socket"}), [], "curl's, or options that jaild does not have")
 
-    def commands(self):
-        shown = subprocess.run([str(Settings.build / "cli/jaildctl"), "--help"], capture_output=True, text=True,
-                               check=True).stdout
-        found = re.findall(r"^  ([a-z-]+) {2,}\S", shown[shown.index("Subcommands:"):shown.index("Examples:")],
-                           re.MULTILINE)
-        self.assertIn("create", found)
-        return found
-
     def test_jaildctl_8_has_every_command_and_option(self):
         program = Settings.build / "cli/jaildctl"
-        commands = self.commands()
+        known_commands = commands()
+        self.assertIn("create", known_commands)
         text = page("jaildctl.8")
         known = options(program)
-        for command in commands:
+        for command in known_commands:
             self.assertRegex(text, rf"(^|[ (|]){command}($|[ |)])", command)
             known |= options(program, command)
         self.assertEqual([option for option in sorted(known) if option not in text], [])
@@ -76,9 +76,9 @@ class Pages(unittest.TestCase):
         self.assertEqual(sorted(named - known), [], "options that jaildctl does not have")
 
     def test_no_page_has_a_short_option_that_its_program_does_not_take(self):
-        for name, program, commands in (("jaild.8", "daemon/jaild", [[]]),
-                                        ("jaildctl.8", "cli/jaildctl", [[], *([name] for name in self.commands())])):
-            known = set().union(*(options(Settings.build / program, *command) for command in commands))
+        for name, program, forms in (("jaild.8", "daemon/jaild", [[]]),
+                                     ("jaildctl.8", "cli/jaildctl", [[], *([command] for command in commands())])):
+            known = set().union(*(options(Settings.build / program, *form) for form in forms))
             text = (Settings.source / "man" / name).read_text()
             # Clusters too: "Fl ft" is -f and -t.
             named = {f"-{letter}" for cluster in re.findall(r"\bFl ([a-zA-Z]+)\b", text) for letter in cluster}
