@@ -114,6 +114,28 @@ class Unit(unittest.TestCase):
         self.assertEqual(jails & set(dropped[1:].split()), set())
 
 
+class Agreement(unittest.TestCase):
+    """What is written down in two places."""
+
+    def test_newsyslog_signals_who_writes_the_log(self):
+        script = (Settings.source / "rc.d/jaild").read_text()
+        line = (Settings.source / "packaging/newsyslog.conf").read_text().splitlines()[-1].split()
+        self.assertEqual(line[0], re.search(r'jaild_logfile:="(.*?)"', script).group(1))
+        self.assertEqual(line[-1], re.search(r'^pidfile="(.*)"', script, re.MULTILINE).group(1))
+        self.assertIn("-P $pidfile", script)
+        self.assertIn("-H", script.split("jaild_prepend=")[1].split("\n")[0], "it opens the log anew")
+        self.assertEqual(line[2], "600", "what jails are called and why they fail is nobody's but root's")
+
+    def test_the_lines_for_pf_are_the_same_everywhere(self):
+        source = (Settings.source / "core/kernel/freebsd/pure/pf_rules.cpp").read_text()
+        lines = re.findall(r'R"\((.*?anchor "jaild/\*")\)"', source)
+        self.assertEqual(len(lines), 3)
+        for name in ("man/jaild.8", "docs/freebsd.md", "ports/sysutils/jaild/pkg-message"):
+            text = (Settings.source / name).read_text()
+            places = [text.index("\n" + " " * (4 * (name != "man/jaild.8")) + line + "\n") for line in lines]
+            self.assertEqual(places, sorted(places), f"{name}: pf.conf(5) wants translation before filter rules")
+
+
 class Port(unittest.TestCase):
     def test_it_has_the_project_s_version(self):
         version = re.search(r"project\(jaild VERSION ([\d.]+)", (Settings.source / "CMakeLists.txt").read_text()).group(1)

@@ -108,5 +108,5 @@ class Pages(unittest.TestCase):
         for word in re.findall(r"kill -(\w+)", script):
             self.assertIn(f"SIG{word}", text)
         for word in set(re.findall(r"/var/(?:run|log)/[\w.-]+", script)) | set(re.findall(r"jaild_(?:\w+)(?==\")", script)):
-            if word not in ("jaild_pidfile", "jaild_prepend"):
+            if word not in ("jaild_pidfile", "jaild_prepend", "jaild_svcj"):
                 self.assertIn(word, text)

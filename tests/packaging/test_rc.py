@@ -130,6 +130,11 @@ class Service(unittest.TestCase):
         self.fails("stop")
         self.assertEqual(self.succeeds("faststop"), "", "at shutdown that is no news")
 
+    def test_it_runs_in_no_service_jail(self):
+        self.write_rc_conf(svcj_all_enable="YES", jaild_svcj="YES")
+        self.start()
+        self.succeeds("stop")
+
     def test_reload(self):
         self.fails("reload")
         self.start()
