@@ -9,7 +9,7 @@
 
 namespace jaild::kernel {
 
-enum class MountKind { bind, devfs, fdescfs, procfs, tmpfs, zfs };  ///< bind: nullfs on FreeBSD
+enum class MountKind { bind, devfs, fdescfs, linprocfs, linsysfs, procfs, tmpfs, zfs };  ///< bind: nullfs on FreeBSD
 
 /// One mount beneath `<state>/jails/<id>/`.
 struct Mount {

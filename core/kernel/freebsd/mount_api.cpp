@@ -45,6 +45,17 @@ private:
     std::vector<iovec> parts_;
 };
 
+/// The kernel loads the module of a type by itself (vfs_byname_kld in vfs_init.c), so it has none.
+Error unknown_type(std::string_view type) {
+    const std::string name(type);
+    return {.code = Errc::unsupported,
+            .op = "nmount",
+            .sys = ENODEV,
+            .detail = "this kernel has no file system " + name + ", and no module of that name could be loaded",
+            .reason = "module_missing",
+            .remedy = "kldload " + name + "; sysrc kld_list+=" + name};
+}
+
 }  // namespace
 
 Result<std::vector<Mounted>> all() {
@@ -90,6 +101,7 @@ Result<void> mount(const Mount& mount, const std::string& path) {
     vector.add(no_cover, nullptr, 0);
     if (::nmount(vector.data(), vector.size(), flags) == 0) return {};
     const int saved = errno;
+    if (saved == ENODEV) return std::unexpected(unknown_type(filesystem_type(mount.kind)));
     message.back() = '\0';
     std::string detail = mounted_from(mount) + " on " + path;
     if (message.front() != '\0') detail += std::string(": ") + message.data();

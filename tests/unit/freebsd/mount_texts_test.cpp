@@ -14,8 +14,10 @@ TEST_CASE("what nmount is told, pair by pair", "[freebsd][mounts]") {
           std::vector<MountOption>{{"fstype", "devfs"}, {"fspath", path}, {"from", "devfs"}, {"ruleset", "5"}});
     CHECK(freebsd::mount_options({.kind = MountKind::devfs, .target = "root/dev"}, path) ==
           std::vector<MountOption>{{"fstype", "devfs"}, {"fspath", path}, {"from", "devfs"}});
-    for (const auto& [kind, type] : {std::pair{MountKind::fdescfs, "fdescfs"}, std::pair{MountKind::procfs, "procfs"},
-                                     std::pair{MountKind::tmpfs, "tmpfs"}}) {
+    for (const auto& [kind, type] :
+         {std::pair{MountKind::fdescfs, "fdescfs"}, std::pair{MountKind::procfs, "procfs"},
+          std::pair{MountKind::linprocfs, "linprocfs"}, std::pair{MountKind::linsysfs, "linsysfs"},
+          std::pair{MountKind::tmpfs, "tmpfs"}}) {
         // A source or a ruleset means nothing to these.
         CHECK(freebsd::mount_options({.kind = kind, .source = "/etc", .target = "root/x", .ruleset = 4}, path) ==
               std::vector<MountOption>{{"fstype", type}, {"fspath", path}, {"from", type}});

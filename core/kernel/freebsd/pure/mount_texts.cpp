@@ -12,6 +12,10 @@ std::string_view filesystem_type(MountKind kind) {
             return "devfs";
         case MountKind::fdescfs:
             return "fdescfs";
+        case MountKind::linprocfs:
+            return "linprocfs";
+        case MountKind::linsysfs:
+            return "linsysfs";
         case MountKind::procfs:
             return "procfs";
         case MountKind::tmpfs:
