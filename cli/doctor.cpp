@@ -29,8 +29,10 @@ int doctor(Context& context) {
     }
     fmt::print("jaild {} on {} {} ({}), kernel driver {}, instance {}\n", text(*host, "version"), text(*host, "os"),
                text(*host, "release"), text(*host, "machine"), text(*host, "kernel_driver"), text(*host, "instance"));
-    fmt::print("networks: {}; roots: {}; {} jails, {} running\n\n", joined(host->at("network_modes")),
-               joined(host->at("root_kinds")), host->value("jails", 0), host->value("running", 0));
+    const auto yes_or_no = [&](const char* what) { return host->value(what, false) ? "yes" : "no"; };
+    fmt::print("networks: {}; roots: {}; limits: {}; parameters: {}; {} jails, {} running\n\n",
+               joined(host->at("network_modes")), joined(host->at("root_kinds")), yes_or_no("limits"),
+               yes_or_no("parameters"), host->value("jails", 0), host->value("running", 0));
     Table table({"", "CHECK", "FOUND"});
     for (const auto& check : host->at("checks"))
         table.add({text(check, "state"), text(check, "name"), text(check, "detail")});

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/spec/values.h"
 #include "core/base/files.h"
 
 namespace jaild::cli {
@@ -27,6 +28,9 @@ struct CreateOptions {
     std::vector<std::string> addresses;
     std::vector<std::string> labels;
     std::vector<std::string> environment;
+    std::vector<std::string> limits;
+    std::vector<std::string> parameters;
+    int devfs_ruleset = 0;  ///< 0: none was given
     std::string file;
     bool stopped = false;
     bool no_wait = false;
@@ -55,6 +59,21 @@ bool is_object_or_absent(const json& spec, const char* pointer) {
     return !spec.contains(place) || spec.at(place).is_object() || spec.at(place).is_null();
 }
 
+/// Options that `read` takes apart, as an object. Nothing: one is not of that form.
+std::optional<json> fields(const std::vector<std::string>& texts, std::optional<Field> (*read)(std::string_view),
+                           const char* option, const char* form) {
+    json object = json::object();
+    for (const auto& text : texts) {
+        auto field = read(text);
+        if (!field) {
+            fmt::print(stderr, "jaildctl: {} \"{}\" is not {}\n", option, text, form);
+            return std::nullopt;
+        }
+        object[field->first] = std::move(field->second);
+    }
+    return object;
+}
+
 std::optional<json> read_spec(const std::string& file) {
     if (file.empty()) return json::object();
     auto text = files::read(file == "-" ? "/dev/stdin" : file, kMaxSpecFile);
@@ -72,7 +91,7 @@ std::optional<json> read_spec(const std::string& file) {
         fmt::print(stderr, "jaildctl: {} is no JSON: line {}, column {}\n", file, line, column);
         return std::nullopt;
     }
-    for (const auto* pointer : {"", "/labels", "/network", "/exec", "/exec/env"})
+    for (const auto* pointer : {"", "/labels", "/network", "/limits", "/parameters", "/exec", "/exec/env"})
         if (!is_object_or_absent(spec, pointer)) {
             fmt::print(stderr, "jaildctl: {}: must be an object\n", file);
             if (*pointer != '\0') fmt::print(stderr, "  field:  {}\n", pointer);
@@ -119,7 +138,9 @@ std::optional<json> spec_of(const CreateOptions& options) {
     auto spec = read_spec(options.file);
     auto labels = pairs(options.labels, "--label");
     auto environment = pairs(options.environment, "--env");
-    if (!spec || !labels || !environment) return std::nullopt;
+    auto limits = fields(options.limits, limit_field, "--limit", "RESOURCE[:ACTION]=AMOUNT[/PER]");
+    auto parameters = fields(options.parameters, parameter_field, "--param", "NAME[=VALUE]");
+    if (!spec || !labels || !environment || !limits || !parameters) return std::nullopt;
     (*spec)["name"] = options.name;
     if (!options.template_name.empty()) (*spec)["template"] = options.template_name;
     if (!options.root.empty()) (*spec)["root"] = root_of(options.root);
@@ -132,6 +153,9 @@ std::optional<json> spec_of(const CreateOptions& options) {
     if (!options.user.empty()) (*spec)["exec"]["user"] = options.user;
     if (!labels->empty()) (*spec)["labels"].update(*labels);
     if (!environment->empty()) (*spec)["exec"]["env"].update(*environment);
+    if (!limits->empty()) (*spec)["limits"].update(*limits);
+    if (!parameters->empty()) (*spec)["parameters"].update(*parameters);
+    if (options.devfs_ruleset != 0) (*spec)["devfs_ruleset"] = options.devfs_ruleset;
     if (options.stopped) (*spec)["running"] = false;
     if (!options.command.empty()) (*spec)["command"] = options.command;
     return spec;
@@ -169,6 +193,7 @@ void add_create(CLI::App& app, Command& chosen) {
         "  jaildctl create web\n"
         "  jaildctl create db --address 10.213.0.20/24 --label tier=data\n"
         "  jaildctl create build --network none -- /bin/sh -c 'make check'\n"
+        "  jaildctl create small --limit memoryuse=512M --limit maxproc=100 --param allow.raw_sockets=1\n"
         "  jaildctl create old --root path=/srv/jails/old --stopped");
     create_app->add_option("name", options->name, "letters, digits, - and _; not only digits")->required();
     create_app->add_option("--template", options->template_name, "what its root is made from (host)");
@@ -184,6 +209,18 @@ void add_create(CLI::App& app, Command& chosen) {
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false);
+    create_app
+        ->add_option("--limit", options->limits,
+                     "RESOURCE=AMOUNT of rctl(8): memoryuse=512M, maxproc=100, cputime:sigterm=3600/process")
+        ->expected(1)
+        ->take_all()
+        ->allow_extra_args(false);
+    create_app->add_option("--param", options->parameters, "NAME=VALUE of jail(8): allow.raw_sockets=1, allow.nomount")
+        ->expected(1)
+        ->take_all()
+        ->allow_extra_args(false);
+    create_app->add_option("--devfs-ruleset", options->devfs_ruleset, "number of the ruleset of its /dev")
+        ->check(CLI::Range(1, 65535));
     create_app->add_option("--user", options->user, "who its programs run as (root)");
     create_app->add_option("--restart", options->restart, "what happens when the command ends: no");
     create_app->add_option("-f,--file", options->file, "spec as JSON; options override it; - is standard input");

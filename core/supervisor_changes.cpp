@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/supervisor.h"
@@ -16,12 +15,30 @@ Result<void> undo_dry_run() {
     return std::unexpected(Error{.code = Errc::conflict, .op = kDryRun});
 }
 
+/// A change is judged by the kernel before its transaction; so often it may find that the jail was changed meanwhile.
+constexpr std::string_view kJudge = "judge";
+constexpr int kVerdicts = 16;
+
+Error verdict_outdated() {
+    return Error{.code = Errc::busy,
+                 .op = kJudge,
+                 .detail = "the jail is changed too often to follow",
+                 .reason = "jail_busy",
+                 .remedy = "try again"};
+}
+
 Result<void> check_not_removing(const model::Jail& jail) {
     if (!jail.removing) return {};
     return std::unexpected(Error{.code = Errc::conflict,
                                  .op = "change",
                                  .detail = fmt::format("jail \"{}\" is being removed", jail.name.text()),
                                  .reason = "jail_removing"});
+}
+
+/// Like the directory of a path root, a ruleset can show a jail more of the host than an operator may see.
+Result<void> authorize_devices(const Caller& caller, const model::JailSpec& from, const model::JailSpec& to) {
+    if (!to.devfs_ruleset || from.devfs_ruleset == to.devfs_ruleset) return {};
+    return authorize(caller, Role::admin, "a choice of devfs_ruleset");
 }
 
 /// A running operation of that kind on the jail, if there is one.
@@ -114,32 +131,13 @@ void Supervisor::Impl::committed(const Accepted& accepted) {
     }
 }
 
-Result<void> Supervisor::Impl::check_host(const model::JailSpec& spec, const std::string& name) {
-    if (auto possible = kernel.roots().check(spec.root, spec.template_name); !possible) return possible;
-    if (spec.root.kind != model::RootKind::path) return {};
-    // The store compares texts; two spellings of one directory are found here.
-    std::error_code ignored;
-    const auto mine = std::filesystem::canonical(spec.root.path, ignored);
-    for (const auto& other : cache.all()) {
-        if (other.spec.root.kind != model::RootKind::path || other.name.text() == name) continue;
-        if (std::filesystem::canonical(other.spec.root.path, ignored) != mine) continue;
-        return std::unexpected(
-            Error{.code = Errc::conflict,
-                  .op = "validate",
-                  .detail = fmt::format("jail \"{}\" already has {} as its root", other.name.text(), mine.string()),
-                  .reason = "path_in_use",
-                  .field = "/root/path",
-                  .remedy = "give each jail a directory of its own"});
-    }
-    return {};
-}
-
 Result<Accepted> Supervisor::create(const Caller& caller, model::NamedSpec spec, DryRun dry_run, Retry retry) {
     if (auto allowed = authorize(caller, Role::operator_, "jail.create"); !allowed)
         return std::unexpected(allowed.error());
     if (spec.spec.root.kind == model::RootKind::path)
         if (auto allowed = authorize(caller, Role::admin, "jail.create with a path root"); !allowed)
             return std::unexpected(allowed.error());
+    if (auto allowed = authorize_devices(caller, {}, spec.spec); !allowed) return std::unexpected(allowed.error());
     // A replay is answered before the checks: the jail that it made must not stand in its own way.
     const auto again = [&](store::Reader& reader) { return replayed(reader, caller, retry); };
     auto before = store::read<std::optional<Accepted>>(impl_->store, again);
@@ -193,10 +191,11 @@ bool Supervisor::Impl::wants_restart(const model::Jail& before, const model::Jai
     return !model::restart_fields_changed(before.spec, after.spec).empty() || reconciler.needs_restart(after);
 }
 
-Result<Accepted> Supervisor::Impl::change_spec(const Caller& caller, const model::Name& name, const MakeSpec& make_spec,
-                                               const Precondition& precondition, bool restart, DryRun dry_run) {
-    std::optional<Accepted> accepted;
-    auto written = store.write([&](store::Writer& writer) -> Result<void> {
+Result<void> Supervisor::Impl::write_spec(const Caller& caller, const model::Name& name, const MakeSpec& make_spec,
+                                          const Precondition& precondition, bool restart, DryRun dry_run,
+                                          std::optional<Accepted>& accepted) {
+    const auto verdict = judge(name, make_spec);
+    return store.write([&](store::Writer& writer) -> Result<void> {
         auto jail = writer.jail(name);
         if (!jail) return std::unexpected(jail.error());
         if (auto there = check_not_removing(*jail); !there) return there;
@@ -204,6 +203,12 @@ Result<Accepted> Supervisor::Impl::change_spec(const Caller& caller, const model
         auto spec = make_spec(jail->spec);
         if (!spec) return std::unexpected(spec.error());
         if (auto mutable_only = model::check_immutable(jail->spec, *spec); !mutable_only) return mutable_only;
+        if (auto allowed = authorize_devices(caller, jail->spec, *spec); !allowed) return allowed;
+        if (asks_kernel(jail->spec, *spec)) {
+            if (asks_kernel(verdict.from, jail->spec) || asks_kernel(verdict.to, *spec))
+                return std::unexpected(verdict_outdated());
+            if (!verdict.said) return verdict.said;
+        }
 
         accepted = Accepted{.jail = *jail, .operation = {}};
         const bool same = *spec == jail->spec;
@@ -222,7 +227,16 @@ Result<Accepted> Supervisor::Impl::change_spec(const Caller& caller, const model
         accepted->operation = *std::move(operation);
         return {};
     });
-    return finish(std::move(written), std::move(accepted), dry_run);
+}
+
+Result<Accepted> Supervisor::Impl::change_spec(const Caller& caller, const model::Name& name, const MakeSpec& make_spec,
+                                               const Precondition& precondition, bool restart, DryRun dry_run) {
+    for (int attempt = 1;; ++attempt) {
+        std::optional<Accepted> accepted;
+        auto written = write_spec(caller, name, make_spec, precondition, restart, dry_run, accepted);
+        const bool outdated = !written && written.error().op == kJudge;
+        if (!outdated || attempt == kVerdicts) return finish(std::move(written), std::move(accepted), dry_run);
+    }
 }
 
 Result<Accepted> Supervisor::patch(const Caller& caller, model::Name name, nlohmann::json patch,

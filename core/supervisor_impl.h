@@ -41,13 +41,28 @@ public:
                                  const Precondition& precondition, bool restart, DryRun dry_run);
     /// A field that changed, or one that waits since an earlier change, takes effect with a restart only.
     [[nodiscard]] bool wants_restart(const model::Jail& before, const model::Jail& after) const;
+    /// What check_kernel() said to a change before its transaction. In the transaction the change may be another one.
+    struct Verdict {
+        model::JailSpec from{};
+        model::JailSpec to{};
+        Result<void> said{};
+    };
+    Verdict judge(const model::Name& name, const MakeSpec& make_spec);
+    /// One try at change_spec(): its transaction. Errc::busy when the jail was changed meanwhile.
+    Result<void> write_spec(const Caller& caller, const model::Name& name, const MakeSpec& make_spec,
+                            const Precondition& precondition, bool restart, DryRun dry_run,
+                            std::optional<Accepted>& accepted);
     /// The end of every change: a dry run gets its plan, anything else is told to cache and reconciler.
     Result<Accepted> finish(Result<void> written, std::optional<Accepted> accepted, DryRun dry_run);
     /// After COMMIT: the cache and the reconciler hear of it.
     void committed(const Accepted& accepted);
     Result<std::vector<std::string>> steps(const model::Jail& jail);
-    /// A check of what a spec asks of this host: network mode, root kind, the directory of a `path` root.
+    /// A check of what a spec asks of this host: network mode, root kind, the directory of a `path` root, parameters,
+    /// limits. Asks the kernel: never within a transaction.
     Result<void> check_host(const model::JailSpec& spec, const std::string& name);
+    /// The part of it that a change can ask for anew: parameters, devfs ruleset, limits. What was there already is not
+    /// asked for again, so that a jail can be changed and stopped on a host that cannot honour it any more.
+    Result<void> check_kernel(const model::JailSpec& from, const model::JailSpec& to);
 
     /// The row with its status filled in.
     [[nodiscard]] model::Jail with_status(model::Jail row) const;
@@ -75,6 +90,8 @@ private:
     std::thread follower_;  ///< keeps the cache current: deleted rows are known only from events
 };
 
+/// Only the kernel knows whether this change can be made: Impl::check_kernel() has to be asked.
+bool asks_kernel(const model::JailSpec& from, const model::JailSpec& to);
 /// Errc::denied unless the caller's role reaches `needed`.
 Result<void> authorize(const Caller& caller, Role needed, std::string_view action);
 /// Errc::stale "etag_mismatch" unless the jail, which exists, is as the precondition says.

@@ -12,7 +12,8 @@ namespace jaild::kernel {
 class Host {
 public:
     virtual ~Host() = default;
-    /// os, release, machine, kernel_driver, network_modes, root_kinds filled in; the rest is the supervisor's.
+    /// os, release, machine, kernel_driver, network_modes, root_kinds, limits, parameters filled in; the rest is the
+    /// supervisor's.
     virtual Result<model::HostInfo> facts() = 0;
     /// What binds a state directory to this machine and boot-independent: machine-id(5), kern.hostuuid.
     virtual Result<std::string> identity() = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,17 +18,21 @@ struct JailParameters {
     model::Name name;
     std::string hostname;
     model::NetworkMode mode = model::NetworkMode::vnet;
+    std::optional<int> devfs_ruleset{};  ///< nothing: the driver's choice
+    model::Parameters parameters{};
+    model::Limits limits{};  ///< in force already; for a kernel that must be told again with the jail itself
 };
 
 /// What the kernel reports, never what we asked for.
 struct ObservedJail {
     JailId id;
     std::string name;
-    std::int64_t jid = 0;  ///< FreeBSD
-    std::int64_t pid = 0;  ///< Linux: the pause process
-    bool alive = false;    ///< false: remains of one (a dead container, a namespace without one)
-    bool dying = false;    ///< FreeBSD: removed, but something still refers to it
-    std::string hostname;  ///< read from inside, empty when not alive
+    std::int64_t jid = 0;            ///< FreeBSD
+    std::int64_t pid = 0;            ///< Linux: the pause process
+    bool alive = false;              ///< false: remains of one (a dead container, a namespace without one)
+    bool dying = false;              ///< FreeBSD: removed, but something still refers to it
+    std::string hostname;            ///< read from inside, empty when not alive
+    model::Parameters parameters{};  ///< only what parameters() was asked for
     bool operator==(const ObservedJail&) const = default;
 };
 
@@ -48,10 +53,16 @@ public:
     virtual Result<std::vector<ObservedJail>> list(Scope scope) = 0;
     /// Errc::conflict "name_in_use" when somebody else's jail has the name (FreeBSD; Linux has no such registry).
     virtual Result<void> check_name(const model::Name& name, JailId id) = 0;
+    /// Does this kernel know the spec's parameters and their types, and its devfs ruleset? Errc::invalid and
+    /// Errc::unsupported with field: "no_such_parameter", "wrong_type", "unsupported_parameter" …
+    virtual Result<void> check(const model::JailSpec& spec) = 0;
+    /// What those of a living jail are now, by the names given. Left out: what this kernel does not know, all of a jail
+    /// that is gone.
+    virtual Result<model::Parameters> parameters(JailId id, const std::vector<std::string>& names) = 0;
     /// Makes an empty, persistent jail with its own network stack (vnet: no interface but lo0, which is up).
     /// Its root is mounted and its shim holds it already. Nothing of the user's runs in it yet.
     virtual Result<void> create(const JailParameters& parameters) = 0;
-    /// Live parameters: the hostname.
+    /// Live parameters: the hostname, and those of `parameters` that model::only_at_creation() does not name.
     virtual Result<void> update(const JailParameters& parameters) = 0;
     /// Kills everything in the jail and removes it with its network stack, remains too. Returns when it is gone or
     /// dying. Errc::busy when processes will not end (uninterruptible).

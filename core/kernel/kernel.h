@@ -8,6 +8,7 @@
 #include "core/kernel/firewall.h"
 #include "core/kernel/host.h"
 #include "core/kernel/jails.h"
+#include "core/kernel/limits.h"
 #include "core/kernel/links.h"
 #include "core/kernel/mounts.h"
 #include "core/kernel/processes.h"
@@ -32,6 +33,7 @@ public:
     virtual Roots& roots() = 0;
     virtual Mounts& mounts() = 0;
     virtual Links& links() = 0;
+    virtual Limits& limits() = 0;
     virtual Firewall& firewall() = 0;
     virtual Host& host() = 0;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct RootParameters {
     std::vector<Prefix> addresses;
     std::vector<IpAddress> nameservers;
     std::vector<std::string> search;
+    std::optional<int> devfs_ruleset{};  ///< nothing: the driver's choice
 };
 
 /// A jail's root directory and what is generated in it (DESIGN "Template host"). Blocking, idempotent.

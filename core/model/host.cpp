@@ -37,6 +37,8 @@ json to_json(const HostInfo& host) {
             {"tls", host.tls},
             {"network_modes", host.network_modes},
             {"root_kinds", host.root_kinds},
+            {"limits", host.limits},
+            {"parameters", host.parameters},
             {"checks", std::move(checks)},
             {"jails", host.jails},
             {"running", host.running}};

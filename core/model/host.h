@@ -28,6 +28,8 @@ struct HostInfo {
     bool tls = false;     ///< this build can serve TLS
     std::vector<std::string> network_modes;
     std::vector<std::string> root_kinds;
+    bool limits = false;      ///< can be enforced
+    bool parameters = false;  ///< jail(8) parameters and a devfs ruleset can be set
     std::vector<Check> checks;
     std::size_t jails = 0;
     std::size_t running = 0;

@@ -123,6 +123,9 @@ void read_spec(Fields& fields, JailSpec& spec) {
     if (!spec.hostname.empty())
         if (auto good = check_hostname(spec.hostname, fields.at("hostname")); !good) fields.fail(good.error());
     fields.read("network", into(spec.network, parse_network));
+    fields.read("limits", into(spec.limits, parse_limits));
+    fields.read("devfs_ruleset", into(spec.devfs_ruleset, parse_devfs_ruleset));
+    fields.read("parameters", into(spec.parameters, parse_parameters));
     fields.read("exec", into(spec.exec, parse_exec));
     fields.read("command", into(spec.command, parse_argv));
     fields.read("restart", into(spec.restart, parse_restart));
@@ -161,9 +164,19 @@ Result<NamedSpec> parse_named_spec(const json& object) {
 json to_json(const JailSpec& spec, Secrets secrets) {
     json root{{"kind", to_string(spec.root.kind)}};
     if (spec.root.kind == RootKind::path) root["path"] = spec.root.path;
-    return {{"running", spec.running},   {"template", spec.template_name},     {"root", std::move(root)},
-            {"hostname", spec.hostname}, {"network", to_json(spec.network)},   {"exec", to_json(spec.exec, secrets)},
-            {"command", spec.command},   {"restart", to_string(spec.restart)}, {"labels", spec.labels}};
+    json document{{"running", spec.running},
+                  {"template", spec.template_name},
+                  {"root", std::move(root)},
+                  {"hostname", spec.hostname},
+                  {"network", to_json(spec.network)},
+                  {"limits", to_json(spec.limits)},
+                  {"parameters", to_json(spec.parameters)},
+                  {"exec", to_json(spec.exec, secrets)},
+                  {"command", spec.command},
+                  {"restart", to_string(spec.restart)},
+                  {"labels", spec.labels}};
+    if (spec.devfs_ruleset) document["devfs_ruleset"] = *spec.devfs_ruleset;
+    return document;
 }
 
 }  // namespace jaild::model

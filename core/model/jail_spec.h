@@ -9,7 +9,9 @@
 #include "core/base/error.h"
 #include "core/base/ip.h"
 #include "core/base/units.h"
+#include "core/model/limits.h"
 #include "core/model/name.h"
+#include "core/model/parameters.h"
 
 /// What a user asks for. Plain values; equality is what "changed" means.
 namespace jaild::model {
@@ -65,6 +67,9 @@ struct JailSpec {
     RootSpec root;
     std::string hostname;  ///< empty: the jail's name
     NetworkSpec network;
+    Limits limits;
+    std::optional<int> devfs_ruleset;  ///< nothing: jaild's choice; never 0, which would show every device
+    Parameters parameters;
     ExecSpec exec;
     std::vector<std::string> command;  ///< the supervised main process; empty: none
     RestartPolicy restart = RestartPolicy::no;
@@ -99,14 +104,15 @@ struct NamedSpec {
 /// other fields get their defaults. Reasons: "unknown_field", "wrong_type", "missing_field", "too_long", "too_many",
 /// "invalid_value", "invalid_name", "invalid_path", "invalid_address", "invalid_prefix", "template_with_path_root",
 /// "path_without_path_root". Words that a later version will know are Errc::unsupported: "unsupported_network_mode",
-/// "unsupported_root_kind", "unsupported_restart_policy". Checks what can be known without the host or other jails.
+/// "unsupported_root_kind", "unsupported_restart_policy". Checks what can be known without
+/// the host or other jails.
 Result<JailSpec> parse_spec(const nlohmann::json& object);
 Result<NamedSpec> parse_named_spec(const nlohmann::json& object);
 
 enum class Secrets { hide, keep };
-/// All fields, defaults too; `template` is "" with RootKind::path, `root.path` is only there with it. With
-/// Secrets::hide a secret value reads {"secret": true}; Secrets::keep is for the store, and what parse_spec reads back
-/// as the same spec.
+/// All fields, defaults too; `template` is "" with RootKind::path, `root.path` is only there with it, `devfs_ruleset`
+/// only when somebody chose one. With Secrets::hide a secret value reads {"secret": true}; Secrets::keep is for the
+/// store, and what parse_spec reads back as the same spec.
 nlohmann::json to_json(const JailSpec& spec, Secrets secrets);
 
 /// RFC 7396 on the JSON of `current`, then parse_spec: null sets a field to its default. A secret that comes back as

@@ -21,6 +21,18 @@ nlohmann::json to_json(const NetworkSpec& network);
 Result<ExecSpec> parse_exec(const nlohmann::json& value, const std::string& at);
 nlohmann::json to_json(const ExecSpec& exec, Secrets secrets);
 
+/// Reasons beyond those of parse_spec: "reserved_parameter" for what another field sets or jaild itself.
+Result<Parameters> parse_parameters(const nlohmann::json& value, const std::string& at);
+nlohmann::json to_json(const Parameters& parameters);
+
+/// Each resource is an amount alone, or {"amount", "action", "per"}. Reasons beyond those of parse_spec:
+/// "unsupported_action" for what rctl(8) cannot do with a resource.
+Result<Limits> parse_limits(const nlohmann::json& value, const std::string& at);
+nlohmann::json to_json(const Limits& limits);
+
+/// 1 … 65535; no list of paths yet.
+Result<int> parse_devfs_ruleset(const nlohmann::json& value, const std::string& at);
+
 /// An argv: at most SpecLimits::argv_elements, SpecLimits::argv_bytes in all; the first one, if any, not empty.
 Result<std::vector<std::string>> parse_argv(const nlohmann::json& value, const std::string& at);
 

@@ -27,7 +27,24 @@ kernel::Program program(const model::Jail& jail, const std::vector<std::string>&
 }
 
 kernel::JailParameters jail_parameters(const model::Jail& jail) {
-    return {.id = jail.id, .name = jail.name, .hostname = hostname_of(jail), .mode = jail.spec.network.mode};
+    return {.id = jail.id,
+            .name = jail.name,
+            .hostname = hostname_of(jail),
+            .mode = jail.spec.network.mode,
+            .devfs_ruleset = jail.spec.devfs_ruleset,
+            .parameters = jail.spec.parameters,
+            .limits = jail.spec.limits};
+}
+
+Result<void> record_change(const Context& context) {
+    const auto record = change_record(context.desired.jail, context.observed);
+    return record ? context.kernel.jails().record(context.desired.jail.id, *record) : Result<void>{};
+}
+
+Result<void> update_jail(const Context& context) {
+    auto parameters = jail_parameters(context.desired.jail);
+    parameters.parameters = model::live_parameters(parameters.parameters);
+    return context.kernel.jails().update(parameters);
 }
 
 /// The shim speaks of the fields of a Program; the user wrote a spec. `argv` is where its argv is in there.
@@ -105,12 +122,18 @@ Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observe
             return kernel.processes().hold(jail.id);
         case StepKind::reset:
             return kernel.processes().reset(jail.id);
+        case StepKind::ensure_limits:
+            return kernel.limits().ensure(limit_subject(jail), jail.spec.limits);
+        case StepKind::remove_limits:
+            return kernel.limits().remove(limit_subject(jail));
         case StepKind::record_begun:
             return kernel.jails().record(jail.id, begun_record(jail, observed));
         case StepKind::create_jail:
             return create_jail(context);
+        case StepKind::record_change:
+            return record_change(context);
         case StepKind::update_jail:
-            return kernel.jails().update(jail_parameters(jail));
+            return update_jail(context);
         case StepKind::ensure_link:
             return ensure_link(context);
         case StepKind::exec_start:

@@ -20,6 +20,8 @@ model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& ro
     made.running = row.running;
     made.hostname = row.hostname;
     made.labels = row.labels;
+    made.limits = row.limits;
+    made.parameters = model::running_parameters(made.parameters, row.parameters);
     made.exec.stop = row.exec.stop;
     made.exec.timeout = row.exec.timeout;
     made.restart = row.restart;
@@ -113,6 +115,43 @@ kernel::Applied begun_record(const model::Jail& jail, const Observed& observed) 
 
 kernel::Applied done_record(const model::Jail& jail, const Observed& observed) {
     return record(jail, observed, true);
+}
+
+std::optional<kernel::Applied> change_record(const model::Jail& jail, const Observed& observed) {
+    auto made = made_with(observed);
+    if (!made) return std::nullopt;
+    auto all = model::live_parameters(jail.spec.parameters);
+    all.insert(made->spec.parameters.begin(), made->spec.parameters.end());
+    if (all.size() == made->spec.parameters.size()) return std::nullopt;
+    made->spec.parameters = std::move(all);
+    auto applied = observed.applied;
+    applied.spec = encode(*made);
+    return applied;
+}
+
+bool parameters_differ(const model::Jail& jail, const Observed& observed) {
+    const bool same_generation = observed.applied.complete && observed.applied.generation == jail.generation;
+    const auto& now = observed.jail->parameters;
+    return std::ranges::any_of(model::live_parameters(jail.spec.parameters), [&](const auto& wanted_one) {
+        const auto& [name, value] = wanted_one;
+        const auto found = now.find(name);
+        if (found == now.end()) return true;
+        if (model::same_value(value, found->second)) return false;
+        const bool raised = name == "securelevel" && value < found->second;
+        return !raised || !same_generation;
+    });
+}
+
+bool limits_differ(const model::Jail& jail, const Observed& observed) {
+    return observed.limits && observed.limits->rules != model::rules_of(jail.spec.limits);
+}
+
+bool unenforced(const model::Jail& jail, const Observed& observed) {
+    return !jail.spec.limits.empty() && observed.limits && !observed.limits->supported;
+}
+
+kernel::LimitSubject limit_subject(const model::Jail& jail) {
+    return {.id = jail.id, .name = jail.name};
 }
 
 kernel::LinkParameters link_parameters(const model::Jail& jail, const model::Network& network) {

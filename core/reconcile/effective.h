@@ -42,6 +42,18 @@ bool command_spent(const model::Jail& jail, const Observed& observed);
 kernel::Applied stopped_record();
 kernel::Applied begun_record(const model::Jail& jail, const Observed& observed);
 kernel::Applied done_record(const model::Jail& jail, const Observed& observed);
+/// The hint written before a running jail is given a parameter that it was not made with: whatever happens then, it is
+/// known that only a restart takes it away. Nothing when it says so already.
+std::optional<kernel::Applied> change_record(const model::Jail& jail, const Observed& observed);
+
+/// A running jail's parameters are not what they should be. Its root may raise the securelevel: that is no harm, but a
+/// new generation sets it.
+[[nodiscard]] bool parameters_differ(const model::Jail& jail, const Observed& observed);
+/// The rules on its name are not those of its spec.
+[[nodiscard]] bool limits_differ(const model::Jail& jail, const Observed& observed);
+/// It has limits, and this kernel enforces none: it must not run.
+[[nodiscard]] bool unenforced(const model::Jail& jail, const Observed& observed);
+kernel::LimitSubject limit_subject(const model::Jail& jail);
 
 /// The link that a jail on this network has: assigned addresses, the network's gateways of their families.
 kernel::LinkParameters link_parameters(const model::Jail& jail, const model::Network& network);

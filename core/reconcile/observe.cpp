@@ -36,8 +36,6 @@ Result<std::map<JailId, Observed>> collect(kernel::Kernel& kernel, kernel::Scope
     return found;
 }
 
-}  // namespace
-
 Result<void> read_files(kernel::Kernel& kernel, JailId id, Observed& observed) {
     auto prepared = kernel.roots().prepared(id);
     if (!prepared) return std::unexpected(prepared.error());
@@ -46,6 +44,36 @@ Result<void> read_files(kernel::Kernel& kernel, JailId id, Observed& observed) {
     if (!applied) return std::unexpected(applied.error());
     observed.applied = *std::move(applied);
     return {};
+}
+
+/// Only those that somebody asked for: the rest is nobody's affair.
+Result<void> read_parameters(kernel::Kernel& kernel, const model::Jail& row, Observed& observed) {
+    if (!alive(observed)) return {};
+    std::vector<std::string> names;
+    for (const auto& [name, value] : model::live_parameters(effective(row, observed).jail.spec.parameters))
+        names.push_back(name);
+    if (names.empty()) return {};
+    auto parameters = kernel.jails().parameters(row.id, names);
+    if (!parameters) return std::unexpected(parameters.error());
+    observed.jail->parameters = *std::move(parameters);
+    return {};
+}
+
+}  // namespace
+
+Result<void> read_details(kernel::Kernel& kernel, const model::Jail& row, Observed& observed) {
+    if (auto read = read_files(kernel, row.id, observed); !read) return read;
+    return read_parameters(kernel, row, observed);
+}
+
+Result<Observed> observe(kernel::Kernel& kernel, const model::Jail& row) {
+    auto observed = observe(kernel, row.id);
+    if (!observed) return observed;
+    auto limits = kernel.limits().list({limit_subject(row)});
+    if (!limits) return std::unexpected(limits.error());
+    observed->limits = std::move(limits->at(0));
+    if (auto read = read_parameters(kernel, row, *observed); !read) return std::unexpected(read.error());
+    return observed;
 }
 
 Result<Observed> observe(kernel::Kernel& kernel, JailId id) {
@@ -136,7 +164,8 @@ kernel::RootParameters root_parameters(const model::Jail& jail) {
             .hostname = hostname_of(jail),
             .addresses = jail.addresses,
             .nameservers = jail.spec.network.nameservers,
-            .search = jail.spec.network.search};
+            .search = jail.spec.network.search,
+            .devfs_ruleset = jail.spec.devfs_ruleset};
 }
 
 }  // namespace jaild::reconcile

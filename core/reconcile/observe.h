@@ -10,13 +10,15 @@
 namespace jaild::reconcile {
 
 /// All that is there of one jail.
+Result<Observed> observe(kernel::Kernel& kernel, const model::Jail& row);
+/// The same for one without a row: its limits and parameters are not asked for.
 Result<Observed> observe(kernel::Kernel& kernel, JailId id);
 
 /// Everything of this installation, each port asked once, without what is read from a file for each jail. A jail that
 /// the kernel knows nothing of has no entry.
 Result<std::map<JailId, Observed>> observe_all(kernel::Kernel& kernel);
-/// Adds that: `prepared` and `applied`.
-Result<void> read_files(kernel::Kernel& kernel, JailId id, Observed& observed);
+/// Adds that, and the parameters that its row asks for: `prepared`, `applied`, `jail->parameters`.
+Result<void> read_details(kernel::Kernel& kernel, const model::Jail& row, Observed& observed);
 
 /// What the row asks for, held to what the running jail was made with: mounts and network belong to that.
 /// Errc::not_found when its network does not exist. Mounts and network are left out for one that should not run.

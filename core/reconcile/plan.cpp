@@ -38,6 +38,8 @@ void tear_down(const model::Jail& jail, const Observed& observed, Next next, Pla
     if (shim_alive(observed) && observed.shim->command == CommandState::running) add(steps, StepKind::stop_command);
     if (observed.link) add(steps, StepKind::destroy_link, "vnet0");
     if (observed.jail && !observed.jail->dying) add(steps, StepKind::remove_jail, jail.name.text());
+    // They outlive the jail, and would be the next one's of that name, whosever it is.
+    if (observed.limits && !observed.limits->rules.empty()) add(steps, StepKind::remove_limits, jail.name.text());
     if (shim_alive(observed)) add(steps, StepKind::release);
     plan_unmounts(observed.mounts, steps);
 }
@@ -63,9 +65,16 @@ void mend_link(const Desired& desired, const Observed& observed, Plan& steps) {
         add(steps, StepKind::ensure_link, "vnet0");
 }
 
+void mend_limits(const model::Jail& jail, const Observed& observed, Plan& steps) {
+    if (!limits_differ(jail, observed)) return;
+    add(steps, jail.spec.limits.empty() ? StepKind::remove_limits : StepKind::ensure_limits, jail.name.text());
+}
+
 /// A whole start. What a crash left of an earlier try is used where it is there.
 void build(const Desired& desired, const Observed& observed, Plan& steps) {
     const auto& spec = desired.jail.spec;
+    // First of all: the jail's first instruction is limited already, and one that cannot be is not begun.
+    mend_limits(desired.jail, observed, steps);
     if (!observed.prepared) add(steps, StepKind::prepare_root);
     add(steps, StepKind::refresh_root);
     plan_mounts(desired.mounts, observed.mounts, steps);
@@ -87,8 +96,10 @@ void build(const Desired& desired, const Observed& observed, Plan& steps) {
 /// start.
 void mend(const Desired& desired, const Observed& observed, Plan& steps) {
     const auto& spec = desired.jail.spec;
+    mend_limits(desired.jail, observed, steps);
     plan_mounts(desired.mounts, observed.mounts, steps);
-    if (observed.jail->hostname != hostname_of(desired.jail))
+    if (change_record(desired.jail, observed)) add(steps, StepKind::record_change);
+    if (observed.jail->hostname != hostname_of(desired.jail) || parameters_differ(desired.jail, observed))
         add(steps, StepKind::update_jail, desired.jail.name.text());
     mend_link(desired, observed, steps);
     if (!observed.applied.complete && !hint_is_lost(observed)) {
@@ -106,7 +117,12 @@ void mend(const Desired& desired, const Observed& observed, Plan& steps) {
 
 Plan plan_running(const Desired& desired, const Observed& observed) {
     Plan steps;
-    switch (situation(desired.jail, observed)) {
+    const auto now = situation(desired.jail, observed);
+    if (now != Situation::absent && unenforced(desired.jail, observed)) {
+        tear_down(desired.jail, observed, Next::remake, steps);
+        return steps;
+    }
+    switch (now) {
         case Situation::absent:
             build(desired, observed, steps);
             break;

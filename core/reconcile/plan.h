@@ -7,6 +7,7 @@
 #include "core/base/ids.h"
 #include "core/kernel/firewall.h"
 #include "core/kernel/jails.h"
+#include "core/kernel/limits.h"
 #include "core/kernel/links.h"
 #include "core/kernel/mounts.h"
 #include "core/kernel/processes.h"
@@ -29,6 +30,7 @@ struct Observed {
     std::optional<kernel::ObservedShim> shim;
     std::vector<kernel::ObservedMount> mounts;
     std::optional<kernel::ObservedLink> link;
+    std::optional<kernel::ObservedLimits> limits;  ///< nothing: nobody looked, so that they count as they should be
     kernel::Applied applied;
     bool operator==(const Observed&) const = default;
 };
@@ -40,8 +42,11 @@ enum class StepKind {
     unmount,
     hold,
     reset,
+    ensure_limits,
+    remove_limits,
     record_begun,
     create_jail,
+    record_change,
     update_jail,
     ensure_link,
     exec_start,

@@ -209,7 +209,7 @@ Result<Plan> Reconciler::Impl::plan_now(const model::Jail& row) {
     const auto jail = engine.held(row);
     auto networks = read_networks(engine.store);
     if (!networks) return std::unexpected(networks.error());
-    auto observed = observe(engine.kernel, jail.id);
+    auto observed = observe(engine.kernel, jail);
     if (!observed) return std::unexpected(observed.error());
     auto desired = desire(engine.kernel, jail, *observed, *networks);
     if (!desired) return std::unexpected(desired.error());

@@ -24,7 +24,7 @@ struct ReconcilerOptions {
     Milliseconds call_deadline{
         120'000};  ///< a step that takes longer (programs of the user's: than their timeout and this) costs its worker
     Milliseconds resync{5'000};          ///< jails, links, mounts
-    Milliseconds slow_resync{30'000};    ///< firewall, forwarding
+    Milliseconds slow_resync{30'000};    ///< limits, firewall, forwarding
     Milliseconds stop_patience{10'000};  ///< how long stop() waits for steps under way
     std::size_t halt_workers = 32;       ///< most of a jail's stop is waiting for its programs
     bool manage_forwarding = true;

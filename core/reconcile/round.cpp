@@ -77,7 +77,7 @@ Result<bool> Round::load() {
 Result<Round::Look> Round::look() {
     current_ = "observe";
     if (expect_) (void)expect_(Milliseconds{0});
-    auto observed = observe(engine_.kernel, id_);
+    auto observed = observe(engine_.kernel, *row_);
     if (!observed) return std::unexpected(observed.error());
     auto desired = desire(engine_.kernel, *row_, *observed, networks_);
     if (!desired) return std::unexpected(desired.error());
@@ -268,7 +268,7 @@ Result<void> Round::settle(const Look& look) {
 /// Nothing when it cannot be seen.
 std::optional<Observed> Round::observed_now() {
     try {
-        auto observed = observe(engine_.kernel, id_);
+        auto observed = observe(engine_.kernel, *row_);
         if (observed) return *std::move(observed);
     } catch (const std::exception&) {  // what failed the round, most likely
     }

@@ -112,6 +112,8 @@ std::vector<Condition> conditions_of(const Findings& findings, const model::Jail
     if (auto ended = command_ended(findings, status)) found.push_back(*std::move(ended));
     if (findings.failure && findings.failure->error.reason == "name_in_use")
         add("NameTaken", "NameInUse", message_of(*findings.failure));
+    if (findings.failure && findings.failure->error.reason == "limits_unsupported")
+        add("LimitsNotEnforced", "LimitsUnsupported", message_of(*findings.failure));
     if (!wanted(findings.row) || status.state == JailState::stopped) return found;
     if (findings.nat_missing) {
         add("NatMissing", std::string(findings.nat_missing->name()),

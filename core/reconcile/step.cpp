@@ -18,10 +18,16 @@ std::string_view to_string(StepKind kind) {
             return "hold";
         case StepKind::reset:
             return "reset";
+        case StepKind::ensure_limits:
+            return "ensure_limits";
+        case StepKind::remove_limits:
+            return "remove_limits";
         case StepKind::record_begun:
             return "record_begun";
         case StepKind::create_jail:
             return "create_jail";
+        case StepKind::record_change:
+            return "record_change";
         case StepKind::update_jail:
             return "update_jail";
         case StepKind::ensure_link:

@@ -33,10 +33,22 @@ Result<void> Sweep::collect() {
     });
 }
 
+Result<void> Sweep::collect_limits() {
+    std::vector<kernel::LimitSubject> subjects;
+    subjects.reserve(rows_.size());
+    for (const auto& row : rows_) subjects.push_back(limit_subject(row));
+    auto limits = engine_.kernel.limits().list(subjects);
+    if (!limits) return std::unexpected(limits.error());
+    for (auto& one : *limits)
+        if (found_.contains(one.id) || !one.rules.empty()) found_[one.id].limits = std::move(one);
+    return {};
+}
+
 Result<Sweep::Due> Sweep::run(Thoroughness thoroughness, const std::function<bool(JailId)>& busy) {
     if (auto collected = collect(); !collected) return std::unexpected(collected.error());
     forget_the_gone(busy);
     Due due{.swept = survey()};
+    if (thoroughness != Thoroughness::quick) keep(due.swept, collect_limits());
     engine_.surveyed = true;
 
     remember_whole_ones();
@@ -62,7 +74,7 @@ Result<void> Sweep::survey() {
     for (const auto& row : rows_) {
         const auto entry = found_.find(row.id);
         if (entry == found_.end()) continue;
-        auto read = read_files(engine_.kernel, row.id, entry->second);
+        auto read = read_details(engine_.kernel, row, entry->second);
         if (!read) unread_.insert(row.id);
         keep(first, std::move(read));
         engine_.board.remember(memories_, row, entry->second);

@@ -14,7 +14,7 @@ namespace jaild::reconcile {
 
 enum class Thoroughness {
     quick,  ///< jails, links, mounts, bridges
-    full,   ///< packet filter and forwarding too
+    full,   ///< limits, packet filter and forwarding too
     first,  ///< and operations that an earlier daemon left
 };
 
@@ -41,6 +41,7 @@ private:
     void forget_the_gone(const std::function<bool(JailId)>& busy);
     Result<void> survey();
     void judge_all(const std::function<bool(JailId)>& busy, Due& due);
+    Result<void> collect_limits();
     Result<void> add_unfinished(Due& due);
     Result<void> sweep_residue(const std::function<bool(JailId)>& busy);
     Result<void> sweep_networks(Thoroughness thoroughness);

@@ -117,7 +117,10 @@ class Tokens(ApiTest):
         path_root = {"name": "x", "root": {"kind": "path", "path": "/missing/directory"}}
         self.refused(self.get(operator, "/v1/jails", "POST", path_root), 403, "role_too_low")
         self.refused(self.get(admin, "/v1/jails", "POST", path_root), 422, "root_path_missing")
+        ruleset = {"name": "x", "devfs_ruleset": 10}
+        self.refused(self.get(operator, "/v1/jails", "POST", ruleset), 403, "role_too_low")
         self.assertEqual(self.get(operator, "/v1/jails", "POST", {"name": "by-token", "running": False}).status, 202)
+        self.refused(self.get(operator, "/v1/jails/by-token", "PATCH", {"devfs_ruleset": 10}), 403, "role_too_low")
 
     def test_probes_need_none(self):
         self.assertEqual(self.get({}, "/healthz").status, 200)

@@ -20,6 +20,7 @@ FreeBsdKernel::FreeBsdKernel(const DriverOptions& options, std::unique_ptr<JailA
       roots_(options),
       jails_(options),
       links_(options),
+      limits_(options),
       firewall_(options),
       host_(options, firewall_),
       jail_watch_(freebsd::Places(options)) {}

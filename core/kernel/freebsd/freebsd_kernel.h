@@ -7,6 +7,7 @@
 #include "core/kernel/freebsd/jail_attacher.h"
 #include "core/kernel/freebsd/jail_watch.h"
 #include "core/kernel/freebsd/jails.h"
+#include "core/kernel/freebsd/limits.h"
 #include "core/kernel/freebsd/links.h"
 #include "core/kernel/freebsd/mounts.h"
 #include "core/kernel/freebsd/roots.h"
@@ -25,6 +26,7 @@ public:
     Roots& roots() override { return roots_; }
     Mounts& mounts() override { return mounts_; }
     Links& links() override { return links_; }
+    Limits& limits() override { return limits_; }
     Firewall& firewall() override { return firewall_; }
     Host& host() override { return host_; }
     void watch(std::function<void(JailId)> on_change) override;
@@ -39,6 +41,7 @@ private:
     FreeBsdRoots roots_;
     FreeBsdJails jails_;
     FreeBsdLinks links_;
+    FreeBsdLimits limits_;
     FreeBsdFirewall firewall_;
     FreeBsdHost host_;
     freebsd::JailWatch jail_watch_;

@@ -7,6 +7,7 @@
 #include "core/kernel/freebsd/host_checks.h"
 #include "core/kernel/freebsd/network_checks.h"
 #include "core/kernel/freebsd/pure/patch_floor.h"
+#include "core/kernel/freebsd/system/rctl.h"
 #include "core/kernel/freebsd/system/sysctl.h"
 #include "core/kernel/identity.h"
 #include "core/kernel/state_check.h"
@@ -25,6 +26,8 @@ Result<model::HostInfo> FreeBsdHost::facts() {
     const auto vimage = freebsd::sysctl::number("kern.features.vimage");
     if (vimage && vimage->value_or(0) != 0) info.network_modes = {"vnet", "none"};
     info.root_kinds = {"thin", "path"};
+    info.limits = freebsd::rctl::supported().has_value();
+    info.parameters = true;
     return info;
 }
 

@@ -8,7 +8,11 @@
 #include <thread>
 
 #include "core/kernel/applied_file.h"
+#include "core/kernel/freebsd/devfs_rulesets.h"
+#include "core/kernel/freebsd/modules.h"
 #include "core/kernel/freebsd/our_prisons.h"
+#include "core/kernel/freebsd/pure/parameter_types.h"
+#include "core/kernel/freebsd/system/parameter_sysctl.h"
 
 namespace jaild::kernel {
 namespace {
@@ -36,6 +40,15 @@ Result<std::vector<Prison>> with_root(const std::string& root) {
     return all;
 }
 
+/// Loads the module that brings a parameter, as jail(8) does, where the kernel does not have it yet.
+Result<std::optional<freebsd::ParameterType>> type_of(const std::string& name) {
+    auto type = freebsd::ask_parameter_type(name);
+    if (!type || *type) return type;
+    const auto module = freebsd::module_of(name);
+    if (module.empty() || !freebsd::load_module(module)) return type;
+    return freebsd::ask_parameter_type(name);
+}
+
 }  // namespace
 
 Result<std::vector<ObservedJail>> FreeBsdJails::list(Scope scope) {
@@ -60,11 +73,33 @@ Result<void> FreeBsdJails::check_name(const model::Name& name, JailId id) {
     return {};
 }
 
+Result<void> FreeBsdJails::check(const model::JailSpec& spec) {
+    if (const auto known = freebsd::to_kernel(spec.parameters, type_of); !known) return std::unexpected(known.error());
+    if (!spec.devfs_ruleset) return {};
+    auto hides = freebsd::check_ruleset(*spec.devfs_ruleset);
+    if (!hides) hides.error().field = "/devfs_ruleset";
+    return hides;
+}
+
+Result<model::Parameters> FreeBsdJails::parameters(JailId id, const std::vector<std::string>& names) {
+    std::vector<std::pair<std::string, freebsd::KnownParameter>> known;
+    for (const auto& name : names) {
+        auto one = freebsd::known_parameter(name, freebsd::ask_parameter_type);
+        if (one) known.emplace_back(name, *std::move(one));
+    }
+    const auto there = freebsd::our_prison(places_, id);
+    if (!there) return std::unexpected(there.error());
+    if (!*there) return model::Parameters{};
+    return freebsd::get_parameters((*there)->jid, known);
+}
+
 Result<void> FreeBsdJails::create(const JailParameters& parameters) {
     const auto there = freebsd::our_prison(places_, parameters.id);
     if (!there) return std::unexpected(there.error());
     if (*there) return {};
-    const auto made = inside_.make(freebsd::creation_parameters(parameters, places_.root(parameters.id)));
+    const auto chosen = freebsd::to_kernel(parameters.parameters, type_of);
+    if (!chosen) return std::unexpected(chosen.error());
+    const auto made = inside_.make(freebsd::creation_parameters(parameters, places_.root(parameters.id), *chosen));
     if (!made && made.error().reason == "name_in_use") return std::unexpected(name_in_use(parameters.name.text()));
     if (!made) return std::unexpected(made.error());
     return {};
@@ -76,7 +111,11 @@ Result<void> FreeBsdJails::update(const JailParameters& parameters) {
     if (!*there)
         return std::unexpected(Error{
             .code = Errc::not_found, .op = "jail_set", .detail = "jail " + parameters.name.text() + " does not run"});
-    const auto set = freebsd::set_jail({{"jid", (*there)->jid}, {"host.hostname", parameters.hostname}}, JAIL_UPDATE);
+    auto all = freebsd::to_kernel(parameters.parameters, type_of);
+    if (!all) return std::unexpected(all.error());
+    all->push_back({"jid", (*there)->jid});
+    all->push_back({"host.hostname", parameters.hostname});
+    const auto set = freebsd::set_jail(*all, JAIL_UPDATE);
     if (!set) return std::unexpected(set.error());
     return {};
 }

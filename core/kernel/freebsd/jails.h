@@ -13,6 +13,8 @@ public:
 
     Result<std::vector<ObservedJail>> list(Scope scope) override;
     Result<void> check_name(const model::Name& name, JailId id) override;
+    Result<void> check(const model::JailSpec& spec) override;
+    Result<model::Parameters> parameters(JailId id, const std::vector<std::string>& names) override;
     Result<void> create(const JailParameters& parameters) override;
     Result<void> update(const JailParameters& parameters) override;
     Result<void> remove(JailId id) override;

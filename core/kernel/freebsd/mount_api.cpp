@@ -2,10 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/param.h>
-#include <sys/queue.h>
-// after <sys/param.h> and <sys/queue.h>
-#include <fs/devfs/devfs.h>
-#include <sys/ioctl.h>
+// after <sys/param.h>
 #include <sys/mount.h>
 #include <sys/uio.h>
 
@@ -113,22 +110,6 @@ Result<void> unmount(const Mounted& mounted, Busy busy) {
     const int flags = static_cast<int>(MNT_BYFSID) | (busy == Busy::force ? static_cast<int>(MNT_FORCE) : 0);
     if (::unmount(id.c_str(), flags) == 0 || errno == ENOENT) return {};
     return std::unexpected(Error::from_errno("unmount", errno, mounted.point));
-}
-
-Result<void> check_ruleset(int ruleset) {
-    const UniqueFd dev(::open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!dev) return std::unexpected(Error::from_errno("open", errno, "/dev"));
-    devfs_rule rule{};
-    rule.dr_magic = DEVFS_MAGIC;
-    rule.dr_id = mkrid(static_cast<devfs_rid>(ruleset), 0U);
-    if (::ioctl(dev.get(), DEVFSIO_RGETNEXT, &rule) == 0) return {};
-    if (errno != ENOENT) return std::unexpected(Error::from_errno("DEVFSIO_RGETNEXT", errno, "/dev"));
-    return std::unexpected(Error{.code = Errc::unsupported,
-                                 .op = "devfs",
-                                 .detail = "devfs ruleset " + std::to_string(ruleset) +
-                                           " is empty: with it a jail would see every device of the host",
-                                 .reason = "devfs_ruleset_missing",
-                                 .remedy = "service devfs onestart"});
 }
 
 }  // namespace jaild::kernel::freebsd::mount_api

@@ -34,8 +34,4 @@ enum class Busy { fail, force };
 /// One that is gone: success.
 Result<void> unmount(const Mounted& mounted, Busy busy);
 
-/// Does this ruleset of devfs(8) hide anything? One that was never loaded is empty, and a devfs with it shows every
-/// device of the host. Errc::unsupported "devfs_ruleset_missing" with remedy.
-Result<void> check_ruleset(int ruleset);
-
 }  // namespace jaild::kernel::freebsd::mount_api

@@ -11,6 +11,7 @@
 #include <ranges>
 
 #include "core/base/files.h"
+#include "core/kernel/freebsd/devfs_rulesets.h"
 #include "core/kernel/freebsd/pure/mount_texts.h"
 #include "core/kernel/freebsd/system/prisons.h"
 
@@ -187,7 +188,7 @@ Result<void> FreeBsdMounts::mount(JailId id, const Mount& mount) {
     if (!jail) return std::unexpected(jail.error());
     const std::string path = places_.jail(id) / mount.target;
     if (mount.kind == MountKind::devfs && mount.ruleset != 0) {
-        if (auto checked = mount_api::check_ruleset(mount.ruleset); !checked) return checked;
+        if (auto checked = freebsd::check_ruleset(mount.ruleset); !checked) return checked;
     }
     // "The last of its kind" in undo() is the one of this thread.
     const std::lock_guard lock(mutex_);

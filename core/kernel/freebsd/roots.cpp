@@ -8,6 +8,7 @@
 
 #include "core/base/files.h"
 #include "core/kernel/freebsd/host_template.h"
+#include "core/kernel/freebsd/pure/jail_parameters.h"
 #include "core/kernel/roots/etc_text.h"
 #include "core/kernel/roots/path_root.h"
 #include "core/kernel/roots/place.h"
@@ -22,11 +23,6 @@ constexpr std::array<std::string_view, 1> kMountPoints{"dev"};
 constexpr std::size_t kResolvConfLimit = 1 << 16;
 constexpr const char* kDatasetFile = "dataset";
 constexpr std::size_t kDatasetLimit = 1024;
-
-/// devfsrules_jail and devfsrules_jail_vnet of /etc/defaults/devfs.rules. The second shows pf(4) too, which makes sense
-/// only with a network stack that something reaches.
-constexpr int kJailRuleset = 4;
-constexpr int kVnetRuleset = 5;
 
 Mount root_on(const std::string& dataset) {
     return {.kind = MountKind::zfs, .source = dataset, .target = "root"};
@@ -128,9 +124,10 @@ Result<std::vector<Mount>> FreeBsdRoots::mounts(const RootParameters& parameters
         if (*name) wanted.push_back(root_on(**name));
         for (auto& mount : host_template::mounts()) wanted.push_back(std::move(mount));
     }
+    const auto mode = parameters.addresses.empty() ? model::NetworkMode::none : model::NetworkMode::vnet;
     wanted.push_back({.kind = MountKind::devfs,
                       .target = "root/dev",
-                      .ruleset = parameters.addresses.empty() ? kJailRuleset : kVnetRuleset});
+                      .ruleset = freebsd::devfs_ruleset(parameters.devfs_ruleset, mode)});
     wanted.push_back({.kind = MountKind::fdescfs, .target = "root/dev/fd"});
     return wanted;
 }

@@ -37,6 +37,15 @@ Result<void> check_mount_points(const std::filesystem::path& root) {
     return {};
 }
 
+std::unexpected<Error> only_freebsd(std::string field, std::string detail, std::string remedy) {
+    return std::unexpected(Error{.code = Errc::unsupported,
+                                 .op = "validate",
+                                 .detail = std::move(detail),
+                                 .reason = "unsupported_parameter",
+                                 .field = std::move(field),
+                                 .remedy = std::move(remedy)});
+}
+
 }  // namespace
 
 Result<std::vector<JailId>> LinuxJails::remains(Scope scope) const {
@@ -107,6 +116,25 @@ Result<std::vector<ObservedJail>> LinuxJails::list(Scope scope) {
 
 Result<void> LinuxJails::check_name(const model::Name&, JailId) {
     return {};  // no registry of names: containers are named after the instance and the id
+}
+
+Result<void> LinuxJails::check(const model::JailSpec& spec) {
+    if (spec.devfs_ruleset)
+        return only_freebsd("/devfs_ruleset",
+                            "Linux has no devfs(8) rulesets: a jail's /dev holds the same few devices always",
+                            "leave devfs_ruleset out");
+    if (spec.parameters.empty()) return {};
+    const auto& name = spec.parameters.begin()->first;
+    return only_freebsd(
+        "/parameters/" + name,
+        name +
+            " is a parameter of FreeBSD's jail(8): Linux has namespaces, capabilities and seccomp instead, "
+            "which are the same for every jail",
+        "leave parameters out");
+}
+
+Result<model::Parameters> LinuxJails::parameters(JailId, const std::vector<std::string>&) {
+    return model::Parameters{};
 }
 
 Result<void> LinuxJails::write_bundle(const JailParameters& parameters) const {

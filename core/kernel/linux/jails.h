@@ -18,6 +18,9 @@ public:
 
     Result<std::vector<ObservedJail>> list(Scope scope) override;
     Result<void> check_name(const model::Name& name, JailId id) override;
+    /// jail(8)'s parameters and devfs(8)'s rulesets are FreeBSD's: Errc::unsupported "unsupported_parameter".
+    Result<void> check(const model::JailSpec& spec) override;
+    Result<model::Parameters> parameters(JailId id, const std::vector<std::string>& names) override;
     Result<void> create(const JailParameters& parameters) override;
     Result<void> update(const JailParameters& parameters) override;
     Result<void> remove(JailId id) override;

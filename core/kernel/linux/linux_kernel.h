@@ -6,6 +6,7 @@
 #include "core/kernel/linux/firewall.h"
 #include "core/kernel/linux/host.h"
 #include "core/kernel/linux/jails.h"
+#include "core/kernel/linux/limits.h"
 #include "core/kernel/linux/links.h"
 #include "core/kernel/linux/mounts.h"
 #include "core/kernel/linux/roots.h"
@@ -25,6 +26,7 @@ public:
     Roots& roots() override { return roots_; }
     Mounts& mounts() override { return mounts_; }
     Links& links() override { return links_; }
+    Limits& limits() override { return limits_; }
     Firewall& firewall() override { return firewall_; }
     Host& host() override { return host_; }
     void watch(std::function<void(JailId)> on_change) override;
@@ -40,6 +42,7 @@ private:
     LinuxRoots roots_;
     LinuxJails jails_;
     LinuxLinks links_;
+    LinuxLimits limits_;
     LinuxFirewall firewall_;
     LinuxHost host_;
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/kernel/freebsd/pure/rctl_rules.h"
 #include "core/kernel/memory/state.h"
 
 namespace jaild::kernel::memory {
@@ -31,6 +32,13 @@ std::string_view life_name(JailLife life) {
     return "?";
 }
 
+std::string describe_parameters(const Prison& prison) {
+    std::string text;
+    for (const auto& [name, setting] : prison.parameters) text += " " + freebsd::to_argument({name, setting});
+    if (prison.devfs_ruleset) text += fmt::format(" devfs_ruleset={}", *prison.devfs_ruleset);
+    return text;
+}
+
 std::string describe_shim(const Shim& shim) {
     if (!shim.known) return "never held";
     const auto command = shim.command == CommandState::none      ? "no command"
@@ -56,8 +64,9 @@ std::string describe_directory(JailId id, const Directory& held) {
 std::string describe(const State& state, const InstanceId& instance) {
     std::vector<std::string> lines;
     for (const auto& one : state.prisons) {
-        lines.push_back(fmt::format("jail {}: {} {} hostname {} {}\n", one.id.value, one.name, life_name(one.life),
-                                    one.hostname, one.mode == model::NetworkMode::vnet ? "vnet" : "none"));
+        lines.push_back(fmt::format("jail {}: {} {} hostname {} {}{}\n", one.id.value, one.name, life_name(one.life),
+                                    one.hostname, one.mode == model::NetworkMode::vnet ? "vnet" : "none",
+                                    describe_parameters(one)));
     }
     for (const auto& pair : state.pairs) {
         // Unfinished ones keep their unit in their name: no two of them are alike, and none may be left.
@@ -70,6 +79,8 @@ std::string describe(const State& state, const InstanceId& instance) {
         lines.push_back(fmt::format("bridge {}: [{}] {}, mtu {}, addresses {}\n", bridge.name, bridge.mark,
                                     bridge.up ? "up" : "down", bridge.mtu, join(bridge.addresses)));
     }
+    for (const auto& [name, rules] : state.limits)
+        for (const auto& rule : rules) lines.push_back(freebsd::rctl::rule_text(name, rule) + '\n');
     for (const auto& [id, held] : state.directories) lines.push_back(describe_directory(id, held));
     for (const auto& [id, loaded] : state.rules) {
         lines.push_back(fmt::format("rules {}: {} {}{}{}\n", id.value, loaded.network.ipv4.to_string(),

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "core/kernel/memory/anchors.h"
 #include "core/kernel/memory/ports.h"
+#include "core/kernel/names.h"
 
 namespace jaild::kernel::memory {
 namespace {
@@ -33,7 +35,7 @@ Result<std::vector<ObservedRules>> MemoryFirewall::list(const std::vector<model:
     for (const auto& [id, loaded] : world_.state.rules) {
         const bool wanted =
             std::ranges::any_of(desired, [&](const model::Network& one) { return same_rules(one, loaded.network); });
-        listed.push_back({.network = id, .complete = wanted && !loaded.spoiled});
+        listed.push_back({.network = id, .complete = wanted && !loaded.spoiled && evaluated(loaded.anchor)});
     }
     return listed;
 }
@@ -44,7 +46,9 @@ Result<void> MemoryFirewall::apply(const model::Network& network) {
         if (world_.nature.chance(world_.options.nature.busy_anchor)) {
             return std::unexpected(Error::from_errno("pfctl", EBUSY, "another load is under way"));
         }
-        world_.state.rules.insert_or_assign(network.id, LoadedRules{network, false});
+        auto anchor = network_anchor(world_.driver.instance, network.id);
+        if (anchor.size() > kMaxAnchorPath) return std::unexpected(Error::from_errno("pfctl", ENAMETOOLONG, anchor));
+        world_.state.rules.insert_or_assign(network.id, LoadedRules{network, false, std::move(anchor)});
         return {};
     });
 }

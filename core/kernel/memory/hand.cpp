@@ -6,6 +6,14 @@
 
 namespace jaild::kernel::memory {
 
+namespace {
+
+model::LimitRule foreign_limit() {
+    return {.resource = "maxproc", .limit = {.amount = 1000, .action = "log"}};
+}
+
+}  // namespace
+
 Pair* Hand::pair(JailId id) {
     auto* prison = world_.prison(id);
     return prison ? world_.pair_in(prison->jid) : nullptr;
@@ -162,18 +170,60 @@ bool Hand::lower_forwarding() {
     return was;
 }
 
+bool Hand::remove_limits(const std::string& name) {
+    std::lock_guard lock(world_.mutex);
+    if (world_.foreign_jail(name)) return false;
+    return world_.state.limits.erase(name) > 0;
+}
+
+bool Hand::add_limit(const std::string& name, const model::LimitRule& rule) {
+    std::lock_guard lock(world_.mutex);
+    if (!world_.state.racct || world_.foreign_jail(name)) return false;
+    world_.state.limits[name].push_back(rule);
+    return true;
+}
+
+bool Hand::set_parameter(JailId id, const freebsd::Parameter& parameter) {
+    std::lock_guard lock(world_.mutex);
+    auto* prison = world_.prison(id);
+    if (!prison || prison->life != JailLife::alive || !prison->parameters.contains(parameter.name)) return false;
+    prison->parameters[parameter.name] = parameter.value;
+    return true;
+}
+
+void Hand::set_racct(bool on) {
+    std::lock_guard lock(world_.mutex);
+    world_.state.racct = on;
+    world_.state.limits.clear();
+}
+
+bool Hand::move_rules(NetworkId network, const std::string& anchor) {
+    std::lock_guard lock(world_.mutex);
+    auto loaded = world_.state.rules.find(network);
+    if (loaded == world_.state.rules.end()) return false;
+    loaded->second.anchor = anchor;
+    return true;
+}
+
 bool Hand::take_name(const std::string& name) {
     std::lock_guard lock(world_.mutex);
     for (const auto& one : world_.state.prisons) {
         if (one.name == name) return false;
     }
     world_.state.foreign.jails.push_back(name);
+    // Whoever finds old rules on his new jail's name takes them away, and has some of his own.
+    world_.state.limits.insert_or_assign(name, std::vector{foreign_limit()});
     return true;
 }
 
 bool Hand::give_name_back(const std::string& name) {
     std::lock_guard lock(world_.mutex);
-    return std::erase(world_.state.foreign.jails, name) > 0;
+    if (std::erase(world_.state.foreign.jails, name) == 0) return false;
+    const auto rules = world_.state.limits.find(name);
+    if (rules == world_.state.limits.end() || rules->second != std::vector{foreign_limit()})
+        world_.violate("the limits of a jail that is not ours were changed: " + name);
+    world_.state.limits.erase(name);
+    return true;
 }
 
 }  // namespace jaild::kernel::memory

@@ -39,6 +39,16 @@ public:
     bool end_command(JailId id, int exit_code);
     bool set_hostname(JailId id, const std::string& hostname);
     bool lower_forwarding();
+    /// rctl -r jail:NAME
+    bool remove_limits(const std::string& name);
+    /// rctl -a
+    bool add_limit(const std::string& name, const model::LimitRule& rule);
+    /// jail -m, of one that was set before
+    bool set_parameter(JailId id, const freebsd::Parameter& parameter);
+    /// The machine came up without kern.racct.enable, or with it.
+    void set_racct(bool on);
+    /// pfctl -a: the rules stand in another anchor than they should.
+    bool move_rules(NetworkId network, const std::string& anchor);
     /// A jail that is not ours takes a name, or gives it back.
     bool take_name(const std::string& name);
     bool give_name_back(const std::string& name);

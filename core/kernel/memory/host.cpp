@@ -14,6 +14,8 @@ Result<model::HostInfo> MemoryHost::facts() {
     facts.kernel_driver = "memory";
     facts.network_modes = {"vnet", "none"};
     facts.root_kinds = {"thin", "path"};
+    facts.limits = world_.state.racct;
+    facts.parameters = true;
     return facts;
 }
 

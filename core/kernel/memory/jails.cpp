@@ -38,6 +38,36 @@ Result<void> MemoryJails::check_name(const model::Name& name, JailId) {
     return {};
 }
 
+Result<void> MemoryJails::check(const model::JailSpec& spec) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("jails.check"); !met) return met;
+    if (auto known = freebsd::to_kernel(spec.parameters, ask_parameter_type); !known)
+        return std::unexpected(known.error());
+    if (!spec.devfs_ruleset || world_.options.devfs_rulesets.contains(*spec.devfs_ruleset)) return {};
+    return std::unexpected(Error{.code = Errc::unsupported,
+                                 .op = "devfs",
+                                 .detail = fmt::format("devfs ruleset {} is empty", *spec.devfs_ruleset),
+                                 .reason = "devfs_ruleset_missing",
+                                 .field = "/devfs_ruleset",
+                                 .remedy = "service devfs onestart"});
+}
+
+Result<model::Parameters> MemoryJails::parameters(JailId id, const std::vector<std::string>& names) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("jails.parameters"); !met) return std::unexpected(met.error());
+    model::Parameters found;
+    const auto* prison = world_.prison(id);
+    if (!prison || prison->life != JailLife::alive) return found;
+    for (const auto& name : names) {
+        const auto known = freebsd::known_parameter(name, ask_parameter_type);
+        if (!known) continue;
+        const auto setting = prison->parameters.find(known->name);
+        const bool set = setting != prison->parameters.end();
+        found.emplace(name, shown(*known, set ? std::optional(setting->second) : std::nullopt));
+    }
+    return found;
+}
+
 Result<void> MemoryJails::check_prerequisites(const JailParameters& parameters) {
     const auto id = parameters.id;
     auto* held = world_.directory(id);
@@ -51,6 +81,18 @@ Result<void> MemoryJails::check_prerequisites(const JailParameters& parameters) 
         return std::unexpected(Error::from_errno("jail_set", ENOENT, mount.target + " is not mounted"));
     }
     return {};
+}
+
+/// The first instruction must be limited already, and by nothing that an earlier jail of that name left.
+void MemoryJails::check_limits(const JailParameters& parameters) {
+    const auto& name = parameters.name.text();
+    auto wanted = model::rules_of(parameters.limits);
+    auto rules = world_.state.limits.contains(name) ? world_.state.limits.at(name) : std::vector<model::LimitRule>{};
+    std::ranges::sort(rules);
+    if (rules == wanted) return;
+    const bool missing = !std::ranges::includes(rules, wanted);
+    world_.violate(fmt::format("jail {} is created {}", parameters.id.value,
+                               missing ? "before its limits" : "under limits that nobody asked for"));
 }
 
 Result<void> MemoryJails::create(const JailParameters& parameters) {
@@ -74,11 +116,20 @@ Result<void> MemoryJails::create(const JailParameters& parameters) {
         }
     }
     if (auto ready = check_prerequisites(parameters); !ready) return ready;
+    check_limits(parameters);
+    auto chosen = freebsd::to_kernel(parameters.parameters, ask_parameter_type);
+    if (!chosen) return std::unexpected(chosen.error());
     std::int64_t jid = 0;
     auto made = world_.faults.step("jails.create.set", [&]() -> Result<void> {
         jid = ++world_.state.last_jid;
-        world_.state.prisons.push_back(
-            {.id = parameters.id, .name = name, .jid = jid, .life = JailLife::half, .mode = parameters.mode});
+        world_.state.prisons.push_back({.id = parameters.id,
+                                        .name = name,
+                                        .jid = jid,
+                                        .life = JailLife::half,
+                                        .mode = parameters.mode,
+                                        .devfs_ruleset = parameters.devfs_ruleset});
+        auto& settings = world_.state.prisons.back().parameters;
+        for (auto& one : *chosen) settings[one.name] = std::move(one.value);
         return {};
     });
     if (!made) return made;
@@ -101,7 +152,15 @@ Result<void> MemoryJails::update(const JailParameters& parameters) {
         if (!there || there->life != JailLife::alive) {
             return std::unexpected(Error::from_errno("jail_set", ENOENT, "no such jail"));
         }
+        auto chosen = freebsd::to_kernel(parameters.parameters, ask_parameter_type);
+        if (!chosen) return std::unexpected(chosen.error());
+        for (const auto& one : *chosen) {
+            if (parameter_type(one.name)->settable == freebsd::Settable::always) continue;
+            return std::unexpected(
+                Error::from_errno("jail_set", EINVAL, one.name + " cannot be changed after creation"));
+        }
         there->hostname = parameters.hostname;
+        for (auto& one : *chosen) there->parameters[one.name] = std::move(one.value);
         return {};
     });
 }

@@ -9,6 +9,7 @@ MemoryKernel::MemoryKernel(const DriverOptions& driver, const memory::MemoryOpti
       roots_(world_),
       mounts_(world_),
       links_(world_),
+      limits_(world_),
       firewall_(world_),
       host_(world_),
       hand_(world_) {}

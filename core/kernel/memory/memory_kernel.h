@@ -17,7 +17,7 @@ namespace jaild::kernel {
 /// An executable model of a kernel with FreeBSD's awkward rules: nothing is isolated, nothing runs, everything is
 /// remembered. It outlives the reconcilers that use it, as a kernel outlives the daemon. Thread-safe.
 ///
-/// Not modelled: time that a call takes, calls that hang, limits, and the file system beneath a jail's root.
+/// Not modelled: time that a call takes, calls that hang, and the file system beneath a jail's root.
 class MemoryKernel : public Kernel {
 public:
     explicit MemoryKernel(const DriverOptions& driver, const memory::MemoryOptions& options = {});
@@ -27,6 +27,7 @@ public:
     Roots& roots() override { return roots_; }
     Mounts& mounts() override { return mounts_; }
     Links& links() override { return links_; }
+    Limits& limits() override { return limits_; }
     Firewall& firewall() override { return firewall_; }
     Host& host() override { return host_; }
     void watch(std::function<void(JailId)> on_change) override;
@@ -50,6 +51,7 @@ private:
     memory::MemoryRoots roots_;
     memory::MemoryMounts mounts_;
     memory::MemoryLinks links_;
+    memory::MemoryLimits limits_;
     memory::MemoryFirewall firewall_;
     memory::MemoryHost host_;
     memory::Hand hand_;

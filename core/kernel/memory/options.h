@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 
 #include "core/base/clock.h"
 
@@ -16,8 +17,9 @@ struct Nature {
 
 struct MemoryOptions {
     Nature nature{};
-    Clock* clock = &Clock::system();  ///< for last_exit; outlives the kernel
-    bool firewall = true;             ///< the packet filter is on and has our anchor lines
+    Clock* clock = &Clock::system();                  ///< for last_exit; outlives the kernel
+    std::set<int> devfs_rulesets{1, 2, 3, 4, 5, 10};  ///< that hide something; any other shows every device
+    bool firewall = true;                             ///< the packet filter is on and has our anchor lines
 };
 
 }  // namespace jaild::kernel::memory

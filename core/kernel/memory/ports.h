@@ -10,6 +10,8 @@ public:
     explicit MemoryJails(World& world) : world_(world) {}
     Result<std::vector<ObservedJail>> list(Scope scope) override;
     Result<void> check_name(const model::Name& name, JailId id) override;
+    Result<void> check(const model::JailSpec& spec) override;
+    Result<model::Parameters> parameters(JailId id, const std::vector<std::string>& names) override;
     Result<void> create(const JailParameters& parameters) override;
     Result<void> update(const JailParameters& parameters) override;
     Result<void> remove(JailId id) override;
@@ -18,6 +20,7 @@ public:
 
 private:
     Result<void> check_prerequisites(const JailParameters& parameters);
+    void check_limits(const JailParameters& parameters);
     World& world_;
 };
 
@@ -90,6 +93,21 @@ private:
     /// The directory of a jail in which a program can be run now.
     Result<Directory*> runnable(JailId id, std::string_view op);
     void check_configured(JailId id, std::string_view what);
+    World& world_;
+};
+
+/// rctl(8).
+class MemoryLimits : public Limits {
+public:
+    explicit MemoryLimits(World& world) : world_(world) {}
+    Result<void> supported() override;
+    Result<std::vector<ObservedLimits>> list(const std::vector<LimitSubject>& jails) override;
+    Result<void> ensure(const LimitSubject& jail, const model::Limits& limits) override;
+    Result<void> remove(const LimitSubject& jail) override;
+
+private:
+    [[nodiscard]] Result<void> check_racct() const;
+    Result<void> add_rule(const std::string& name, const model::LimitRule& rule);
     World& world_;
 };
 

@@ -1,6 +1,7 @@
 #include "core/kernel/processes.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <csignal>
@@ -20,6 +21,11 @@ Error cannot_execute(const Program& program, std::string_view reason) {
                  .detail = name + " cannot be executed",
                  .reason = reason,
                  .field = "/argv/0"};
+}
+
+bool is_directory(const UniqueFd& descriptor) {
+    struct stat status {};
+    return descriptor && ::fstat(descriptor.get(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 }  // namespace
@@ -197,6 +203,10 @@ Result<std::unique_ptr<RunningProgram>> MemoryProcesses::exec(JailId id, const P
     if (ending.behaviour == Behaviour::missing || ending.behaviour == Behaviour::unknown) {
         return std::unexpected(cannot_execute(program, "program_not_found"));
     }
+    // All descriptors are closed before it attaches, but these three stay with the program.
+    for (const auto* stream : {&stdio.input, &stdio.output, &stdio.error_output})
+        if (is_directory(*stream))
+            return std::unexpected(Error::from_errno("jail_attach", EPERM, "a directory is open"));
     return play(std::move(ending), std::move(stdio));
 }
 

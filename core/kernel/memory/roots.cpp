@@ -113,7 +113,9 @@ Result<void> MemoryRoots::refresh(const RootParameters& parameters) {
 Result<std::vector<Mount>> MemoryRoots::mounts(const RootParameters& parameters) {
     std::lock_guard lock(world_.mutex);
     if (auto met = world_.faults.at("roots.mounts"); !met) return std::unexpected(met.error());
-    return mounts_for(parameters.root);
+    auto mounts = mounts_for(parameters.root);
+    if (parameters.devfs_ruleset) mounts.back().ruleset = *parameters.devfs_ruleset;
+    return mounts;
 }
 
 Result<void> MemoryRoots::remove(JailId id) {

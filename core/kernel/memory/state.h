@@ -9,6 +9,7 @@
 #include "core/base/ids.h"
 #include "core/base/ip.h"
 #include "core/kernel/jails.h"
+#include "core/kernel/memory/parameter_table.h"
 #include "core/kernel/mounts.h"
 #include "core/kernel/processes.h"
 #include "core/kernel/roots.h"
@@ -42,6 +43,8 @@ struct Prison {
     int lingers = 0;  ///< observations for which it will be dying
     std::string hostname{};
     model::NetworkMode mode = model::NetworkMode::vnet;
+    std::optional<int> devfs_ruleset{};
+    std::map<std::string, ParameterSetting> parameters{};  ///< those that were ever set
 };
 
 /// The two ends of one cable. It is made inside a vnet and destroyed with that.
@@ -102,6 +105,7 @@ struct Directory {
 struct LoadedRules {
     model::Network network;
     bool spoiled = false;  ///< somebody removed a part of them
+    std::string anchor{};
 };
 
 struct State {
@@ -112,6 +116,9 @@ struct State {
     std::vector<MountPoint> mounts{};  ///< in the order of mounting
     std::map<JailId, Directory> directories{};
     std::map<NetworkId, LoadedRules> rules{};
+    /// By the name of a jail, which may not exist yet, or not any more: rctl(8) keeps them all the same.
+    std::map<std::string, std::vector<model::LimitRule>> limits{};
+    bool racct = true;  ///< kern.racct.enable of this boot
     bool forwarding4 = false;
     bool forwarding6 = false;
     Foreign foreign;

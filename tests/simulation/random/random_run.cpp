@@ -110,7 +110,7 @@ private:
         const auto network = scene_.network().id;
         const std::vector<std::string> targets{"root/usr", "root/tmp", "root/dev", "root"};
         const auto& target = dice_.pick(targets);
-        const auto choice = dice_.below(18);
+        const auto choice = dice_.below(21);
         bool done = false;
         switch (choice) {
             case 0:
@@ -160,6 +160,16 @@ private:
                 break;
             case 15:
                 done = hand.set_hostname(id, "stranger");
+                break;
+            case 18:
+                done = hand.remove_limits(jail.name.text());
+                break;
+            case 19:
+                done =
+                    hand.add_limit(jail.name.text(), {.resource = "nthr", .limit = {.amount = 7, .action = "devctl"}});
+                break;
+            case 20:
+                done = hand.set_parameter(id, {"allow.raw_sockets", dice_.chance(0.5)});
                 break;
             case 17:
                 done = hand.give_name_back(jail.name.text()) || hand.take_name(jail.name.text());

@@ -45,6 +45,26 @@ model::NetworkSpec random_network(Dice& dice) {
     return network;
 }
 
+model::Limits random_limits(Dice& dice) {
+    model::Limits limits;
+    if (dice.chance(0.4)) limits["memoryuse"] = {.amount = dice.between(1, 3) << 20, .action = "deny"};
+    if (dice.chance(0.3)) {
+        limits["maxproc"] = {.amount = dice.between(8, 9),
+                             .action = dice.chance(0.5) ? "deny" : "log",
+                             .per = dice.chance(0.5) ? "jail" : "process"};
+    }
+    return limits;
+}
+
+model::Parameters random_parameters(Dice& dice) {
+    model::Parameters parameters;
+    if (dice.chance(0.3)) parameters["allow.raw_sockets"] = dice.chance(0.5);
+    if (dice.chance(0.2)) parameters[dice.chance(0.5) ? "allow.mount" : "allow.nomount"] = dice.between(0, 1);
+    if (dice.chance(0.2)) parameters["securelevel"] = dice.between(-1, 2);
+    if (dice.chance(0.1)) parameters["osrelease"] = fmt::format("14.{}-RELEASE", dice.below(2));
+    return parameters;
+}
+
 }  // namespace
 
 model::JailSpec random_spec(Dice& dice, const model::Name& name) {
@@ -56,6 +76,9 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
     }
     spec.hostname = random_hostname(dice);
     spec.network = random_network(dice);
+    spec.limits = random_limits(dice);
+    spec.parameters = random_parameters(dice);
+    if (dice.chance(0.1)) spec.devfs_ruleset = 10;
     spec.exec.start = dice.pick(starts());
     spec.exec.stop = dice.pick(stops());
     spec.command = dice.pick(commands());
@@ -64,7 +87,7 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
 
 model::JailSpec changed(Dice& dice, model::JailSpec spec) {
     for (auto count = dice.between(1, 2); count > 0; --count) {
-        switch (dice.below(8)) {
+        switch (dice.below(10)) {
             case 0:
             case 1:
                 spec.running = !spec.running;
@@ -83,6 +106,12 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
                 break;
             case 6:
                 spec.exec.start = dice.pick(starts());
+                break;
+            case 7:
+                spec.limits = random_limits(dice);
+                break;
+            case 8:
+                spec.parameters = random_parameters(dice);
                 break;
             default:
                 spec.exec.stop = dice.pick(stops());

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/kernel/memory/parameter_table.h"
 #include "core/kernel/memory/ports.h"
 #include "core/kernel/memory/programs.h"
 #include "core/kernel/names.h"
@@ -117,6 +118,8 @@ private:
         demand(prison.hostname == hostname, "has another hostname: " + prison.hostname);
         demand(prison.name == jail.name.text(), "has another name: " + prison.name);
         demand(made.hint_lost || prison.mode == made.spec.network.mode, "has another network mode");
+        check_parameters(jail, made, prison);
+        check_limits(jail);
         check_root(jail, made);
         check_shim(jail, made);
         check_applied(jail);
@@ -129,6 +132,36 @@ private:
         }
         check_link(jail.id, made);
         return true;
+    }
+
+    /// Live ones are the row's; what is fixed at creation is as it was made.
+    void check_parameters(const model::Jail& jail, const MadeWith& made, const Prison& prison) {
+        for (const auto& [name, value] : jail.spec.parameters) {
+            const auto known = expect(kernel::freebsd::known_parameter(name, kernel::memory::ask_parameter_type));
+            const auto set = prison.parameters.find(known.name);
+            const bool fixed = model::only_at_creation(name);
+            if (fixed && (made.hint_lost || !made.spec.parameters.contains(name))) continue;
+            const auto now = kernel::memory::shown(
+                known, set == prison.parameters.end() ? std::nullopt : std::optional(set->second));
+            demand(model::same_value(fixed ? made.spec.parameters.at(name) : value, now),
+                   "has another value of the parameter " + name);
+        }
+        demand(made.hint_lost || prison.devfs_ruleset == made.spec.devfs_ruleset, "has another devfs ruleset");
+    }
+
+    /// A parameter that its row does not ask for any more.
+    static bool has_old_parameter(const model::Jail& jail, const Prison& prison) {
+        return std::ranges::any_of(prison.parameters, [&](const auto& set) {
+            return !jail.spec.parameters.contains(set.first) &&
+                   !jail.spec.parameters.contains(model::with_no(set.first));
+        });
+    }
+
+    void check_limits(const model::Jail& jail) {
+        const auto there = state_.limits.find(jail.name.text());
+        auto rules = there == state_.limits.end() ? std::vector<model::LimitRule>{} : there->second;
+        std::ranges::sort(rules);
+        demand(rules == model::rules_of(jail.spec.limits), "has other limits");
     }
 
     void check_root(const model::Jail& jail, const MadeWith& made) {
@@ -206,6 +239,7 @@ private:
                "is stopped and has mounts");
         const auto* held = directory(jail.id);
         demand(!held || !held->shim.alive, "is stopped and has a shim");
+        demand(!state_.limits.contains(jail.name.text()), "is stopped and has limits");
     }
 
     void check_failed(const model::Jail& jail) {
@@ -223,11 +257,17 @@ private:
         demand(status.observed_generation == jail.generation, "its status is about another generation");
         const auto made = scene_.made_with().find(jail.id);
         if (!runs || made == scene_.made_with().end()) return;
+        const auto alive = prisons(jail.id);
+        const bool old_parameter = !made->second.hint_lost && !alive.empty() && has_old_parameter(jail, alive.front());
         const bool waits = !model::restart_fields_changed(made->second.spec, jail.spec).empty() ||
-                           made->second.addresses != jail.addresses;
-        const bool says = std::ranges::any_of(
+                           made->second.addresses != jail.addresses || old_parameter;
+        const auto said = std::ranges::find_if(
             status.conditions, [](const model::Condition& one) { return one.type == "RestartRequired" && one.status; });
-        demand(waits == says, waits ? "does not say that it needs a restart" : "says that it needs a restart");
+        const bool says = said != status.conditions.end();
+        // It may say so of a parameter that was about to be set when the daemon died.
+        const bool may = says && said->message.find("/parameters/") != std::string::npos;
+        demand(waits == says || (may && !waits),
+               waits ? "does not say that it needs a restart" : "says that it needs a restart");
         auto plan = scene_.reconciler().plan_now(jail);
         demand(plan && plan->empty(), "has a plan although it is settled");
     }
@@ -240,6 +280,10 @@ private:
         for (const auto& one : state_.pairs) demand_known(one.owner, "a link");
         for (const auto& one : state_.mounts) demand_known(one.id, "a mount");
         for (const auto& [id, held] : state_.directories) demand_known(id, "a directory");
+        std::set<std::string> names;
+        for (const auto& jail : scene_.jails()) names.insert(jail.name.text());
+        for (const auto& [name, rules] : state_.limits)
+            demand(names.contains(name), "limits of " + name + ", which nobody knows");
         demand(state_.bridges.size() <= 1, "several bridges");
         demand(state_.rules.size() <= 1, "rules of several networks");
     }

@@ -38,6 +38,15 @@ const std::vector<Drift>& drifts() {
         {"the bridge is destroyed", [](Hand& hand) { return hand.delete_bridge(kDefaultNetwork); }},
         {"the bridge is down", [](Hand& hand) { return hand.set_bridge_down(kDefaultNetwork); }},
         {"the hostname is changed", [](Hand& hand) { return hand.set_hostname(kFirst, "stranger"); }},
+        {"a limit is removed", [](Hand& hand) { return hand.remove_limits("web"); }},
+        {"a limit is added",
+         [](Hand& hand) {
+             return hand.add_limit("web", {.resource = "nthr", .limit = {.amount = 7, .action = "log"}});
+         }},
+        {"a parameter is changed",
+         [](Hand& hand) {
+             return hand.set_parameter(kFirst, {"allow.raw_sockets", false});
+         }},
         {"forwarding is lowered", [](Hand& hand) { return hand.lower_forwarding(); }},
     };
     return all;

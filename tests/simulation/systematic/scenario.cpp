@@ -56,6 +56,14 @@ std::vector<Scenario> make_scenarios() {
          [](Scene& scene) { expect(scene.remove(kFirst)); }},
         {"change a live field", one_full_jail,
          [](Scene& scene) { change(scene, [](model::JailSpec& spec) { spec.hostname = "elsewhere"; }); }},
+        {"change limits and parameters", one_full_jail,
+         [](Scene& scene) {
+             change(scene, [](model::JailSpec& spec) {
+                 spec.limits = {{"memoryuse", {.amount = 2 << 20, .action = "log"}},
+                                {"maxproc", {.amount = 9, .action = "deny"}}};
+                 spec.parameters["allow.mount"] = true;
+             });
+         }},
         {"change a restart field", one_full_jail,
          [](Scene& scene) { change(scene, [](model::JailSpec& spec) {
                                 spec.command = {"sleep", "7"};
@@ -87,6 +95,8 @@ model::NamedSpec full_jail(const std::string& name) {
     named.spec.exec.start = {"echo", "up"};
     named.spec.exec.stop = {"echo", "down"};
     named.spec.command = {"sleep", "1000"};
+    named.spec.limits = {{"memoryuse", {.amount = 1 << 20, .action = "deny"}}};
+    named.spec.parameters = {{"allow.raw_sockets", true}};
     return named;
 }
 

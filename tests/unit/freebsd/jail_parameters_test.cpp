@@ -2,11 +2,12 @@
 
 #include <cstring>
 
-#include "tests/catch.h"
+#include "tests/results.h"
 
 using namespace jaild;
 using namespace jaild::kernel;
 using namespace jaild::kernel::freebsd;
+using jaild::test::value_of;
 
 namespace {
 
@@ -73,6 +74,56 @@ TEST_CASE("parameters survive the way through arguments of a program", "[freebsd
 TEST_CASE("an argument that is no parameter is refused", "[freebsd]") {
     const auto* argument = GENERATE("", "=s:x", "name", "name=", "name=s", "name=x:1", "vnet=i:", "vnet=i:1x",
                                     "vnet=i:99999999999", "persist=b:2", "persist=b:");
+    CAPTURE(argument);
+    CHECK_FALSE(parse_argument(argument));
+}
+
+TEST_CASE("numbers are as wide as the kernel's, and addresses are packed in network order", "[freebsd]") {
+    using namespace std::string_literals;
+    const auto value = [](const Parameter& parameter) { return encode({parameter}).at(0).value; };
+    const auto four = [](const char* text) { return value_of(IpAddress::parse(text)); };
+
+    CHECK(value({"securelevel", -1}) == "\xff\xff\xff\xff"s);
+    CHECK(value({"x.quad", std::int64_t{-2}}) == "\xfe\xff\xff\xff\xff\xff\xff\xff"s);
+    CHECK(value({"host.hostid", std::uint64_t{0x8877665544332211}}) == "\x11\x22\x33\x44\x55\x66\x77\x88"s);
+    CHECK(value({"ip4.addr", std::vector{four("192.0.2.1"), four("198.51.100.7")}}) ==
+          "\xc0\x00\x02\x01\xc6\x33\x64\x07"s);
+    CHECK(value({"ip6.addr", std::vector{four("fd00::a:1")}}) ==
+          "\xfd\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x0a\x00\x01"s);
+    // No address at all is not the same as no parameter: it has a value, of no bytes.
+    CHECK(value({"ip4.addr", std::vector<IpAddress>{}}) == ""s);
+}
+
+TEST_CASE("what a user chose comes in place of what jaild would choose, once each", "[freebsd]") {
+    auto jail = web(model::NetworkMode::vnet);
+    jail.devfs_ruleset = 10;
+    const auto encoded = encode(creation_parameters(
+        jail, "/r",
+        {{"enforce_statfs", 1}, {"allow.raw_sockets", true}, {"allow.set_hostname", false}, {"children.max", 5}}));
+
+    CHECK(encoded == std::vector<EncodedParameter>{text("name", "web"),
+                                                   text("path", "/r"),
+                                                   text("host.hostname", "web.example.org"),
+                                                   number("vnet", 1),
+                                                   number("enforce_statfs", 1),
+                                                   number("devfs_ruleset", 10),
+                                                   number("children.max", 5),
+                                                   {std::string("allow.raw_sockets") + '\0', std::nullopt},
+                                                   {std::string("allow.noset_hostname") + '\0', std::nullopt}});
+}
+
+TEST_CASE("long numbers and addresses survive the way through arguments too", "[freebsd]") {
+    const Parameters all{
+        {"x.quad", INT64_MIN},
+        {"host.hostid", UINT64_MAX},
+        {"ip4.addr", std::vector<IpAddress>{}},
+        {"ip6.addr", std::vector{value_of(IpAddress::parse("::1")), value_of(IpAddress::parse("fd00::2"))}}};
+    for (const auto& parameter : all) {
+        CAPTURE(parameter.name, to_argument(parameter));
+        CHECK(value_of(parse_argument(to_argument(parameter))) == parameter);
+    }
+    const auto* argument =
+        GENERATE("x=q:", "x=Q:-1", "x=q:9223372036854775808", "x=a:,", "x=a:1.2.3.4,", "x=a:nowhere");
     CAPTURE(argument);
     CHECK_FALSE(parse_argument(argument));
 }

@@ -1,5 +1,3 @@
-#include "core/kernel/memory/memory_kernel.h"
-
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -12,10 +10,11 @@
 #include <thread>
 
 #include "core/kernel/names.h"
-#include "tests/results.h"
+#include "tests/unit/kernel/machine.h"
 
 using namespace jaild;
 using namespace jaild::kernel;
+using namespace jaild::kernel_test;
 using jaild::kernel::memory::Crash;
 using jaild::kernel::memory::Remains;
 using jaild::kernel::memory::When;
@@ -23,70 +22,6 @@ using jaild::test::error_of;
 using jaild::test::value_of;
 
 namespace {
-
-constexpr JailId kWeb{1};
-
-model::Network default_network() {
-    return {.id = NetworkId{1},
-            .name = value_of(model::Name::parse("default")),
-            .ipv4 = value_of(Prefix::parse("10.213.0.0/24")),
-            .ipv6 = value_of(Prefix::parse("fd00:213::/64"))};
-}
-
-/// A kernel with the calls that a reconciler makes.
-struct Machine {
-    MemoryKernel kernel{{.instance = value_of(InstanceId::parse("k3f9a")),
-                         .state_directory = "/var/db/jaild",
-                         .helper_directory = "/"}};
-    model::Name name = value_of(model::Name::parse("web"));
-    model::RootSpec root{};
-    model::NetworkMode mode = model::NetworkMode::vnet;
-
-    RootParameters root_parameters(JailId id = kWeb) const {
-        return {.id = id,
-                .name = name,
-                .root = root,
-                .template_name = "host",
-                .hostname = "web",
-                .addresses = {},
-                .nameservers = {},
-                .search = {}};
-    }
-    LinkParameters link(JailId id = kWeb) const {
-        return {.jail = id,
-                .network = NetworkId{1},
-                .addresses = {value_of(Prefix::parse("10.213.0.2/24"))},
-                .gateways = {value_of(IpAddress::parse("10.213.0.1"))}};
-    }
-    void prepare(JailId id = kWeb) {
-        value_of(kernel.roots().prepare(root_parameters(id)));
-        for (const auto& mount : value_of(kernel.roots().mounts(root_parameters(id)))) {
-            value_of(kernel.mounts().mount(id, mount));
-        }
-        value_of(kernel.processes().hold(id));
-    }
-    Result<void> create(JailId id = kWeb) {
-        return kernel.jails().create({.id = id, .name = name, .hostname = "web", .mode = mode});
-    }
-    void start() {
-        prepare();
-        value_of(kernel.links().ensure_bridge(default_network()));
-        value_of(create());
-        value_of(kernel.links().ensure(link()));
-    }
-    void stop() {
-        value_of(kernel.links().destroy(kWeb));
-        value_of(kernel.jails().remove(kWeb));
-        value_of(kernel.processes().release(kWeb));
-        auto mounts = value_of(kernel.mounts().list(kWeb));
-        std::ranges::reverse(mounts);
-        for (const auto& one : mounts) value_of(kernel.mounts().unmount(kWeb, one.target));
-    }
-    bool violated(std::string_view text) const {
-        const auto all = kernel.violations();
-        return std::ranges::any_of(all, [&](const std::string& one) { return one.find(text) != std::string::npos; });
-    }
-};
 
 struct Run {
     ProgramExit exit;
@@ -181,21 +116,6 @@ TEST_CASE("a removed jail may linger, with its interfaces and its root", "[memor
     CHECK(value_of(machine.kernel.jails().list(kWeb)).empty());
     CHECK(value_of(machine.kernel.links().list(kWeb)).empty());
     value_of(machine.kernel.mounts().unmount(kWeb, "root"));
-}
-
-TEST_CASE("a name that is taken on the host keeps an interface inside", "[memory]") {
-    Machine machine;
-    machine.start();
-    machine.kernel.set_nature({.seed = 1, .linger = 1, .linger_rounds = 100});
-    REQUIRE(machine.kernel.hand().kill_jail(kWeb, Remains::dying));
-    for (const auto* target : {"root/dev", "root/tmp", "root/usr"}) {
-        value_of(machine.kernel.mounts().unmount(kWeb, target));
-    }
-    machine.prepare();
-    value_of(machine.create());
-    const auto refused = error_of(machine.kernel.links().ensure(machine.link()));
-    CHECK(refused.sys == EEXIST);
-    CHECK(refused.op == "SIOCSIFRVNET");
 }
 
 TEST_CASE("mounts stack, and stay while something stands on them", "[memory]") {

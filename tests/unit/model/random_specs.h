@@ -19,6 +19,9 @@ public:
         spec.template_name = spec.root.kind == model::RootKind::path ? "" : "t" + word();
         if (coin()) spec.hostname = word() + "." + word();
         spec.network = network();
+        spec.limits = limits();
+        if (coin()) spec.devfs_ruleset = 1 + static_cast<int>(below(65'535));
+        spec.parameters = parameters();
         spec.exec = exec();
         if (coin()) spec.command = argv();
         for (auto n = below(4); n > 0; --n) spec.labels["größe/~" + word()] = text();
@@ -45,6 +48,25 @@ private:
             network.nameservers.push_back(address(coin() ? Family::ipv4 : Family::ipv6));
         for (auto n = below(3); n > 0; --n) network.search.push_back(word());
         return network;
+    }
+
+    model::Limits limits() {
+        model::Limits limits;
+        if (coin())
+            limits["memoryuse"] = {.amount = 1 + static_cast<std::int64_t>(below(1ULL << 62)), .action = "deny"};
+        if (coin()) limits["cputime"] = {.amount = 1 + static_cast<std::int64_t>(below(1000)), .action = "sigxcpu"};
+        if (coin()) limits["nsem"] = {.amount = static_cast<std::int64_t>(below(9)), .action = "devctl", .per = "user"};
+        return limits;
+    }
+
+    model::Parameters parameters() {
+        model::Parameters parameters;
+        if (coin()) parameters["allow.p_" + word()] = coin();
+        if (coin()) parameters["level." + word()] = static_cast<std::int64_t>(below(9)) - 4;
+        if (coin()) parameters["id." + word()] = (1ULL << 63) + below(1ULL << 62);
+        if (coin()) parameters["text." + word()] = text();
+        if (coin()) parameters["addr." + word()] = std::vector(below(3), address(coin() ? Family::ipv4 : Family::ipv6));
+        return parameters;
     }
 
     model::ExecSpec exec() {

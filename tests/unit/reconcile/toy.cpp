@@ -111,8 +111,17 @@ void Toy::build(const Desired& desired, const Observed& before, const Step& step
             REQUIRE(observed.shim->alive);
             REQUIRE(observed.applied.incarnation == desired.jail.incarnation);
             for (const auto& mount : desired.mounts) REQUIRE(mounted(mount.target));
-            observed.jail = kernel::ObservedJail{
-                .id = desired.jail.id, .name = "web", .alive = true, .hostname = hostname_of(desired.jail)};
+            // Its first instruction is limited already, and by nothing that another jail of its name left.
+            if (observed.limits) REQUIRE(observed.limits->rules == model::rules_of(desired.jail.spec.limits));
+            observed.jail = kernel::ObservedJail{.id = desired.jail.id,
+                                                 .name = "web",
+                                                 .alive = true,
+                                                 .hostname = hostname_of(desired.jail),
+                                                 .parameters = desired.jail.spec.parameters};
+            return;
+        case StepKind::ensure_limits:
+            REQUIRE(observed.limits->supported);
+            observed.limits->rules = model::rules_of(desired.jail.spec.limits);
             return;
         default:
             FAIL("unexpected " << step.to_string());
@@ -168,6 +177,9 @@ void Toy::take_down(const Step& step) {
             observed.jail.reset();
             if (observed.shim && observed.shim->command == CommandState::running) end_command();
             return;
+        case StepKind::remove_limits:
+            observed.limits->rules.clear();
+            return;
         case StepKind::release:
             REQUIRE_FALSE(lives());
             observed.shim->alive = false;
@@ -187,6 +199,7 @@ void Toy::take_down(const Step& step) {
             REQUIRE(observed.mounts.empty());
             REQUIRE_FALSE(observed.directory);
             REQUIRE_FALSE(observed.jail);
+            REQUIRE((!observed.limits || observed.limits->rules.empty()));
             row = false;
             return;
         default:
@@ -205,6 +218,14 @@ void Toy::apply(const Desired& desired, const Observed& before, const Step& step
         case StepKind::update_jail:
             REQUIRE(lives());
             observed.jail->hostname = hostname_of(desired.jail);
+            for (const auto& [name, value] : model::live_parameters(desired.jail.spec.parameters)) {
+                // Whatever happens next, the hint knows that only a restart takes it away.
+                REQUIRE((hint_is_lost(before) || change_record(desired.jail, observed) == std::nullopt));
+                observed.jail->parameters[name] = value;
+            }
+            return;
+        case StepKind::record_change:
+            observed.applied = change_record(desired.jail, before).value();
             return;
         case StepKind::record_done:
             REQUIRE(lives());
@@ -214,6 +235,7 @@ void Toy::apply(const Desired& desired, const Observed& before, const Step& step
         case StepKind::stop_command:
         case StepKind::destroy_link:
         case StepKind::remove_jail:
+        case StepKind::remove_limits:
         case StepKind::release:
         case StepKind::unmount:
         case StepKind::remove_root:

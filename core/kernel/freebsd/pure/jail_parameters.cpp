@@ -1,6 +1,9 @@
 #include "core/kernel/freebsd/pure/jail_parameters.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cstring>
+#include <utility>
 
 namespace jaild::kernel::freebsd {
 namespace {
@@ -16,6 +19,38 @@ Error bad_argument(std::string_view argument) {
     return Error{.code = Errc::invalid, .op = "parse", .detail = "no jail parameter: " + std::string(argument)};
 }
 
+std::string packed(const std::vector<IpAddress>& addresses) {
+    std::string bytes;
+    for (const auto& address : addresses)
+        bytes.append(reinterpret_cast<const char*>(address.bytes.data()), address.bits() / 8);
+    return bytes;
+}
+
+std::string joined(const std::vector<IpAddress>& addresses) {
+    std::string text;
+    for (const auto& address : addresses) text.append(text.empty() ? "" : ",").append(address.to_string());
+    return text;
+}
+
+template <class T>
+bool read_number(std::string_view text, T& number) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc{} && end == text.data() + text.size();
+}
+
+bool read_addresses(std::string_view text, std::vector<IpAddress>& addresses) {
+    while (!text.empty()) {
+        const auto comma = text.find(',');
+        const auto address = IpAddress::parse(text.substr(0, comma));
+        if (!address) return false;
+        addresses.push_back(*address);
+        if (comma == std::string_view::npos) return true;
+        text.remove_prefix(comma + 1);
+        if (text.empty()) return false;
+    }
+    return true;
+}
+
 template <class... Cases>
 struct Overload : Cases... {
     using Cases::operator()...;
@@ -23,21 +58,39 @@ struct Overload : Cases... {
 
 }  // namespace
 
-Parameters creation_parameters(const JailParameters& parameters, const std::filesystem::path& root) {
-    const bool linked = parameters.mode == model::NetworkMode::vnet;
-    return {{"name", parameters.name.text()},
-            {"path", root.string()},
-            {"host.hostname", parameters.hostname},
-            {"vnet", static_cast<int>(JailSys::create)},
-            {"enforce_statfs", kEnforceStatfs},
-            {"devfs_ruleset", linked ? kRulesetJailVnet : kRulesetJail},
-            {"children.max", 0}};
+std::string_view to_string(JailSys how) {
+    switch (how) {
+        case JailSys::disable:
+            return "disable";
+        case JailSys::create:
+            return "new";
+        case JailSys::inherit:
+            return "inherit";
+    }
+    std::unreachable();
 }
 
-std::string negated(std::string_view name) {
-    const auto dot = name.rfind('.');
-    const auto last = dot == std::string_view::npos ? 0 : dot + 1;
-    return std::string(name.substr(0, last)) + "no" + std::string(name.substr(last));
+int devfs_ruleset(std::optional<int> chosen, model::NetworkMode mode) {
+    return chosen.value_or(mode == model::NetworkMode::vnet ? kRulesetJailVnet : kRulesetJail);
+}
+
+Parameters creation_parameters(const JailParameters& parameters, const std::filesystem::path& root,
+                               const Parameters& chosen) {
+    Parameters all{{"name", parameters.name.text()},
+                   {"path", root.string()},
+                   {"host.hostname", parameters.hostname},
+                   {"vnet", static_cast<int>(JailSys::create)},
+                   {"enforce_statfs", kEnforceStatfs},
+                   {"devfs_ruleset", devfs_ruleset(parameters.devfs_ruleset, parameters.mode)},
+                   {"children.max", 0}};
+    for (const auto& one : chosen) {
+        const auto ours = std::ranges::find(all, one.name, &Parameter::name);
+        if (ours == all.end())
+            all.push_back(one);
+        else
+            ours->value = one.value;
+    }
+    return all;
 }
 
 std::vector<EncodedParameter> encode(const Parameters& parameters) {
@@ -48,18 +101,21 @@ std::vector<EncodedParameter> encode(const Parameters& parameters) {
     std::vector<EncodedParameter> encoded;
     encoded.reserve(parameters.size());
     for (const auto& [name, value] : parameters) {
-        encoded.push_back(
-            std::visit(Overload{[&](bool on) {
-                                    return EncodedParameter{terminated(on ? name : negated(name)), std::nullopt};
-                                },
-                                [&](int number) {
-                                    const auto* bytes = reinterpret_cast<const char*>(&number);
-                                    return EncodedParameter{terminated(name), std::string(bytes, sizeof number)};
-                                },
-                                [&](const std::string& text) {
-                                    return EncodedParameter{terminated(name), terminated(text)};
-                                }},
-                       value));
+        const auto with = [&](std::string bytes) { return EncodedParameter{terminated(name), std::move(bytes)}; };
+        const auto number = [&](auto value_) {
+            std::string bytes(sizeof value_, '\0');
+            std::memcpy(bytes.data(), &value_, sizeof value_);
+            return with(std::move(bytes));
+        };
+        encoded.push_back(std::visit(
+            Overload{[&](bool on) {
+                         return EncodedParameter{terminated(on ? name : model::with_no(name)), std::nullopt};
+                     },
+                     [&](int value_) { return number(value_); }, [&](std::int64_t value_) { return number(value_); },
+                     [&](std::uint64_t value_) { return number(value_); },
+                     [&](const std::string& text) { return with(terminated(text)); },
+                     [&](const std::vector<IpAddress>& addresses) { return with(packed(addresses)); }},
+            value));
     }
     return encoded;
 }
@@ -68,7 +124,10 @@ std::string to_argument(const Parameter& parameter) {
     return parameter.name + "=" +
            std::visit(Overload{[](bool on) { return std::string(on ? "b:1" : "b:0"); },
                                [](int number) { return "i:" + std::to_string(number); },
-                               [](const std::string& text) { return "s:" + text; }},
+                               [](std::int64_t number) { return "q:" + std::to_string(number); },
+                               [](std::uint64_t number) { return "Q:" + std::to_string(number); },
+                               [](const std::string& text) { return "s:" + text; },
+                               [](const std::vector<IpAddress>& addresses) { return "a:" + joined(addresses); }},
                       parameter.value);
 }
 
@@ -79,19 +138,32 @@ Result<Parameter> parse_argument(std::string_view argument) {
     const auto typed = argument.substr(equals + 1);
     if (typed.size() < 2 || typed[1] != ':') return std::unexpected(bad_argument(argument));
     const auto text = typed.substr(2);
-    if (typed[0] == 's') {
-        parameter.value = std::string(text);
-        return parameter;
+    bool good = false;
+    switch (typed[0]) {
+        case 'b':
+            good = text == "0" || text == "1";
+            parameter.value = text == "1";
+            break;
+        case 'i':
+            good = read_number(text, parameter.value.emplace<int>());
+            break;
+        case 'q':
+            good = read_number(text, parameter.value.emplace<std::int64_t>());
+            break;
+        case 'Q':
+            good = read_number(text, parameter.value.emplace<std::uint64_t>());
+            break;
+        case 's':
+            good = true;
+            parameter.value = std::string(text);
+            break;
+        case 'a':
+            good = read_addresses(text, parameter.value.emplace<std::vector<IpAddress>>());
+            break;
+        default:
+            break;
     }
-    if (typed[0] == 'b' && (text == "0" || text == "1")) {
-        parameter.value = text == "1";
-        return parameter;
-    }
-    int number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (typed[0] != 'i' || error != std::errc{} || end != text.data() + text.size())
-        return std::unexpected(bad_argument(argument));
-    parameter.value = number;
+    if (!good) return std::unexpected(bad_argument(argument));
     return parameter;
 }
 

@@ -102,6 +102,34 @@ Result<int> set_jail(const Parameters& parameters, int flags) {
     return std::unexpected(std::move(error));
 }
 
+Result<model::Parameters> get_parameters(int jid, const std::vector<std::pair<std::string, KnownParameter>>& wanted) {
+    std::vector<std::string> values;
+    std::vector<iovec> vectors{text_part("jid"), part(&jid, sizeof jid)};
+    values.reserve(wanted.size());  // the iovecs point into them
+    for (const auto& [name, known] : wanted) {
+        // A value of another size than the kernel's is refused, so lists are left out: their size is not known.
+        if (known.type.size == 0) continue;
+        values.emplace_back(known.type.size, '\0');
+        vectors.push_back(text_part(known.name.c_str()));
+        vectors.push_back(part(values.back().data(), values.back().size()));
+    }
+    std::array<char, kMessageLength> message{};
+    vectors.push_back(text_part("errmsg"));
+    vectors.push_back(part(message.data(), message.size() - 1));
+    model::Parameters found;
+    if (::jail_get(vectors.data(), static_cast<unsigned>(vectors.size()), 0) < 0) {
+        if (errno == ENOENT) return found;
+        return std::unexpected(Error::from_errno("jail_get", errno, message.data()));
+    }
+    auto value = values.begin();
+    for (const auto& [name, known] : wanted) {
+        if (known.type.size == 0) continue;
+        if (auto read = from_kernel(known, *value)) found.emplace(name, *std::move(read));
+        ++value;
+    }
+    return found;
+}
+
 Result<void> remove_jail(int jid) {
     if (::jail_remove(jid) == 0 || errno == EINVAL) return {};
     return std::unexpected(Error::from_errno("jail_remove", errno, std::to_string(jid)));

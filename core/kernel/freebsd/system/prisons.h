@@ -3,11 +3,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.h"
 #include "core/kernel/freebsd/pure/inside_text.h"
 #include "core/kernel/freebsd/pure/jail_parameters.h"
+#include "core/kernel/freebsd/pure/parameter_types.h"
 
 /// Jails as the kernel has them: jail_get(2), jail_set(2). Blocking, any thread.
 namespace jaild::kernel::freebsd {
@@ -29,6 +31,8 @@ bool is_still(const JailReference& jail);
 
 /// jail_set(2) with its errmsg in the Error. Answers the jid. `flags`: JAIL_CREATE | …
 Result<int> set_jail(const Parameters& parameters, int flags);
+/// What these are now, by the names that they come with. Nothing of a jail that is gone.
+Result<model::Parameters> get_parameters(int jid, const std::vector<std::pair<std::string, KnownParameter>>& wanted);
 /// jail_remove(2). One that is gone already or dying: success.
 Result<void> remove_jail(int jid);
 

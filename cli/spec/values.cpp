@@ -1,0 +1,49 @@
+#include "cli/spec/values.h"
+
+namespace jaild::cli {
+namespace {
+
+using nlohmann::json;
+
+/// Before and after the first `separator`; nothing for the second where there is none.
+std::pair<std::string, std::optional<std::string>> split(std::string_view text, char separator) {
+    const auto at = text.find(separator);
+    if (at == std::string_view::npos) return {std::string(text), std::nullopt};
+    return {std::string(text.substr(0, at)), std::string(text.substr(at + 1))};
+}
+
+json json_of(const std::string& text) {
+    return json::parse(text, nullptr, /*allow_exceptions=*/false);
+}
+
+/// A size stays a text: "512M".
+json amount_of(const std::string& text) {
+    auto value = json_of(text);
+    return value.is_number_integer() ? value : json(text);
+}
+
+}  // namespace
+
+std::optional<Field> limit_field(std::string_view text) {
+    const auto [left, right] = split(text, '=');
+    if (!right) return std::nullopt;
+    const auto [resource, action] = split(left, ':');
+    const auto [amount, per] = split(*right, '/');
+    if (resource.empty() || amount.empty()) return std::nullopt;
+    if (!action && !per) return Field{resource, amount_of(amount)};
+    json limit{{"amount", amount_of(amount)}};
+    if (action) limit["action"] = *action;
+    if (per) limit["per"] = *per;
+    return Field{resource, std::move(limit)};
+}
+
+std::optional<Field> parameter_field(std::string_view text) {
+    const auto [name, value] = split(text, '=');
+    if (name.empty()) return std::nullopt;
+    if (!value) return Field{name, true};
+    auto read = json_of(*value);
+    const bool plain = read.is_boolean() || read.is_number_integer() || read.is_string() || read.is_array();
+    return Field{name, plain ? std::move(read) : json(*value)};
+}
+
+}  // namespace jaild::cli

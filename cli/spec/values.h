@@ -1,0 +1,21 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+/// Options of `jaildctl create` as the API's JSON. Pure; what they mean is judged by the daemon.
+namespace jaild::cli {
+
+using Field = std::pair<std::string, nlohmann::json>;
+
+/// "memoryuse=512M", "maxproc=100", or as rctl(8) has it: "cputime:sigterm=3600/process". Nothing for any other form.
+std::optional<Field> limit_field(std::string_view text);
+
+/// "allow.raw_sockets=1", "sysvmsg=new", "allow.nomount" (true), "ip4.addr=[\"192.0.2.1\"]": what reads as a boolean, a
+/// whole number, a quoted string or an array of JSON is that, everything else is a string. Nothing without a name.
+std::optional<Field> parameter_field(std::string_view text);
+
+}  // namespace jaild::cli

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "core/base/error.h"
+
+namespace jaild::kernel::freebsd {
+
+/// Does this ruleset of devfs(8) hide all devices before it shows some? One that was never loaded is empty, and one
+/// that only unhides hides nothing: a devfs with either shows every device of the host. Errc::unsupported
+/// "devfs_ruleset_missing", "devfs_ruleset_open", with remedy. Blocking, any thread.
+Result<void> check_ruleset(int ruleset);
+
+}  // namespace jaild::kernel::freebsd

@@ -1,0 +1,80 @@
+#include "core/kernel/freebsd/limits.h"
+
+#include <algorithm>
+#include <map>
+
+#include "core/kernel/freebsd/system/prisons.h"
+#include "core/kernel/freebsd/system/rctl.h"
+
+namespace jaild::kernel {
+
+namespace rctl = freebsd::rctl;
+
+Result<void> FreeBsdLimits::supported() {
+    return rctl::supported();
+}
+
+Result<bool> FreeBsdLimits::foreign(const LimitSubject& jail) const {
+    const auto there = freebsd::prison_named(jail.name.text());
+    if (!there) return std::unexpected(there.error());
+    return *there && (*there)->path != places_.root(jail.id).string();
+}
+
+Result<std::vector<ObservedLimits>> FreeBsdLimits::list(const std::vector<LimitSubject>& jails) {
+    std::vector<ObservedLimits> listed;
+    listed.reserve(jails.size());
+    const auto enforced = rctl::supported();
+    if (!enforced && enforced.error().code != Errc::unsupported) return std::unexpected(enforced.error());
+    std::map<std::string, std::vector<model::LimitRule>> by_name;
+    if (enforced && !jails.empty()) {
+        // One question for all: the kernel goes through every process for each.
+        const auto all = rctl::rules(rctl::filter_text(jails.size() == 1 ? jails.front().name.text() : ""));
+        if (!all) return std::unexpected(all.error());
+        for (const auto& [name, rule] : *all) by_name[name].push_back(rule);
+    }
+    for (const auto& jail : jails) {
+        ObservedLimits limits{.id = jail.id, .supported = enforced.has_value(), .rules = {}};
+        if (const auto rules = by_name.find(jail.name.text()); rules != by_name.end()) {
+            const auto theirs = foreign(jail);
+            if (!theirs) return std::unexpected(theirs.error());
+            if (!*theirs) limits.rules = std::move(rules->second);
+        }
+        std::ranges::sort(limits.rules);
+        listed.push_back(std::move(limits));
+    }
+    return listed;
+}
+
+Result<void> FreeBsdLimits::ensure(const LimitSubject& jail, const model::Limits& limits) {
+    if (auto enforced = rctl::supported(); !enforced) return enforced;
+    const auto& name = jail.name.text();
+    const auto theirs = foreign(jail);
+    if (!theirs) return std::unexpected(theirs.error());
+    if (*theirs)
+        return std::unexpected(Error{.code = Errc::conflict,
+                                     .op = "rctl_add_rule",
+                                     .detail = "a jail that is not ours has the name " + name,
+                                     .reason = "name_in_use",
+                                     .remedy = "rename or remove the other one: jls -j " + name + " jid path"});
+    const auto there = rctl::rules(rctl::filter_text(name));
+    if (!there) return std::unexpected(there.error());
+    std::vector<model::LimitRule> present;
+    for (const auto& [jail_name, rule] : *there)
+        if (jail_name == name) present.push_back(rule);
+    const auto change = rctl::change(present, model::rules_of(limits));
+    for (const auto& rule : change.add)
+        if (auto added = rctl::add(rctl::rule_text(name, rule)); !added) return added;
+    for (const auto& rule : change.remove)
+        if (auto removed = rctl::remove(rctl::rule_text(name, rule)); !removed) return removed;
+    return {};
+}
+
+Result<void> FreeBsdLimits::remove(const LimitSubject& jail) {
+    if (auto enforced = rctl::supported(); !enforced)
+        return enforced.error().code == Errc::unsupported ? Result<void>{} : enforced;
+    const auto theirs = foreign(jail);
+    if (!theirs) return std::unexpected(theirs.error());
+    return *theirs ? Result<void>{} : rctl::remove(rctl::filter_text(jail.name.text()));
+}
+
+}  // namespace jaild::kernel

@@ -1,0 +1,72 @@
+#include "core/kernel/freebsd/pure/rctl_rules.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+namespace jaild::kernel::freebsd::rctl {
+namespace {
+
+constexpr std::string_view kSubject = "jail";
+
+/// Up to `separator`, which is taken away with it; all that is left where there is none.
+std::string_view take(std::string_view& text, char separator) {
+    const auto end = text.find(separator);
+    const auto taken = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    return taken;
+}
+
+std::optional<JailRule> parse_rule(std::string_view text) {
+    if (take(text, ':') != kSubject) return std::nullopt;
+    const std::string jail(take(text, ':'));
+    model::LimitRule rule{.resource = std::string(take(text, ':')), .limit = {}};
+    rule.limit.action = take(text, '=');
+    const auto amount = take(text, '/');
+    rule.limit.per = text.empty() ? kSubject : text;
+    const auto [end, error] = std::from_chars(amount.data(), amount.data() + amount.size(), rule.limit.amount);
+    const bool whole = error == std::errc{} && end == amount.data() + amount.size();
+    if (!whole || jail.empty() || rule.resource.empty() || rule.limit.action.empty()) return std::nullopt;
+    return JailRule{jail, std::move(rule)};
+}
+
+bool contains(const std::vector<model::LimitRule>& rules, const model::LimitRule& rule) {
+    return std::ranges::find(rules, rule) != rules.end();
+}
+
+}  // namespace
+
+std::string rule_text(std::string_view jail, const model::LimitRule& rule) {
+    std::string text = filter_text(jail);
+    text.append(":").append(rule.resource).append(":").append(rule.limit.action);
+    return text.append("=").append(std::to_string(rule.limit.amount)).append("/").append(rule.limit.per);
+}
+
+std::string filter_text(std::string_view jail) {
+    return std::string(kSubject).append(":").append(jail);
+}
+
+std::vector<JailRule> parse_rules(std::string_view text) {
+    std::vector<JailRule> rules;
+    while (!text.empty())
+        if (auto rule = parse_rule(take(text, ','))) rules.push_back(*std::move(rule));
+    return rules;
+}
+
+bool replaces(const model::LimitRule& newer, const model::LimitRule& older) {
+    return newer.limit.action == "deny" && older.limit.action == "deny" && newer.resource == older.resource &&
+           newer.limit.per == older.limit.per;
+}
+
+Change change(const std::vector<model::LimitRule>& present, const std::vector<model::LimitRule>& wanted) {
+    Change result;
+    std::ranges::copy_if(wanted, std::back_inserter(result.add),
+                         [&](const model::LimitRule& rule) { return !contains(present, rule); });
+    std::ranges::copy_if(present, std::back_inserter(result.remove), [&](const model::LimitRule& rule) {
+        const auto replaced = [&](const model::LimitRule& added) { return replaces(added, rule); };
+        return !contains(wanted, rule) && std::ranges::none_of(result.add, replaced);
+    });
+    return result;
+}
+
+}  // namespace jaild::kernel::freebsd::rctl

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/ids.h"
+#include "core/model/limits.h"
+#include "core/model/name.h"
+
+namespace jaild::kernel {
+
+/// Whose limits: a kernel keeps them by the jail's name (rctl(8), where they come before the jail and outlive it) or by
+/// our id (control groups).
+struct LimitSubject {
+    JailId id;
+    model::Name name;
+};
+
+struct ObservedLimits {
+    JailId id;
+    bool supported = true;                ///< false: this kernel enforces none, and the rest is empty
+    std::vector<model::LimitRule> rules;  ///< sorted; also those that somebody else added
+    bool operator==(const ObservedLimits&) const = default;
+};
+
+/// Limits of our jails. Every rule on a name of ours is ours, but while somebody else's jail has the name: then it has
+/// none of ours, and nothing is done to it. Blocking, idempotent; any thread.
+class Limits {
+public:
+    virtual ~Limits() = default;
+    /// Errc::unsupported "limits_unsupported" with remedy when this kernel enforces no limits.
+    virtual Result<void> supported() = 0;
+    /// One entry for each of `jails`, in their order.
+    virtual Result<std::vector<ObservedLimits>> list(const std::vector<LimitSubject>& jails) = 0;
+    /// Exactly these rules. The jail need not exist; what it has of them is in force without a gap meanwhile.
+    /// Errc::unsupported "limits_unsupported", Errc::conflict "name_in_use".
+    virtual Result<void> ensure(const LimitSubject& jail, const model::Limits& limits) = 0;
+    /// None. Nothing there: success, also where limits are unsupported.
+    virtual Result<void> remove(const LimitSubject& jail) = 0;
+};
+
+}  // namespace jaild::kernel

@@ -1,0 +1,52 @@
+#include "cli/spec/values.h"
+
+#include "tests/catch.h"
+
+using namespace jaild::cli;
+using nlohmann::json;
+
+namespace {
+
+/// {"memoryuse": "512M"}
+json limit(std::string_view text) {
+    const auto field = limit_field(text);
+    return field ? json{{field->first, field->second}} : json();
+}
+
+json parameter(std::string_view text) {
+    const auto field = parameter_field(text);
+    return field ? json{{field->first, field->second}} : json();
+}
+
+}  // namespace
+
+TEST_CASE("a limit is written as people write it, or as rctl(8) does", "[cli]") {
+    CHECK(limit("memoryuse=512M") == json{{"memoryuse", "512M"}});
+    CHECK(limit("maxproc=100") == json{{"maxproc", 100}});
+    CHECK(limit("cputime:sigterm=3600/process") ==
+          json{{"cputime", {{"amount", 3600}, {"action", "sigterm"}, {"per", "process"}}}});
+    CHECK(limit("memoryuse=1.5G/user") == json{{"memoryuse", {{"amount", "1.5G"}, {"per", "user"}}}});
+    CHECK(limit("maxproc=ten") == json{{"maxproc", "ten"}});  // for the daemon to refuse, with its field
+    for (const auto* wrong : {"", "memoryuse", "=512M", "memoryuse=", ":deny=1", "memoryuse=/jail"}) {
+        INFO(wrong);
+        CHECK(limit(wrong).is_null());
+    }
+}
+
+TEST_CASE("a parameter's value is what it looks like, and a name alone is on", "[cli]") {
+    CHECK(parameter("allow.raw_sockets=1") == json{{"allow.raw_sockets", 1}});
+    CHECK(parameter("allow.raw_sockets=true") == json{{"allow.raw_sockets", true}});
+    CHECK(parameter("allow.nomount") == json{{"allow.nomount", true}});
+    CHECK(parameter("securelevel=-1") == json{{"securelevel", -1}});
+    CHECK(parameter("host.hostid=18446744073709551615") == json{{"host.hostid", 18446744073709551615U}});
+    CHECK(parameter("sysvmsg=new") == json{{"sysvmsg", "new"}});
+    CHECK(parameter("osrelease=14.0") == json{{"osrelease", "14.0"}});
+    CHECK(parameter("osrelease=14.0-RELEASE") == json{{"osrelease", "14.0-RELEASE"}});
+    CHECK(parameter("host.domainname=\"7\"") == json{{"host.domainname", "7"}});
+    CHECK(parameter("host.domainname=") == json{{"host.domainname", ""}});
+    CHECK(parameter("host.domainname=a=b") == json{{"host.domainname", "a=b"}});
+    CHECK(parameter("host.domainname=null") == json{{"host.domainname", "null"}});
+    CHECK(parameter("x.addr=[\"192.0.2.1\"]") == json{{"x.addr", {"192.0.2.1"}}});
+    CHECK(parameter("=1").is_null());
+    CHECK(parameter("").is_null());
+}
