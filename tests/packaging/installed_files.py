@@ -42,8 +42,15 @@ def differences(build, file, cmake="cmake"):
     with tempfile.TemporaryDirectory(prefix="jaild-install-") as scratch:
         root = pathlib.Path(scratch)
         prefix = install(build, root, cmake)
-        found = {path.relative_to(prefix).as_posix() if path.is_relative_to(prefix) else f"/{path.relative_to(root)}": path
-                 for path in root.rglob("*") if not path.is_dir()}
+        found = {}
+        for path in root.rglob("*"):
+            if not path.is_dir():
+                name = path.relative_to(root).as_posix()
+                if path.is_relative_to(prefix):
+                    name = path.relative_to(prefix).as_posix()
+                elif not (prefix == root / "usr" and name.startswith("etc/")):  # the FHS: /usr goes with /etc
+                    name = "/" + name
+                found[name] = path
         wanted = listed(file)
         wrong = [f"installed, but not in {file.name}: {name}" for name in sorted(found.keys() - wanted)]
         wrong += [f"in {file.name}, but not installed: {name}" for name in sorted(wanted - found.keys())]
