@@ -35,10 +35,14 @@ Result<void> check_not_removing(const model::Jail& jail) {
                                  .reason = "jail_removing"});
 }
 
-/// Like the directory of a path root, a ruleset can show a jail more of the host than an operator may see.
-Result<void> authorize_devices(const Caller& caller, const model::JailSpec& from, const model::JailSpec& to) {
-    if (!to.devfs_ruleset || from.devfs_ruleset == to.devfs_ruleset) return {};
-    return authorize(caller, Role::admin, "a choice of devfs_ruleset");
+/// Like the directory of a path root, a ruleset or a parameter can show a jail more of the host than an operator may
+/// see.
+Result<void> authorize_confinement(const Caller& caller, const model::JailSpec& from, const model::JailSpec& to) {
+    if (to.devfs_ruleset && from.devfs_ruleset != to.devfs_ruleset)
+        if (auto allowed = authorize(caller, Role::admin, "a choice of devfs_ruleset"); !allowed) return allowed;
+    const auto parameter = model::parameter_for_admins(from.parameters, to.parameters);
+    if (!parameter) return {};
+    return authorize(caller, Role::admin, "a choice of the parameter " + *parameter);
 }
 
 /// A running operation of that kind on the jail, if there is one.
@@ -137,7 +141,7 @@ Result<Accepted> Supervisor::create(const Caller& caller, model::NamedSpec spec,
     if (spec.spec.root.kind == model::RootKind::path)
         if (auto allowed = authorize(caller, Role::admin, "jail.create with a path root"); !allowed)
             return std::unexpected(allowed.error());
-    if (auto allowed = authorize_devices(caller, {}, spec.spec); !allowed) return std::unexpected(allowed.error());
+    if (auto allowed = authorize_confinement(caller, {}, spec.spec); !allowed) return std::unexpected(allowed.error());
     // A replay is answered before the checks: the jail that it made must not stand in its own way.
     const auto again = [&](store::Reader& reader) { return replayed(reader, caller, retry); };
     auto before = store::read<std::optional<Accepted>>(impl_->store, again);
@@ -203,7 +207,7 @@ Result<void> Supervisor::Impl::write_spec(const Caller& caller, const model::Nam
         auto spec = make_spec(jail->spec);
         if (!spec) return std::unexpected(spec.error());
         if (auto mutable_only = model::check_immutable(jail->spec, *spec); !mutable_only) return mutable_only;
-        if (auto allowed = authorize_devices(caller, jail->spec, *spec); !allowed) return allowed;
+        if (auto allowed = authorize_confinement(caller, jail->spec, *spec); !allowed) return allowed;
         if (asks_kernel(jail->spec, *spec)) {
             if (asks_kernel(verdict.from, jail->spec) || asks_kernel(verdict.to, *spec))
                 return std::unexpected(verdict_outdated());

@@ -1,6 +1,7 @@
 #include "core/model/parameters.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -26,6 +27,30 @@ std::optional<bool> as_boolean(const ParameterValue& value) {
     const auto* number = std::get_if<std::int64_t>(&value);
     if (number == nullptr || (*number != 0 && *number != 1)) return std::nullopt;
     return *number == 1;
+}
+
+/// They permit a jail nothing outside itself, whatever their value.
+constexpr std::array kOwnAffair{std::string_view("allow.chflags"),
+                                std::string_view("allow.raw_sockets"),
+                                std::string_view("allow.reserved_ports"),
+                                std::string_view("allow.set_hostname"),
+                                std::string_view("allow.unprivileged_proc_debug"),
+                                std::string_view("host.domainname"),
+                                std::string_view("host.hostid"),
+                                std::string_view("host.hostuuid"),
+                                std::string_view("osreldate"),
+                                std::string_view("osrelease"),
+                                std::string_view("securelevel")};
+
+/// "allow.x" false, and System V objects of its own or none.
+bool only_restricts(const std::string& name, const ParameterValue& value) {
+    if (name.starts_with("allow.")) return as_boolean(value) == false;
+    const auto* text = std::get_if<std::string>(&value);
+    return name.starts_with("sysv") && text != nullptr && (*text == "new" || *text == "disable");
+}
+
+bool is_own_affair(std::string_view name) {
+    return std::ranges::find(kOwnAffair, name) != kOwnAffair.end();
 }
 
 }  // namespace
@@ -75,6 +100,15 @@ Parameters live_parameters(const Parameters& all) {
     Parameters live = all;
     std::erase_if(live, [](const auto& entry) { return only_at_creation(entry.first); });
     return live;
+}
+
+std::optional<std::string> parameter_for_admins(const Parameters& from, const Parameters& to) {
+    for (const auto& [name, value] : to) {
+        const auto before = from.find(name);
+        if (before != from.end() && same_value(before->second, value)) continue;
+        if (!is_own_affair(name) && !is_own_affair(without_no(name)) && !only_restricts(name, value)) return name;
+    }
+    return std::nullopt;
 }
 
 bool same_value(const ParameterValue& one, const ParameterValue& other) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -43,6 +44,11 @@ std::vector<std::string> parameters_for_restart(const Parameters& from, const Pa
 Parameters running_parameters(const Parameters& made, const Parameters& row);
 /// Those that can be set on a running jail.
 Parameters live_parameters(const Parameters& all);
+
+/// The first parameter that `to` has otherwise than `from` and that lets a jail see or disturb more of the host than it
+/// does without: an admin's to choose. What only restricts a jail, or concerns nobody but itself, is not among them,
+/// nor is one taken away. jail(8) says what each permits.
+std::optional<std::string> parameter_for_admins(const Parameters& from, const Parameters& to);
 
 /// The same value; 0 and 1 are false and true.
 bool same_value(const ParameterValue& one, const ParameterValue& other);

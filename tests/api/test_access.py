@@ -121,6 +121,10 @@ class Tokens(ApiTest):
         self.refused(self.get(operator, "/v1/jails", "POST", ruleset), 403, "role_too_low")
         self.assertEqual(self.get(operator, "/v1/jails", "POST", {"name": "by-token", "running": False}).status, 202)
         self.refused(self.get(operator, "/v1/jails/by-token", "PATCH", {"devfs_ruleset": 10}), 403, "role_too_low")
+        for parameter in ({"allow.mount": True}, {"sysvshm": "inherit"}, {"enforce_statfs": 0}):
+            looser = {"parameters": parameter}
+            self.refused(self.get(operator, "/v1/jails", "POST", {"name": "x", **looser}), 403, "role_too_low")
+            self.refused(self.get(operator, "/v1/jails/by-token", "PATCH", looser), 403, "role_too_low")
 
     def test_probes_need_none(self):
         self.assertEqual(self.get({}, "/healthz").status, 200)

@@ -139,3 +139,36 @@ TEST_CASE("a merge patch changes one parameter and takes another away", "[model]
     CHECK(restart_fields_changed(before, after) ==
           std::vector<std::string>{"/devfs_ruleset", "/parameters/allow.mount"});
 }
+
+TEST_CASE("what lets a jail see or disturb more of the host is for admins, and nothing else is",
+          "[model][parameters]") {
+    const auto chosen = [](const std::string& to, const std::string& from = "{}") {
+        return parameter_for_admins(parameters(from), parameters(to)).value_or("");
+    };
+    for (const auto* anybodys :
+         {R"({})", R"({"allow.raw_sockets": true})", R"({"allow.raw_sockets": 1})", R"({"allow.noraw_sockets": true})",
+          R"({"allow.mount": false})", R"({"allow.mount": 0})", R"({"securelevel": 3})", R"({"sysvmsg": "new"})",
+          R"({"sysvshm": "disable"})", R"({"host.hostid": 7})", R"({"osrelease": "13.2-RELEASE"})"})
+        CHECK(chosen(anybodys).empty());
+    for (const auto& [name, value] :
+         std::initializer_list<std::pair<std::string, std::string>>{{"allow.mount", "true"},
+                                                                    {"allow.mount", "1"},
+                                                                    {"allow.mount", "2"},
+                                                                    {"allow.read_msgbuf", "true"},
+                                                                    {"allow.socket_af", "true"},
+                                                                    {"allow.notify", "true"},
+                                                                    {"allow.sysvipc", "true"},
+                                                                    {"sysvshm", R"("inherit")"},
+                                                                    {"sysvshm", "2"},
+                                                                    {"enforce_statfs", "0"},
+                                                                    {"children.max", "3"},
+                                                                    {"linux.osname", R"("x")"}}) {
+        const auto text = R"({")" + name + R"(": )" + value + "}";
+        INFO(text);
+        CHECK(chosen(text) == name);
+        // What an admin chose stays when somebody else changes the jail, and he may take it away.
+        CHECK(chosen(text, text).empty());
+        CHECK(chosen("{}", text).empty());
+    }
+    CHECK(chosen(R"({"enforce_statfs": 0})", R"({"enforce_statfs": 1})") == "enforce_statfs");
+}
