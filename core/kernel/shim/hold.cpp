@@ -50,6 +50,17 @@ bool wait_until(const std::function<bool()>& condition, Milliseconds patience) {
     return true;
 }
 
+/// Errc::exhausted and Errc::busy when nobody was asked, or nobody answers. That it ends is for its lock to say; the
+/// connection's descriptor may be the last one that there is to look at it.
+Result<void> ask_to_end(int directory) {
+    auto connection = Connection::open(directory);
+    if (!connection && connection.error().code == Errc::exhausted) return std::unexpected(connection.error());
+    if (!connection) return {};
+    const auto done = connection->ask(shim::MessageType::shutdown, {}, kEndPatience);
+    if (!done && done.error().code == Errc::busy) return std::unexpected(done.error());
+    return {};
+}
+
 }  // namespace
 
 Result<void> ShimProcesses::spawn_shim(JailId id, int directory) {
@@ -96,12 +107,7 @@ Result<void> ShimProcesses::release(JailId id) {
     const auto holder = shim::holder_of(held->get());
     if (!holder) return std::unexpected(holder.error());
     if (!*holder) return {};
-    auto connection = Connection::open(held->get());
-    if (!connection && connection.error().code == Errc::exhausted) return std::unexpected(connection.error());
-    if (connection) {
-        const auto done = connection->ask(shim::MessageType::shutdown, {}, kEndPatience);
-        if (!done && done.error().code == Errc::busy) return std::unexpected(done.error());
-    }
+    if (auto asked = ask_to_end(held->get()); !asked) return asked;
     const auto is_released = [&] {
         const auto still = shim::holder_of(held->get());
         return still && !*still;
