@@ -51,6 +51,7 @@ private:
     [[nodiscard]] std::string where(const std::string& name) const;
     [[nodiscard]] Error mounted(const std::string& name) const;
     [[nodiscard]] Error moved() const;
+    [[nodiscard]] Error cannot_go_on(int saved) const;
 
     Pass pass_;
     std::uint64_t mount_;
@@ -118,6 +119,11 @@ Error TreeWalk::moved() const {
                  .reason = "tree_changing"};
 }
 
+/// Why "." or ".." of the current directory cannot be opened. FreeBSD has neither in one that somebody has removed.
+Error TreeWalk::cannot_go_on(int saved) const {
+    return saved == ENOENT ? moved() : Error::from_errno("openat", saved, where(""));
+}
+
 Result<void> TreeWalk::enter(int directory, const std::string& name) {
     UniqueFd fd(::openat(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd) {
@@ -163,7 +169,7 @@ Result<void> TreeWalk::scan() {
     auto& level = levels_.back();
     level.more = false;
     const int fd = ::openat(current_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return std::unexpected(Error::from_errno("openat", errno, where("")));
+    if (fd < 0) return std::unexpected(cannot_go_on(errno));
     const DirectoryStream stream(::fdopendir(fd));
     if (!stream) {
         const int saved = errno;
@@ -194,7 +200,7 @@ Result<void> TreeWalk::leave() {
     const auto done = std::move(levels_.back());
     levels_.pop_back();
     UniqueFd parent(::openat(current_.get(), "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!parent) return std::unexpected(Error::from_errno("openat", errno, where("")));
+    if (!parent) return std::unexpected(cannot_go_on(errno));
     const auto identity = identify(parent.get(), "");
     if (!identity) return std::unexpected(identity.error());
     if (*identity != levels_.back().identity) return std::unexpected(moved());
