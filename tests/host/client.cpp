@@ -1,5 +1,6 @@
 #include "tests/host/client.h"
 
+#include "tests/host/eventually.h"
 #include "tests/results.h"
 
 namespace jaild::test {
@@ -7,7 +8,12 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kWait = "Prefer: wait=60\r\n";
+/// A request that waits for the end of its operation.
+HttpReply request(const Daemon& daemon, const std::string& method, const std::string& path, const json& body = {}) {
+    const auto wait = std::chrono::duration_cast<std::chrono::seconds>(patience(std::chrono::seconds(60)));
+    return daemon.request(method, path, body.is_null() ? "" : body.dump(),
+                          "Prefer: wait=" + std::to_string(wait.count()) + "\r\n");
+}
 
 json answer(const HttpReply& reply, int status) {
     INFO(reply.body);
@@ -24,21 +30,21 @@ json Client::get(const std::string& path) const {
 
 json Client::create(const json& spec) const {
     INFO(spec);
-    return answer(daemon_.request("POST", "/v1/jails", spec.dump(), kWait), 201);
+    return answer(request(daemon_, "POST", "/v1/jails", spec), 201);
 }
 
 json Client::change(const std::string& name, const json& patch, const std::string& query) const {
     INFO(name << ": " << patch);
-    return answer(daemon_.request("PATCH", "/v1/jails/" + name + query, patch.dump(), kWait), 200);
+    return answer(request(daemon_, "PATCH", "/v1/jails/" + name + query, patch), 200);
 }
 
 void Client::restart(const std::string& name) const {
-    answer(daemon_.request("POST", "/v1/jails/" + name + "/restart", {}, kWait), 200);
+    answer(request(daemon_, "POST", "/v1/jails/" + name + "/restart"), 200);
 }
 
 void Client::remove(const std::string& name) const {
     INFO(name);
-    answer(daemon_.request("DELETE", "/v1/jails/" + name + "?force=true", {}, kWait), 204);
+    answer(request(daemon_, "DELETE", "/v1/jails/" + name + "?force=true"), 204);
 }
 
 std::string Client::state(const std::string& name) const {

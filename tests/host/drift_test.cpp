@@ -64,7 +64,7 @@ struct Disturbed {
 
 }  // namespace
 
-TEST_CASE("what is taken from jails by hand comes back at the next resync", "[drift]") {
+TEST_CASE("what is taken from jails by hand comes back at the next resync", "[drift][nat]") {
     const Disturbed test({{{"name", "killed"}},
                           {{"name", "unlinked"}},
                           {{"name", "uncovered"}},
@@ -106,7 +106,7 @@ TEST_CASE("what is taken from jails by hand comes back at the next resync", "[dr
     CHECK(status.at("command_pid").is_null());
 }
 
-TEST_CASE("a gateway's address that was deleted from the bridge comes back", "[drift]") {
+TEST_CASE("a gateway's address that was deleted from the bridge comes back", "[drift][nat]") {
     const Disturbed test(std::vector{json{{"name", "web"}}});
     const auto network = test.client.get("/v1/networks/default");
     const std::string gateway = network.at("gateways").at(0);
@@ -116,7 +116,7 @@ TEST_CASE("a gateway's address that was deleted from the bridge comes back", "[d
     test.expect_outside_reachable_from("web");
 }
 
-TEST_CASE("our firewall rules come back, with the next jail or by itself", "[drift]") {
+TEST_CASE("our firewall rules come back, with the next jail or by itself", "[drift][nat]") {
     Disturbed test(std::vector{json{{"name", "web"}}});
     by_hand::delete_rules(test.host, test.client, by_hand::Rules::some);
     test.client.create({{"name", "db"}});

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "core/base/unique_fd.h"
+#include "tests/host/eventually.h"
 
 namespace jaild::test {
 namespace {
@@ -92,7 +93,7 @@ Result<HttpReply> parse(const std::string& text) {
 
 Result<HttpReply> http(const std::filesystem::path& socket, const std::string& method, const std::string& path,
                        const std::string& body, const std::string& headers, Milliseconds patience) {
-    const auto end = SteadyClock::now() + patience;
+    const auto end = SteadyClock::now() + test::patience(patience);
     const auto connection = connect_to(socket);
     if (!connection) return std::unexpected(connection.error());
     auto request = method + ' ' + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + headers;

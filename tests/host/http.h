@@ -15,9 +15,10 @@ struct HttpReply {
 };
 
 /// One request over a UNIX socket, whose connection is closed after it. `path` with its query; `headers` as in
-/// HttpReply. An Error when nobody answers, or not in time.
+/// HttpReply. An Error when nobody answers, or not in time: patience() of
+/// eventually.h.
 Result<HttpReply> http(const std::filesystem::path& socket, const std::string& method, const std::string& path,
                        const std::string& body = {}, const std::string& headers = {},
-                       Milliseconds patience = Milliseconds(60'000));
+                       Milliseconds patience = Milliseconds(90'000));
 
 }  // namespace jaild::test

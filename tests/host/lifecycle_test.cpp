@@ -69,7 +69,7 @@ TEST_CASE("a jail goes through its whole life, and nothing of it is left", "[lif
     CHECK(left == "");
 }
 
-TEST_CASE("jails reach each other and the outside, one without a network reaches nobody", "[lifecycle][network]") {
+TEST_CASE("jails reach each other and the outside, one without a network reaches nobody", "[lifecycle][nat]") {
     TestHost host;
     Daemon daemon(host);
     daemon.start();

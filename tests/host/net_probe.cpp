@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "tests/host/eventually.h"
 #include "tests/host/net_socket.h"
 
 namespace jaild::test {
@@ -50,9 +51,9 @@ IpAddress address_of(const SocketAddress& from) {
     return address;
 }
 
-bool ready(int fd, short events, std::chrono::milliseconds patience) {
+bool ready(int fd, short events, std::chrono::milliseconds usual) {
     pollfd waiting{.fd = fd, .events = events, .revents = 0};
-    return ::poll(&waiting, 1, static_cast<int>(patience.count())) == 1;
+    return ::poll(&waiting, 1, static_cast<int>(patience(usual).count())) == 1;
 }
 
 Result<void> bind_foreign(int socket, const std::string& source) {

@@ -66,7 +66,7 @@ struct Running {
         expect_refused(host.on_host({jaild_program(), "--state-dir", state}), reason);
     }
     void expect_refused(const Argv& argv, const std::string& reason) const {
-        const auto refused = value_of(run(argv, {.timeout = std::chrono::seconds(20)}));
+        const auto refused = value_of(run(argv, {.timeout = patience(std::chrono::seconds(20))}));
         INFO(refused.error_output);
         CHECK(refused.exit_code == 1);
         CHECK(refused.error_output.contains(reason));

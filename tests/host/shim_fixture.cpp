@@ -23,18 +23,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// $1 pid file, $2 directory, then the program. 3 is the document, 4 the helper's log, both not the program's. The
-/// program is no child of the shell, which would wait for it, but of a setsid(1) that goes at once.
+/// Begins a session and goes at once, so that the program is an orphan: setsid(1), daemon(8).
+#ifdef __FreeBSD__
+constexpr const char* kDetach = "/usr/sbin/daemon";
+#else
+constexpr const char* kDetach = "setsid -f";
+#endif
+
+/// $1 pid file, $2 directory, $3 what detaches, then the program. 3 is the document, 4 the helper's log, both not the
+/// program's. The program is no child of the shell, which would wait for it.
 constexpr const char* kHelper = R"(
-pid_file=$1; cd "$2" || exit 1; shift 2
+pid_file=$1; cd "$2" || exit 1; detach=$3; shift 3
 command -v -- "$1" >/dev/null || { echo "no $1" >&4; exit 1; }
-setsid -f /bin/sh -c 'echo $$ >"$0"; exec "$@"' "$pid_file" "$@" 3<&- 4>&-
+$detach /bin/sh -c 'echo $$ >"$0"; exec "$@"' "$pid_file" "$@" 3<&- 4>&-
 while ! [ -s "$pid_file" ]; do sleep 0.01; done
 )";
 
 fs::path shim_program() {
     const char* const jaild = std::getenv("JAILD_BIN");
-    return fs::path(jaild != nullptr ? jaild : JAILD_BIN).parent_path() / "jaild-shim";
+    const auto directory = fs::path(jaild != nullptr ? jaild : JAILD_BIN).parent_path();
+    const auto beside = directory / "jaild-shim";
+    return fs::exists(beside) ? beside : directory.parent_path() / "libexec/jaild/jaild-shim";
 }
 
 std::string make_directory() {
@@ -50,7 +59,7 @@ Result<shim::Launch> HostAttacher::prepare(JailId id, const kernel::Program& pro
     if (program.user != "root") return std::unexpected(kernel::user_not_found(program));
     const auto name = "attach-" + random_hex(4) + ".pid";
     shim::Launch launch{.argv = {"/bin/sh", "-c", kHelper, "attach", (state_ / shim::directory_of(id) / name).string(),
-                                 program.directory}};
+                                 program.directory, kDetach}};
     launch.argv.insert(launch.argv.end(), program.argv.begin(), program.argv.end());
     launch.environment =
         kernel::environment_of(program, {.path = "/usr/bin:/bin", .home = "/", .user = "root", .shell = "/bin/sh"});
