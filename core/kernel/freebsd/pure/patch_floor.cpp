@@ -67,6 +67,8 @@ model::Check check_patch_floor(std::string_view text) {
         check.state = model::CheckState::warning;
         check.detail = "the name " + std::string(text) + " does not tell whether " + std::string(kAdvisory) +
                        " is corrected: compare the date of this kernel with the advisory's";
+        check.remedy =
+            "uname -v; fetch -o - https://www.freebsd.org/security/advisories/" + std::string(kAdvisory) + ".asc";
         return check;
     }
     switch (standing(*release)) {
