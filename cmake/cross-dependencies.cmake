@@ -17,7 +17,17 @@ target_compile_options(jaild_sqlite_amalgamation PRIVATE -O2 -w)
 target_link_libraries(jaild_sqlite_amalgamation PUBLIC Threads::Threads)
 target_link_libraries(jaild_sqlite INTERFACE jaild_sqlite_amalgamation)
 
-# The toolchain has no OpenSSL: such a build serves no TLS, /v1/host says so, and TCP beyond loopback is refused.
+# The toolchain has no OpenSSL; a real base system has. Of that only what is named here is taken: its C library's headers
+# are another release's than the toolchain's.
+if(JAILD_SYSROOT)
+  set(include ${PROJECT_BINARY_DIR}/sysroot/include)
+  file(MAKE_DIRECTORY ${include})
+  file(CREATE_LINK ${JAILD_SYSROOT}/usr/include/openssl ${include}/openssl SYMBOLIC)
+  target_include_directories(jaild_tls SYSTEM INTERFACE ${include})
+  target_link_libraries(jaild_tls INTERFACE ${JAILD_SYSROOT}/usr/lib/libssl.so ${JAILD_SYSROOT}/usr/lib/libcrypto.so)
+  target_compile_definitions(jaild_tls INTERFACE JAILD_WITH_TLS=1)
+endif()
+
 add_library(Catch2::Catch2 INTERFACE IMPORTED GLOBAL)
 target_link_libraries(Catch2::Catch2 INTERFACE jaild_cross_headers)
 set(Catch2_FOUND ON)
