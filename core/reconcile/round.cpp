@@ -77,8 +77,10 @@ Result<bool> Round::load() {
 Result<Round::Look> Round::look() {
     current_ = "observe";
     if (expect_) (void)expect_(Milliseconds{0});
+    const auto begun = engine_.clock.monotonic();
     auto observed = observe(engine_.kernel, *row_);
     if (!observed) return std::unexpected(observed.error());
+    tell_duration(current_, begun);
     auto desired = desire(engine_.kernel, *row_, *observed, networks_);
     if (!desired) return std::unexpected(desired.error());
     Look look{.observed = *std::move(observed), .desired = *std::move(desired), .steps = {}};
@@ -103,6 +105,12 @@ Result<Round::Pass> Round::pass() {
         engine_.board.update(id_, [](Memory& memory) { memory.disturbed = true; });
     engine_.board.publish(findings_of(engine_, *row_, looked->observed, &looked->desired, Phase::at_work));
     return do_steps(*looked);
+}
+
+/// For whoever looks why a start is slow.
+void Round::tell_duration(std::string_view what, Clock::Monotonic begun) const {
+    spdlog::debug("jail {}: {}: {} ms", row_->name.text(), what,
+                  std::chrono::ceil<Milliseconds>(engine_.clock.monotonic() - begun).count());
 }
 
 /// What must be known or there before the first step.
@@ -147,7 +155,9 @@ Result<std::optional<std::string>> Round::holder_of_address(const model::Jail& j
 }
 
 Result<void> Round::ensure_network(const model::Network& network) {
+    const auto begun = engine_.clock.monotonic();
     const auto done = engine_.networks.ensure(network, networks_);
+    tell_duration("network " + network.name.text(), begun);
     for (const auto& step : done.steps) engine_.board.add_progress(id_, step);
     if (done.repaired > 0) notes_.push_back(drift_note("network", network.name.text(), done.steps, done.repaired));
     if (!done.failure) return {};
@@ -192,7 +202,9 @@ Result<void> Round::do_step(const Look& look, const Step& step) {
                                            "programs of too many other jails run already: one of them has to end first",
                                            "too_many_programs"));
     }
+    const auto begun = engine_.clock.monotonic();
     auto done = apply(engine_.kernel, look.desired, look.observed, step);
+    tell_duration(current_, begun);
     if (step.kind == StepKind::destroy_link || step.kind == StepKind::remove_jail) released_ = true;
     if (done) return {};
     if (step.kind != StepKind::exec_stop || done.error().reason == kInterrupted) return done;

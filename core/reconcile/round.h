@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/reconcile/engine.h"
@@ -40,6 +41,7 @@ private:
     Result<void> do_step(const Look& look, const Step& step);
     Result<std::optional<std::string>> holder_of_address(const model::Jail& jail);
     Result<void> ensure_network(const model::Network& network);
+    void tell_duration(std::string_view what, Clock::Monotonic begun) const;
     void release_networks();
     Result<void> forget();
     Result<void> settle(const Look& look);

@@ -19,6 +19,9 @@ namespace {
 namespace pf = freebsd::pf;
 namespace pfctl = freebsd::pfctl;
 
+/// Less than the time between two looks at all rules.
+constexpr std::chrono::seconds kAvailableFor{10};
+
 Error unavailable(std::string detail, std::string remedy) {
     return {.code = Errc::unsupported,
             .op = "pf",
@@ -68,6 +71,15 @@ Result<std::vector<pf::Uplink>> FreeBsdFirewall::uplinks() const {
 }
 
 Result<void> FreeBsdFirewall::available() {
+    const std::lock_guard lock(available_mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (seen_available_ && now - *seen_available_ < kAvailableFor) return {};
+    auto found = check_main_ruleset();
+    seen_available_ = found ? std::optional(now) : std::nullopt;
+    return found;
+}
+
+Result<void> FreeBsdFirewall::check_main_ruleset() {
     if (!pfctl::is_present())
         return std::unexpected(unavailable("pf(4) is not loaded: no NAT, and nothing keeps others out of the networks",
                                            "write /etc/pf.conf with nat-anchor \"jaild/*\", rdr-anchor \"jaild/*\" and "

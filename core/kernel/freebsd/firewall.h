@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "core/kernel/firewall.h"
@@ -16,7 +18,10 @@ class FreeBsdFirewall : public Firewall {
 public:
     explicit FreeBsdFirewall(const DriverOptions& options) : instance_(options.instance) {}
 
+    /// A yes is remembered for some seconds: each jail's start asks, and three programs answer.
     Result<void> available() override;
+    /// The same, looked at now.
+    Result<void> check_main_ruleset();
     /// Networks whose rules are not those for the host's present interfaces are incomplete.
     Result<std::vector<ObservedRules>> list(const std::vector<model::Network>& desired) override;
     Result<void> apply(const model::Network& network) override;
@@ -27,6 +32,8 @@ private:
 
     InstanceId instance_;
     std::mutex mutex_;
+    std::mutex available_mutex_;
+    std::optional<std::chrono::steady_clock::time_point> seen_available_;
     /// How the kernel showed a network's rules after apply(): finds a rule that was replaced under its old label. A
     /// hint that only ever makes list() stricter; empty after a start.
     std::map<NetworkId, std::string> loaded_;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/kernel/firewall.h"
+#include "core/kernel/freebsd/firewall.h"
 #include "core/kernel/host.h"
 #include "core/kernel/kernel.h"
 
@@ -10,7 +10,7 @@ namespace jaild::kernel {
 class FreeBsdHost final : public Host {
 public:
     /// `firewall` is borrowed: doctor asks it whether it can work.
-    FreeBsdHost(const DriverOptions& options, Firewall& firewall) : options_(options), firewall_(firewall) {}
+    FreeBsdHost(const DriverOptions& options, FreeBsdFirewall& firewall) : options_(options), firewall_(firewall) {}
 
     Result<model::HostInfo> facts() override;
     Result<std::string> identity() override;
@@ -18,7 +18,7 @@ public:
 
 private:
     DriverOptions options_;
-    Firewall& firewall_;
+    FreeBsdFirewall& firewall_;
 };
 
 }  // namespace jaild::kernel

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <future>
 
 #include "core/base/files.h"
 #include "core/base/spawn.h"
@@ -57,7 +58,7 @@ Result<void> run_program(std::string_view name, const Argv& argv) {
               .reason = "program_failed"});
 }
 
-Result<void> make_etc(int root, const fs::path& path) {
+Result<void> make_etc(int root) {
     const auto etc = files::open_beneath(root, "etc", O_RDONLY | O_DIRECTORY);
     if (!etc) return std::unexpected(etc.error());
     const auto host = files::open_directory("/etc");
@@ -67,12 +68,17 @@ Result<void> make_etc(int root, const fs::path& path) {
     if (done) done = place::file(etc->get(), "fstab", fstab(), 0644);
     if (done) done = place::file(etc->get(), "group", group(), 0644);
     if (done) done = place::file(etc->get(), "master.passwd", master_passwd(), 0600);
-    if (!done) return done;
+    return done;
+}
+
+/// pwd_mkdb(8)'s, from the text in the jail's /etc.
+Result<void> make_account_database(const fs::path& path) {
     const fs::path directory = path / "root/etc";
     return run_program("pwd_mkdb", {"pwd_mkdb", "-p", "-d", directory, directory / "master.passwd"});
 }
 
-/// With the jail's own accounts (-N): the host's may have other numbers. -U: what it mends is no error.
+/// With the jail's own accounts (-N reads their text): the host's may have other numbers. -U: what it mends is no
+/// error.
 Result<void> make_var(const fs::path& path) {
     return run_program("mtree",
                        {"mtree", "-deU", "-N", path / "root/etc", "-f", kVarHierarchy, "-p", path / "root/var"});
@@ -104,9 +110,12 @@ Result<void> make(int jail, const fs::path& path) {
     const auto usr = files::open_beneath(root->get(), "usr", O_RDONLY | O_DIRECTORY);
     if (!usr) return std::unexpected(usr.error());
     if (auto made = place::directory(usr->get(), "local", 0755); !made) return std::unexpected(made.error());
-    auto done = make_etc(root->get(), path);
-    if (done) done = make_var(path);
-    return done;
+    if (auto done = make_etc(root->get()); !done) return done;
+    // Side by side: neither reads what the other writes.
+    auto accounts = std::async(std::launch::async, [&path] { return make_account_database(path); });
+    auto var = make_var(path);
+    auto database = accounts.get();
+    return database ? var : database;
 }
 
 std::vector<Mount> mounts() {

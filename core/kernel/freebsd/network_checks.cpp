@@ -58,9 +58,9 @@ Check check_bridge_filter() {
     return findings::bridge_filter(on);
 }
 
-Check check_firewall(Firewall& firewall) {
+Check check_firewall(FreeBsdFirewall& firewall) {
     Check check{.name = "pf"};
-    const auto available = firewall.available();
+    const auto available = firewall.check_main_ruleset();
     if (available) {
         check.detail = "on, with jaild's anchors in its main ruleset";
         return check;

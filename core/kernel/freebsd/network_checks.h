@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "core/base/ids.h"
-#include "core/kernel/firewall.h"
+#include "core/kernel/freebsd/firewall.h"
 #include "core/model/host.h"
 
 /// Lines for `jaildctl doctor` about the network of this machine. Blocking.
@@ -14,7 +14,7 @@ std::vector<model::Check> check_forwarding();
 /// net.link.bridge.pfil_member and pfil_bridge: whether jails on one network pass the packet filter to each other.
 model::Check check_bridge_filter();
 /// pf and the three anchor lines of its main ruleset.
-model::Check check_firewall(Firewall& firewall);
+model::Check check_firewall(FreeBsdFirewall& firewall);
 /// A second packet filter that knows nothing of jaild.
 model::Check check_ipfw();
 /// devd(8) and rc.d/netif configure whatever interface appears, when ifconfig_DEFAULT is set.

@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <future>
+
 #include "core/kernel/freebsd/pure/pf_rules.h"
 
 namespace jaild::kernel::freebsd::pfctl {
@@ -47,9 +49,11 @@ Result<Shown> show(const std::string& anchor) {
         nat.insert(nat.begin(), {"-a", anchor});
         filter.insert(filter.begin(), {"-a", anchor});
     }
-    auto shown_nat = call(nat);
-    if (!shown_nat) return std::unexpected(shown_nat.error());
+    // Side by side: most of what each takes is its own start.
+    auto other = std::async(std::launch::async, [&nat] { return call(nat); });
     auto shown_filter = call(filter);
+    auto shown_nat = other.get();
+    if (!shown_nat) return std::unexpected(shown_nat.error());
     if (!shown_filter) return std::unexpected(shown_filter.error());
     return Shown{.nat = *std::move(shown_nat), .filter = *std::move(shown_filter)};
 }
