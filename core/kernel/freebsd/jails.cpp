@@ -11,6 +11,7 @@
 #include "core/kernel/freebsd/devfs_rulesets.h"
 #include "core/kernel/freebsd/modules.h"
 #include "core/kernel/freebsd/our_prisons.h"
+#include "core/kernel/freebsd/pure/jail_meta.h"
 #include "core/kernel/freebsd/pure/parameter_types.h"
 #include "core/kernel/freebsd/system/parameter_sysctl.h"
 
@@ -32,12 +33,20 @@ Error name_in_use(const std::string& name) {
                  .remedy = "rename or remove the other one: jls -j " + name + " jid path"};
 }
 
-/// Every jail that has this root, not only the one that list() shows.
-Result<std::vector<Prison>> with_root(const std::string& root) {
+/// Every one that is this jail, not only the one that list() shows.
+Result<std::vector<Prison>> all_of(const freebsd::Places& places, JailId id) {
     auto all = freebsd::prisons();
     if (!all) return all;
-    std::erase_if(*all, [&root](const Prison& prison) { return prison.path != root; });
+    std::erase_if(*all, [&](const Prison& prison) { return !freebsd::is_ours(places, id, prison); });
     return all;
+}
+
+/// What says on this kernel whose jail it is, beside its path; empty where there is no place for it.
+Result<std::string> meta_for(const freebsd::Places& places, JailId id) {
+    const auto room = freebsd::meta_room();
+    if (!room) return std::unexpected(room.error());
+    auto meta = freebsd::jail_meta(places.instance, id);
+    return meta.size() < *room ? std::move(meta) : std::string();
 }
 
 /// Loads the module that brings a parameter, as jail(8) does, where the kernel does not have it yet.
@@ -69,7 +78,7 @@ Result<std::vector<ObservedJail>> FreeBsdJails::list(Scope scope) {
 Result<void> FreeBsdJails::check_name(const model::Name& name, JailId id) {
     const auto there = freebsd::prison_named(name.text());
     if (!there) return std::unexpected(there.error());
-    if (*there && (*there)->path != places_.root(id).string()) return std::unexpected(name_in_use(name.text()));
+    if (*there && !freebsd::is_ours(places_, id, **there)) return std::unexpected(name_in_use(name.text()));
     return {};
 }
 
@@ -99,7 +108,10 @@ Result<void> FreeBsdJails::create(const JailParameters& parameters) {
     if (*there) return {};
     const auto chosen = freebsd::to_kernel(parameters.parameters, type_of);
     if (!chosen) return std::unexpected(chosen.error());
-    const auto made = inside_.make(freebsd::creation_parameters(parameters, places_.root(parameters.id), *chosen));
+    const auto meta = meta_for(places_, parameters.id);
+    if (!meta) return std::unexpected(meta.error());
+    const auto made =
+        inside_.make(freebsd::creation_parameters(parameters, places_.root(parameters.id), *chosen, *meta));
     if (!made && made.error().reason == "name_in_use") return std::unexpected(name_in_use(parameters.name.text()));
     if (!made) return std::unexpected(made.error());
     return {};
@@ -121,10 +133,9 @@ Result<void> FreeBsdJails::update(const JailParameters& parameters) {
 }
 
 Result<void> FreeBsdJails::remove(JailId id) {
-    const auto root = places_.root(id).string();
     const auto deadline = std::chrono::steady_clock::now() + kDyingPatience;
     for (;;) {
-        const auto left = with_root(root);
+        const auto left = all_of(places_, id);
         if (!left) return std::unexpected(left.error());
         if (left->empty()) return {};
         const bool all_dying = std::ranges::all_of(*left, &Prison::dying);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "core/kernel/freebsd/system/prisons.h"
+#include "core/kernel/freebsd/our_prisons.h"
 #include "core/kernel/freebsd/system/rctl.h"
 
 namespace jaild::kernel {
@@ -17,7 +17,7 @@ Result<void> FreeBsdLimits::supported() {
 Result<bool> FreeBsdLimits::foreign(const LimitSubject& jail) const {
     const auto there = freebsd::prison_named(jail.name.text());
     if (!there) return std::unexpected(there.error());
-    return *there && (*there)->path != places_.root(jail.id).string();
+    return *there && !freebsd::is_ours(places_, jail.id, **there);
 }
 
 Result<std::vector<ObservedLimits>> FreeBsdLimits::list(const std::vector<LimitSubject>& jails) {

@@ -11,6 +11,9 @@
 /// The kernel's jails whose root is one of ours. Blocking, any thread.
 namespace jaild::kernel::freebsd {
 
+/// By its root, and from FreeBSD 15 on by its `meta`, where that says anything: somebody else may have made a jail on a
+/// root of ours.
+bool is_ours(const Places& places, JailId id, const Prison& prison);
 /// One for each of our jails: the living one, or else one that is dying.
 Result<std::map<JailId, Prison>> our_prisons(const Places& places, Scope scope);
 /// The living one.

@@ -75,7 +75,7 @@ int devfs_ruleset(std::optional<int> chosen, model::NetworkMode mode) {
 }
 
 Parameters creation_parameters(const JailParameters& parameters, const std::filesystem::path& root,
-                               const Parameters& chosen) {
+                               const Parameters& chosen, const std::string& meta) {
     Parameters all{{"name", parameters.name.text()},
                    {"path", root.string()},
                    {"host.hostname", parameters.hostname},
@@ -83,6 +83,7 @@ Parameters creation_parameters(const JailParameters& parameters, const std::file
                    {"enforce_statfs", kEnforceStatfs},
                    {"devfs_ruleset", devfs_ruleset(parameters.devfs_ruleset, parameters.mode)},
                    {"children.max", 0}};
+    if (!meta.empty()) all.push_back({"meta", meta});
     for (const auto& one : chosen) {
         const auto ours = std::ranges::find(all, one.name, &Parameter::name);
         if (ours == all.end())

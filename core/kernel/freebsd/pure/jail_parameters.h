@@ -30,9 +30,9 @@ struct Parameter {
 using Parameters = std::vector<Parameter>;
 
 /// What a jail of ours is made with, but for `persist`: it is given that last, when the jail is complete. `chosen` by
-/// its user come in place of ours.
+/// its user come in place of ours. `meta`: jail_meta(); empty where this kernel has no place for it.
 Parameters creation_parameters(const JailParameters& parameters, const std::filesystem::path& root,
-                               const Parameters& chosen = {});
+                               const Parameters& chosen = {}, const std::string& meta = {});
 
 /// The ruleset of /dev: `chosen`, or the one that /etc/defaults/devfs.rules has for jails of this kind.
 int devfs_ruleset(std::optional<int> chosen, model::NetworkMode mode);

@@ -5,9 +5,13 @@
 #include <sys/jail.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "core/kernel/freebsd/system/parameter_sysctl.h"
+#include "core/kernel/freebsd/system/sysctl.h"
 
 namespace jaild::kernel::freebsd {
 namespace {
@@ -24,8 +28,16 @@ iovec text_part(const char* text) {
     return part(const_cast<char*>(text), std::strlen(text) + 1);
 }
 
+/// The longest that `meta` of any jail is, with its NUL; 0: this kernel has none.
+Result<std::size_t> meta_size() {
+    const auto type = ask_parameter_type("meta");
+    if (!type) return std::unexpected(type.error());
+    return *type && (*type)->kind == ParameterKind::text ? (*type)->size : 0;
+}
+
 /// Asks for one jail by `key` and `value`; nothing when there is none (any more).
-Result<std::optional<Prison>> get(const char* key, iovec value, int flags) {
+Result<std::optional<Prison>> get(const char* key, iovec value, int flags, std::size_t meta_size) {
+    std::string meta(meta_size, '\0');
     std::array<char, MAXHOSTNAMELEN> name{};
     std::array<char, MAXPATHLEN> path{};
     std::array<char, MAXHOSTNAMELEN> hostname{};
@@ -43,6 +55,10 @@ Result<std::optional<Prison>> get(const char* key, iovec value, int flags) {
         parameters.push_back(text_part("name"));
         parameters.push_back(part(name.data(), name.size()));
     }
+    if (!meta.empty()) {  // a kernel that does not know it refuses it
+        parameters.push_back(text_part("meta"));
+        parameters.push_back(part(meta.data(), meta.size()));
+    }
     const int jid = ::jail_get(parameters.data(), static_cast<unsigned>(parameters.size()), flags);
     if (jid < 0 && errno == ENOENT) return std::nullopt;
     if (jid < 0) return std::unexpected(Error::from_errno("jail_get", errno, key));
@@ -50,15 +66,18 @@ Result<std::optional<Prison>> get(const char* key, iovec value, int flags) {
                   .name = by_name ? static_cast<const char*>(value.iov_base) : name.data(),
                   .path = path.data(),
                   .hostname = hostname.data(),
+                  .meta = meta.c_str(),
                   .dying = dying != 0};
 }
 
 }  // namespace
 
 Result<std::vector<Prison>> prisons() {
+    const auto meta = meta_size();
+    if (!meta) return std::unexpected(meta.error());
     std::vector<Prison> all;
     for (int last = 0;;) {
-        auto next = get("lastjid", part(&last, sizeof last), JAIL_DYING);
+        auto next = get("lastjid", part(&last, sizeof last), JAIL_DYING, *meta);
         if (!next) return std::unexpected(next.error());
         if (!*next) return all;
         last = (*next)->jid;
@@ -72,13 +91,24 @@ Result<std::optional<Prison>> prison_named(const std::string& name) {
     std::array<char, MAXHOSTNAMELEN> text{};
     if (name.size() >= text.size()) return std::nullopt;
     std::memcpy(text.data(), name.data(), name.size());
-    return get("name", part(text.data(), name.size() + 1), 0);
+    const auto meta = meta_size();
+    if (!meta) return std::unexpected(meta.error());
+    return get("name", part(text.data(), name.size() + 1), 0, *meta);
 }
 
 bool is_still(const JailReference& jail) {
     int jid = jail.jid;
-    const auto now = get("jid", part(&jid, sizeof jid), 0);
+    const auto now = get("jid", part(&jid, sizeof jid), 0, 0);
     return now && *now && !(*now)->dying && (*now)->name == jail.name && (*now)->path == jail.path;
+}
+
+Result<std::size_t> meta_room() {
+    const auto size = meta_size();
+    if (!size || *size == 0) return size;
+    // An admin may have lowered it below what jails have already.
+    const auto most = sysctl::number("security.jail.meta_maxbufsize");
+    if (!most) return std::unexpected(most.error());
+    return std::min(*size, static_cast<std::size_t>(std::max(most->value_or(0), 0)));
 }
 
 Result<int> set_jail(const Parameters& parameters, int flags) {

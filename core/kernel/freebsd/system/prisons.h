@@ -19,6 +19,7 @@ struct Prison {
     std::string name;
     std::string path;
     std::string hostname;
+    std::string meta;  ///< before FreeBSD 15: empty
     bool dying = false;
 };
 
@@ -28,6 +29,9 @@ Result<std::vector<Prison>> prisons();
 Result<std::optional<Prison>> prison_named(const std::string& name);
 /// With that number, name and path at this very moment, and alive.
 bool is_still(const JailReference& jail);
+
+/// How many bytes the `meta` of a new jail may have, with its NUL. 0: this kernel has none, which came with FreeBSD 15.
+Result<std::size_t> meta_room();
 
 /// jail_set(2) with its errmsg in the Error. Answers the jid. `flags`: JAIL_CREATE | …
 Result<int> set_jail(const Parameters& parameters, int flags);
