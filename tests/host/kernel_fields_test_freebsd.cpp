@@ -12,7 +12,7 @@ using nlohmann::json;
 namespace {
 
 /// By jls(8), without its last newline.
-std::string parameter(const std::string& jail, const std::string& name) {
+std::string shown_by_jls(const std::string& jail, const std::string& name) {
     auto text = run_or_fail({"jls", "-j", jail, name});
     if (text.ends_with('\n')) text.pop_back();
     return text;
@@ -40,17 +40,17 @@ json refusal(const Daemon& daemon, const json& spec, int status) {
     return json::parse(reply.body);
 }
 
-struct Running {
+struct FieldsTest {
     TestHost host;
     Daemon daemon{host};
     Client client{daemon};
-    Running() { daemon.start(); }
+    FieldsTest() { daemon.start(); }
 };
 
 }  // namespace
 
 TEST_CASE("parameters are the kernel's, are changed live and are mended", "[fields][parameters]") {
-    const Running test;
+    const FieldsTest test;
     test.client.create({{"name", "web"},
                         {"parameters",
                          {{"allow.raw_sockets", true},
@@ -59,27 +59,27 @@ TEST_CASE("parameters are the kernel's, are changed live and are mended", "[fiel
                           {"sysvmsg", "new"},
                           {"host.hostid", 7},
                           {"host.domainname", "example.org"}}}});
-    CHECK(parameter("web", "allow.raw_sockets") == "true");
-    CHECK(parameter("web", "allow.set_hostname") == "false");
-    CHECK(parameter("web", "children.max") == "3");
-    CHECK(parameter("web", "sysvmsg") == "new");
-    CHECK(parameter("web", "host.hostid") == "7");
-    CHECK(parameter("web", "host.domainname") == "example.org");
-    CHECK(parameter("web", "enforce_statfs") == "2");
+    CHECK(shown_by_jls("web", "allow.raw_sockets") == "true");
+    CHECK(shown_by_jls("web", "allow.set_hostname") == "false");
+    CHECK(shown_by_jls("web", "children.max") == "3");
+    CHECK(shown_by_jls("web", "sysvmsg") == "new");
+    CHECK(shown_by_jls("web", "host.hostid") == "7");
+    CHECK(shown_by_jls("web", "host.domainname") == "example.org");
+    CHECK(shown_by_jls("web", "enforce_statfs") == "2");
     CHECK(test.client.get("/v1/jails/web/plan").at("plan").empty());
 
     const auto life = test.client.life("web");
     test.client.change("web", {{"parameters", {{"children.max", 5}, {"allow.raw_sockets", false}}}});
-    CHECK(parameter("web", "children.max") == "5");
-    CHECK(parameter("web", "allow.raw_sockets") == "false");
+    CHECK(shown_by_jls("web", "children.max") == "5");
+    CHECK(shown_by_jls("web", "allow.raw_sockets") == "false");
     CHECK(test.client.life("web") == life);
 
     run_or_fail({"jail", "-m", "name=web", "children.max=9"});
-    CHECK(eventually([] { return parameter("web", "children.max") == "5"; }, std::chrono::seconds(30)));
+    CHECK(eventually([] { return shown_by_jls("web", "children.max") == "5"; }, std::chrono::seconds(30)));
 }
 
 TEST_CASE("what this kernel does not know of a parameter or a ruleset is refused with its field", "[fields]") {
-    const Running test;
+    const FieldsTest test;
     const auto field_of = [&](const json& spec, int status) {
         return std::string(refusal(test.daemon, spec, status).at("field"));
     };
@@ -90,14 +90,14 @@ TEST_CASE("what this kernel does not know of a parameter or a ruleset is refused
     CHECK(field_of({{"name", "x"}, {"devfs_ruleset", 54321}}, 422) == "/devfs_ruleset");
 
     test.client.create({{"name", "web"}, {"devfs_ruleset", 4}});
-    CHECK(parameter("web", "devfs_ruleset") == "4");
+    CHECK(shown_by_jls("web", "devfs_ruleset") == "4");
     CHECK(test.client.sh("web", "ls /dev/null; ls /dev/pf /dev/mem /dev/kmem 2>/dev/null | wc -l | tr -d ' '") ==
           "/dev/null\n0");
 }
 
 TEST_CASE("a limit binds the jail's processes and is gone with it, or is refused by a kernel that enforces none",
           "[fields][limits]") {
-    const Running test;
+    const FieldsTest test;
     const json limited{{"name", "web"}, {"limits", {{"maxproc", 12}}}};
     if (!limits_are_enforced()) {
         const auto refused = refusal(test.daemon, limited, 422);
@@ -128,7 +128,7 @@ TEST_CASE("a limit binds the jail's processes and is gone with it, or is refused
 }
 
 TEST_CASE("from FreeBSD 15 on a jail's meta says whose it is, and nobody within sees it", "[fields][meta]") {
-    const Running test;
+    const FieldsTest test;
     test.client.create({{"name", "web"}});
     if (!there_is("security.jail.param.meta")) {
         // Made all the same; the path alone says whose it is.
@@ -137,7 +137,7 @@ TEST_CASE("from FreeBSD 15 on a jail's meta says whose it is, and nobody within 
         return;
     }
     const auto mark = kernel::jail_mark(test.client.instance(), test.client.id("web"));
-    CHECK(parameter("web", "meta").contains("jaild.owner=" + mark));
+    CHECK(shown_by_jls("web", "meta").contains("jaild.owner=" + mark));
     // What an admin adds stays, and changes nothing.
     run_or_fail({"jail", "-m", "name=web", "meta.rack=7"});
     const auto life = test.client.life("web");
