@@ -12,17 +12,17 @@ using jaild::test::instance;
 
 namespace {
 
-constexpr JailId kWeb{12};
+constexpr JailId kMarked{12};
 
 MetaSays says(std::string_view meta) {
-    return read_jail_meta(meta, instance(), kWeb);
+    return read_jail_meta(meta, instance(), kMarked);
 }
 
 }  // namespace
 
 TEST_CASE("meta is one line of key and value, byte by byte", "[freebsd][meta]") {
-    CHECK(jail_meta(instance(), kWeb) == "jaild.owner=jaild:k3f9a:jail:12");
-    CHECK(says(jail_meta(instance(), kWeb)) == MetaSays::ours);
+    CHECK(jail_meta(instance(), kMarked) == "jaild.owner=jaild:k3f9a:jail:12");
+    CHECK(says(jail_meta(instance(), kMarked)) == MetaSays::ours);
     // security.jail.meta_maxbufsize is 4096 unless somebody lowers it.
     CHECK(jail_meta(instance(), JailId{INT64_MAX}).size() < 64);
 }
@@ -55,14 +55,14 @@ TEST_CASE("another jail's mark, another installation's, and one that is no mark,
 
 TEST_CASE("a new jail's meta is a string of jail_set(2), and is not there on a kernel without", "[freebsd][meta]") {
     using namespace std::string_literals;
-    const JailParameters web{.id = kWeb, .name = *model::Name::parse("web"), .hostname = "web"};
-    const auto with = encode(creation_parameters(web, "/r", {}, jail_meta(instance(), kWeb)));
+    const JailParameters web{.id = kMarked, .name = *model::Name::parse("web"), .hostname = "web"};
+    const auto with = encode(creation_parameters(web, "/r", {}, jail_meta(instance(), kMarked)));
     const auto without = encode(creation_parameters(web, "/r"));
     CHECK(with.back() == EncodedParameter{"meta\0"s, "jaild.owner=jaild:k3f9a:jail:12\0"s});
     CHECK(with.size() == without.size() + 1);
     CHECK(std::ranges::none_of(without, [](const auto& one) { return one.name == "meta\0"s; }));
     // On its way through the arguments of jaild-inside its "=" stays what it is.
-    const Parameter meta{"meta", jail_meta(instance(), kWeb)};
+    const Parameter meta{"meta", jail_meta(instance(), kMarked)};
     CHECK(to_argument(meta) == "meta=s:jaild.owner=jaild:k3f9a:jail:12");
     CHECK(parse_argument(to_argument(meta)) == meta);
 }
