@@ -21,10 +21,20 @@ target_link_libraries(jaild_sqlite INTERFACE jaild_sqlite_amalgamation)
 # are another release's than the toolchain's.
 if(JAILD_SYSROOT)
   set(include ${PROJECT_BINARY_DIR}/sysroot/include)
+  set(libraries ${JAILD_SYSROOT}/usr/lib/libssl.so ${JAILD_SYSROOT}/usr/lib/libcrypto.so)
   file(MAKE_DIRECTORY ${include})
   file(CREATE_LINK ${JAILD_SYSROOT}/usr/include/openssl ${include}/openssl SYMBOLIC)
+  include(CheckCXXSourceCompiles)
+  unset(JAILD_SYSROOT_HAS_OPENSSL CACHE)  # each time: it is another sysroot's answer, or was mended
+  set(CMAKE_REQUIRED_INCLUDES ${include})
+  set(CMAKE_REQUIRED_LIBRARIES ${libraries})
+  check_cxx_source_compiles("#include <openssl/ssl.h>
+    int main() { return OPENSSL_init_ssl(0, nullptr) == 1 ? 0 : 1; }" JAILD_SYSROOT_HAS_OPENSSL)
+  if(NOT JAILD_SYSROOT_HAS_OPENSSL)
+    message(FATAL_ERROR "programs cannot be linked with the OpenSSL of ${JAILD_SYSROOT}")
+  endif()
   target_include_directories(jaild_tls SYSTEM INTERFACE ${include})
-  target_link_libraries(jaild_tls INTERFACE ${JAILD_SYSROOT}/usr/lib/libssl.so ${JAILD_SYSROOT}/usr/lib/libcrypto.so)
+  target_link_libraries(jaild_tls INTERFACE ${libraries})
   target_compile_definitions(jaild_tls INTERFACE JAILD_WITH_TLS=1)
 endif()
 
