@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/ids.h"
+#include "core/base/pseudo_terminal.h"
 #include "core/base/unique_fd.h"
 #include "core/base/units.h"
 #include "core/kernel/scope.h"
@@ -34,9 +35,11 @@ struct Program {
     std::map<std::string, std::string> environment;  ///< beside PATH, HOME, USER, SHELL and TERM, which have defaults
     std::string user = "root";                       ///< looked up in the jail's own passwd
     std::string directory = "/";
+    /// exec() only: a pseudo terminal of this size is its 0, 1 and 2 and the controlling terminal of its session.
+    std::optional<TerminalSize> terminal{};
 };
 
-/// Descriptors for 0, 1 and 2, taken over.
+/// Descriptors for 0, 1 and 2, taken over. Of a program with a terminal: not used.
 struct Stdio {
     UniqueFd input;
     UniqueFd output;
@@ -58,6 +61,9 @@ public:
     virtual Result<ProgramExit> wait() = 0;
     /// Signal the program's session.
     virtual Result<void> kill(int signal) = 0;
+    /// The master of its terminal, once; empty of a program without one. Whoever closes it hangs the terminal up. At
+    /// the end, when no process has the terminal open, it reads EIO (Linux) or the end of file (FreeBSD).
+    virtual UniqueFd take_terminal() { return {}; }
 };
 
 /// The processes that jaild-shim holds. Blocking and idempotent: on a jail's worker; exec() on any thread but the I/O
@@ -83,7 +89,8 @@ public:
     /// "interrupted"; what it waits for goes on, and asking again waits for the same. Any thread; never blocks for
     /// long.
     virtual void interrupt(JailId id) = 0;
-    /// Runs a program beside the command. Errc::invalid: no such user, directory or program in the jail.
+    /// Runs a program beside the command. Errc::invalid: no such user, directory or program in the jail. With a
+    /// terminal also Errc::unsupported "old_shim", Errc::conflict "no_terminal".
     virtual Result<std::unique_ptr<RunningProgram>> exec(JailId id, const Program& program, Stdio stdio) = 0;
     /// The jail's log (command, exec.start, exec.stop), open for reading. Lines survive the daemon and the jail.
     virtual Result<UniqueFd> open_log(JailId id) = 0;

@@ -1,6 +1,8 @@
 #include "daemon/shim/child.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <array>
@@ -73,6 +75,8 @@ int arrange(const std::vector<int>& wanted, int report) {
     } else {
         ::setsid();
     }
+    if (plan.terminal == ControllingTerminal::input && ::ioctl(0, TIOCSCTTY, 0) != 0)
+        fail(last, {.stage = Stage::terminal, .code = errno, .text = "TIOCSCTTY"});
     const auto argv = pointers(plan.argv);
     auto env = pointers(environment);
     environ = env.data();  // execvp(3) looks into this PATH

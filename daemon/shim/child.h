@@ -25,14 +25,18 @@ struct Failure {
     std::string text;
 };
 
+enum class ControllingTerminal { none, input };
+
 struct ChildPlan {
     const std::vector<std::string>& argv;
     const std::vector<std::string>& environment;
     std::vector<int> descriptors;   ///< for 0, 1, 2 …: borrowed; -1 is /dev/null
     const Launch* enter = nullptr;  ///< LaunchMode::jail: enter that jail first
+    ControllingTerminal terminal = ControllingTerminal::none;
 };
 
-/// In a session of its own, all signals at their defaults, no other descriptor open.
+/// In a session of its own, whose controlling terminal is descriptor 0 if the plan says so; all signals at their
+/// defaults, no other descriptor open.
 Result<Child> fork_child(const ChildPlan& plan);
 
 /// What the child wrote, if it failed. Does not block.

@@ -13,7 +13,6 @@
 #include "core/base/exit_watch.h"
 #include "core/base/files.h"
 #include "core/kernel/shim/protocol/process_identity.h"
-#include "daemon/shim/child.h"
 #include "daemon/shim/platform.h"
 
 namespace jaild::shim {
@@ -55,13 +54,13 @@ Programs::Programs(Loop& loop, Children& children, int directory)
     if (const auto boot = boot_id()) boot_line_ = "boot " + *boot + "\n";
 }
 
-Programs::Id Programs::launch(Launch launch, Stdio stdio, ProgramEvents events) {
+Programs::Id Programs::launch(Launch launch, Stdio stdio, ProgramEvents events, ControllingTerminal terminal) {
     const Id id = ++last_;
     auto& program = programs_[id];
     program.events = std::move(events);
     program.launch = std::move(launch);
-    const auto begun =
-        program.launch.mode == LaunchMode::helper ? begin_helper(id, program, stdio) : begin_jail(id, program, stdio);
+    const auto begun = program.launch.mode == LaunchMode::helper ? begin_helper(id, program, stdio)
+                                                                 : begin_jail(id, program, stdio, terminal);
     if (!begun) {
         loop_.after(std::chrono::milliseconds{0},
                     [this, id, refused = as_refused(begun.error())] { refuse(id, refused); });
@@ -89,11 +88,12 @@ Result<void> Programs::begin_helper(Id id, Program& program, const Stdio& stdio)
     return {};
 }
 
-Result<void> Programs::begin_jail(Id id, Program& program, const Stdio& stdio) {
+Result<void> Programs::begin_jail(Id id, Program& program, const Stdio& stdio, ControllingTerminal terminal) {
     auto child = fork_child({.argv = program.launch.argv,
                              .environment = program.launch.environment,
                              .descriptors = {stdio[0].get(), stdio[1].get(), stdio[2].get()},
-                             .enter = &program.launch});
+                             .enter = &program.launch,
+                             .terminal = terminal});
     if (!child) return std::unexpected(child.error());
     program.child = child->pid;
     program.failure = std::move(child->failure);

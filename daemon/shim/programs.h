@@ -10,6 +10,7 @@
 
 #include "core/base/unique_fd.h"
 #include "core/kernel/shim/protocol/messages.h"
+#include "daemon/shim/child.h"
 #include "daemon/shim/children.h"
 #include "daemon/shim/loop.h"
 
@@ -34,8 +35,9 @@ public:
     Programs(const Programs&) = delete;
     Programs& operator=(const Programs&) = delete;
 
-    /// Events come later, never within this call.
-    Id launch(Launch launch, Stdio stdio, ProgramEvents events);
+    /// Events come later, never within this call. `terminal`: of LaunchMode::jail.
+    Id launch(Launch launch, Stdio stdio, ProgramEvents events,
+              ControllingTerminal terminal = ControllingTerminal::none);
     [[nodiscard]] std::size_t count() const { return programs_.size(); }
 
     /// To each process of the program's session; nothing happens before it started or after it ended.
@@ -67,7 +69,7 @@ private:
         bool late = false;   ///< the deadline passed
     };
     Result<void> begin_helper(Id id, Program& program, const Stdio& stdio);
-    Result<void> begin_jail(Id id, Program& program, const Stdio& stdio);
+    Result<void> begin_jail(Id id, Program& program, const Stdio& stdio, ControllingTerminal terminal);
     void helper_ended(Id id, const ChildExit& exit);
     void child_reported(Id id);
     void started(Id id, pid_t pid);

@@ -99,8 +99,8 @@ void Shim::request(Frame frame, std::vector<UniqueFd> descriptors, const Reply& 
 }
 
 bool Shim::request_program(const Frame& frame, std::vector<UniqueFd>& descriptors, const Reply& reply) {
-    const bool launches =
-        frame.type == MessageType::start_command || frame.type == MessageType::run || frame.type == MessageType::exec;
+    const bool launches = frame.type == MessageType::start_command || frame.type == MessageType::run ||
+                          frame.type == MessageType::exec || frame.type == MessageType::exec_terminal;
     if (!launches) return false;
     if (programs_.count() >= Programs::kMax) {
         reply.fail("too_many", "too many programs run in this jail");
@@ -112,16 +112,20 @@ bool Shim::request_program(const Frame& frame, std::vector<UniqueFd>& descriptor
         return true;
     }
     auto launch = Launch::decode(frame.body);
-    if (!launch)
+    const bool terminal = frame.type == MessageType::exec_terminal;
+    // A helper's program has a session that is not of our making.
+    if (!launch || (terminal && launch->mode != LaunchMode::jail))
         malformed(reply);
+    else if (terminal)
+        exec(*std::move(launch), std::move(descriptors), ControllingTerminal::input, reply);
     else if (frame.type == MessageType::exec)
-        exec(*std::move(launch), std::move(descriptors), reply);
+        exec(*std::move(launch), std::move(descriptors), ControllingTerminal::none, reply);
     else
         command_.start(*std::move(launch), reply);
     return true;
 }
 
-void Shim::exec(Launch launch, std::vector<UniqueFd> descriptors, const Reply& reply) {
+void Shim::exec(Launch launch, std::vector<UniqueFd> descriptors, ControllingTerminal terminal, const Reply& reply) {
     if (descriptors.size() != 3) return reply.fail("malformed", "exec comes with three descriptors");
     const auto id = programs_.launch(
         std::move(launch), {std::move(descriptors[0]), std::move(descriptors[1]), std::move(descriptors[2])},
@@ -130,7 +134,8 @@ void Shim::exec(Launch launch, std::vector<UniqueFd> descriptors, const Reply& r
          .ended =
              [reply](const ChildExit& exit) {
                  reply.finish(MessageType::ended, Ended{.exit_code = exit.exit_code, .signal = exit.signal}.encode());
-             }});
+             }},
+        terminal);
     reply.on_close([this, id] { programs_.kill(id); });
     reply.on_signal([this, id](int number) {
         if (number > 0 && number < NSIG) programs_.signal(id, number);

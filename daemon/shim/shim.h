@@ -34,7 +34,7 @@ public:
 private:
     void request(Frame frame, std::vector<UniqueFd> descriptors, const Reply& reply);
     bool request_program(const Frame& frame, std::vector<UniqueFd>& descriptors, const Reply& reply);
-    void exec(Launch launch, std::vector<UniqueFd> descriptors, const Reply& reply);
+    void exec(Launch launch, std::vector<UniqueFd> descriptors, ControllingTerminal terminal, const Reply& reply);
     void reset(const Reply& reply);
     void shut_down(std::optional<Reply> reply);
     void end_if_empty();

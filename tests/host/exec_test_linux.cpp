@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <fstream>
+#include <iterator>
+#include <set>
 #include <thread>
 
 #include "core/kernel/linux/capabilities.h"
@@ -89,6 +91,12 @@ struct HeldJail {
     Error refused(const Program& program) {
         return error_of(
             driver->processes().exec(kJail, program, {.input = null(), .output = null(), .error_output = null()}));
+    }
+    std::string exec_on_terminal(const Program& program) {
+        auto running = value_of(driver->processes().exec(kJail, program, {}));
+        auto said = read_to_end(running->take_terminal());
+        CHECK(value_of(running->wait()).exit_code == 0);
+        return said;
     }
     Said exec(const Program& program) {
         auto out = value_of(Pipe::create());
@@ -280,6 +288,99 @@ TEST_CASE("a secret of the environment is in no file and no argument", "[host][e
     for (const auto& entry : fs::directory_iterator("/proc"))
         CHECK(read_file(entry.path() / "cmdline").find("open-sesame-4711") == std::string::npos);
     CHECK(fs::directory_iterator(jail.host.state_directory() / "jails/1/shim") != fs::directory_iterator());
+}
+
+TEST_CASE("a program's terminal is of the jail's own, and its user's", "[host][exec][terminal]") {
+    HeldJail jail;
+    std::ofstream(jail.root() / "etc/passwd", std::ios::app) << "www:x:80:80::/:/bin/sh\n";
+    auto program = sh("tty; stat -c '%u %a' $(tty); stty size </dev/tty; ls /proc/self/fd; echo $TERM");
+    program.user = "www";
+    program.terminal = TerminalSize{.rows = 50, .columns = 132};
+    CHECK(jail.exec_on_terminal(program) == "/dev/pts/0\r\n80 620\r\n50 132\r\n0  1  2  3\r\ndumb\r\n");
+}
+
+TEST_CASE("no output of a program with a terminal is lost at its end", "[host][exec][terminal]") {
+    HeldJail jail;
+    for (int round = 0; round < 10; ++round) {
+        auto program = sh("head -c 60000 /dev/zero | tr '\\0' x; echo; echo end");
+        program.terminal = TerminalSize{};
+        CHECK(jail.exec_on_terminal(program) == std::string(60'000, 'x') + "\r\nend\r\n");
+    }
+}
+
+TEST_CASE("a terminal that did not come about leaves nothing behind", "[host][exec][terminal]") {
+    HeldJail jail;
+    const auto shim_files = [&] {
+        std::set<std::string> names;
+        for (const auto& entry : fs::directory_iterator(jail.host.state_directory() / "jails/1/shim"))
+            names.insert(entry.path().filename());
+        return names;
+    };
+    const auto descriptors = [] {
+        return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
+    };
+    const auto files_before = shim_files();
+    const auto descriptors_before = descriptors();
+    // What a daemon that was killed in that moment left.
+    std::ofstream(jail.host.state_directory() / "jails/1/shim/console") << "old";
+
+    Program missing{.argv = {"no-such-program"}, .environment = {}};
+    missing.terminal = TerminalSize{};
+    CHECK(jail.refused(missing).reason == "program_not_found");
+    auto good = sh("echo yes");
+    good.terminal = TerminalSize{};
+    CHECK(jail.exec_on_terminal(good) == "yes\r\n");
+    for (const auto* trick : {"rm /dev/ptmx", "mkfifo /dev/ptmx", "rm /dev/ptmx; ln -s null /dev/ptmx",
+                              "rm /dev/ptmx; echo > /dev/ptmx", "rm /dev/ptmx; ln -s /dev/pts /dev/ptmx"}) {
+        INFO(trick);
+        CHECK(jail.exec(sh(trick)).exit_code == 0);
+        const auto error = jail.refused(good);
+        INFO(error.to_string());
+        CHECK(error.reason == "no_terminal");
+        CHECK(jail.exec(sh("true")).exit_code == 0);
+    }
+    CHECK(jail.exec(sh("rm -f /dev/ptmx; ln -s pts/ptmx /dev/ptmx")).exit_code == 0);
+    CHECK(jail.exec_on_terminal(good) == "yes\r\n");
+    CHECK(shim_files() == files_before);
+    CHECK(descriptors() == descriptors_before);
+}
+
+TEST_CASE("programs with terminals run side by side", "[host][exec][terminal]") {
+    HeldJail jail;
+    std::vector<std::thread> threads;
+    std::vector<std::string> said(8);
+    for (std::size_t i = 0; i < said.size(); ++i)
+        threads.emplace_back([&jail, &text = said[i], i] {
+            auto program = sh("stty size");
+            program.terminal = TerminalSize{.rows = static_cast<unsigned short>(i + 1), .columns = 7};
+            auto running = jail.driver->processes().exec(kJail, program, {});
+            text = running ? read_to_end((*running)->take_terminal()) : running.error().to_string();
+        });
+    for (auto& thread : threads) thread.join();
+    for (std::size_t i = 0; i < said.size(); ++i) CHECK(said[i] == std::to_string(i + 1) + " 7\r\n");
+}
+
+TEST_CASE("who closes a terminal hangs it up, and its handle ends the whole session", "[host][exec][terminal]") {
+    HeldJail jail;
+    auto program = sh("trap '' HUP; sleep 4711 & echo $!; wait");
+    program.terminal = TerminalSize{};
+    auto running = value_of(jail.driver->processes().exec(kJail, program, {}));
+    const auto terminal = running->take_terminal();
+    CHECK_FALSE(running->take_terminal());
+    char first = 0;
+    REQUIRE(::read(terminal.get(), &first, 1) == 1);
+    running.reset();
+    read_to_end(terminal);  // to EIO, when nobody has it open any more
+    const auto sleeping = jail.exec(sh("cat /proc/[0-9]*/cmdline"));
+    CHECK_FALSE(sleeping.output.contains("4711"));
+
+    program = sh("echo ready; exec sleep 4712");
+    program.terminal = TerminalSize{};
+    running = value_of(jail.driver->processes().exec(kJail, program, {}));
+    auto other = running->take_terminal();
+    REQUIRE(::read(other.get(), &first, 1) == 1);
+    other.reset();
+    CHECK(value_of(running->wait()).signal == SIGHUP);
 }
 
 }  // namespace jaild::test

@@ -46,6 +46,12 @@ fs::path shim_program() {
     return fs::exists(beside) ? beside : directory.parent_path() / "libexec/jaild/jaild-shim";
 }
 
+class LaterTerminal : public kernel::Terminal {
+public:
+    Result<Request> request() override { return Request{.type = static_cast<shim::MessageType>(60)}; }
+    Result<UniqueFd> master() override { return std::unexpected(Error{.code = Errc::kernel, .op = "master"}); }
+};
+
 std::string make_directory() {
     std::string name = "/tmp/jaild-shim-test-XXXXXX";
     REQUIRE(::mkdtemp(name.data()) != nullptr);
@@ -65,6 +71,10 @@ Result<shim::Launch> HostAttacher::prepare(JailId id, const kernel::Program& pro
         kernel::environment_of(program, {.path = "/usr/bin:/bin", .home = "/", .user = "root", .shell = "/bin/sh"});
     launch.pid_file = name;
     return launch;
+}
+
+Result<std::unique_ptr<kernel::Terminal>> HostAttacher::open_terminal(int, TerminalSize) {
+    return std::make_unique<LaterTerminal>();
 }
 
 Error HostAttacher::explain(const kernel::Program& program, const shim::Refused& refused) const {

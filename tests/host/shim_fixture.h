@@ -20,6 +20,8 @@ class HostAttacher : public kernel::Attacher {
 public:
     explicit HostAttacher(std::filesystem::path state) : state_(std::move(state)) {}
     Result<shim::Launch> prepare(JailId id, const kernel::Program& program) override;
+    /// One whose request is of a later protocol than any shim's.
+    Result<std::unique_ptr<kernel::Terminal>> open_terminal(int shim, TerminalSize size) override;
     [[nodiscard]] Error explain(const kernel::Program& program, const shim::Refused& refused) const override;
 
 private:

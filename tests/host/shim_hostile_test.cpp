@@ -48,6 +48,28 @@ TEST_CASE_METHOD(ShimFixture, "a shim talks to newer clients, and says its versi
     CHECK(newer.receive()->type == MessageType::done);
 }
 
+TEST_CASE_METHOD(ShimFixture, "a shim that knows no terminals runs no program without one",
+                 "[shim][protocol][terminal]") {
+    value_of(processes->hold(id));
+    auto program = sh("touch " + (top / "ran").string());
+    program.terminal = TerminalSize{};
+    const auto error = error_of(processes->exec(id, program, {}));
+    CHECK(error.code == Errc::unsupported);
+    CHECK(error.reason == "old_shim");
+    CHECK_FALSE(std::filesystem::exists(top / "ran"));
+}
+
+TEST_CASE_METHOD(ShimFixture, "a shim gives no terminal to a helper's program", "[shim][protocol][terminal]") {
+    value_of(processes->hold(id));
+    RawClient client(*this);
+    client.greet();
+    const auto launch = value_of(attacher.prepare(id, sh("true")));
+    client.send(MessageType::exec_terminal, launch.encode());
+    CHECK(reason_of(client.receive()) == "malformed");
+    client.send(MessageType::exec_terminal, "no launch");
+    CHECK(reason_of(client.receive()) == "malformed");
+}
+
 TEST_CASE_METHOD(ShimFixture, "who does not greet is not listened to", "[shim][protocol]") {
     value_of(processes->hold(id));
     RawClient rude(*this);

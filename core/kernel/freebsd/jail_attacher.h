@@ -13,6 +13,9 @@ public:
     explicit JailAttacher(const DriverOptions& options) : places_(options) {}
     /// Errc::conflict "jail_not_running".
     Result<shim::Launch> prepare(JailId id, const Program& program) override;
+    Result<std::unique_ptr<Terminal>> open_terminal(int, TerminalSize size) override {
+        return HostTerminal::create(size);
+    }
     [[nodiscard]] Error explain(const Program& program, const shim::Refused& refused) const override;
 
 private:

@@ -7,6 +7,7 @@
 
 #include "core/base/files.h"
 #include "core/base/random.h"
+#include "core/kernel/linux/console_socket.h"
 #include "core/kernel/linux/jail_user.h"
 #include "core/kernel/linux/oci_config.h"
 #include "core/kernel/linux/runtime.h"
@@ -31,16 +32,17 @@ json capabilities_of(const JailUser& user) {
 Result<std::string> process_document(const Program& program, const JailUser& user) {
     const auto environment =
         environment_of(program, {.path = kPath, .home = user.home, .user = user.name, .shell = user.shell});
-    const json document = {
-        {"terminal", false},
-        {"user", {{"uid", user.uid}, {"gid", user.gid}, {"additionalGids", user.groups}, {"umask", 0022}}},
-        {"args", program.argv},
-        {"env", environment},
-        {"cwd", program.directory},
-        {"capabilities", capabilities_of(user)},
-        {"rlimits", oci_rlimits()},
-        {"noNewPrivileges", true},
-        {"oomScoreAdj", 0}};
+    json document = {{"terminal", program.terminal.has_value()},
+                     {"user", {{"uid", user.uid}, {"gid", user.gid}, {"additionalGids", user.groups}, {"umask", 0022}}},
+                     {"args", program.argv},
+                     {"env", environment},
+                     {"cwd", program.directory},
+                     {"capabilities", capabilities_of(user)},
+                     {"rlimits", oci_rlimits()},
+                     {"noNewPrivileges", true},
+                     {"oomScoreAdj", 0}};
+    if (program.terminal)
+        document["consoleSize"] = {{"height", program.terminal->rows}, {"width", program.terminal->columns}};
     try {
         return document.dump();
     } catch (const json::exception&) {
@@ -111,14 +113,22 @@ Result<shim::Launch> RuncAttacher::prepare(JailId id, const Program& program) {
 
     const std::string pid_file = "attach-" + random_hex(8) + ".pid";
     // 3 and 4 are anonymous files that the shim gives to the runtime: secrets of the environment touch no disk.
-    return shim::Launch{
+    shim::Launch launch{
         .mode = shim::LaunchMode::helper,
         .argv = {*runtime, "--root", layout_.runtime_root().string(), "--log", "/proc/self/fd/4", "--log-format",
                  "json", "exec", "--detach", "--pid-file", (layout_.state / shim::directory_of(id) / pid_file).string(),
-                 "--process", "/proc/self/fd/3", layout_.container(id)},
+                 "--process", "/proc/self/fd/3"},
         .environment = {std::string("PATH=") + kPath},
         .document = *std::move(document),
         .pid_file = pid_file};
+    if (program.terminal) launch.argv.insert(launch.argv.end(), {"--console-socket", ConsoleSocket::kPath});
+    launch.argv.push_back(layout_.container(id));
+    return launch;
+}
+
+Result<std::unique_ptr<Terminal>> RuncAttacher::open_terminal(int shim, TerminalSize) {
+    const std::lock_guard lock(consoles_);
+    return ConsoleSocket::create(shim);
 }
 
 Error RuncAttacher::explain(const Program& program, const shim::Refused& refused) const {
@@ -132,6 +142,9 @@ Error RuncAttacher::explain(const Program& program, const shim::Refused& refused
     if (refused.stage != shim::Stage::helper) return explain_refusal(program, refused);
     const auto message = last_message(refused.text);
     if (const auto blamed = blame(program, message)) return *blamed;
+    // runc opens the jail's /dev/ptmx, and asks it for the number of a terminal: ioctl(2), ENOTTY.
+    if (program.terminal && (has(message, ": open /dev/ptmx: ") || message.ends_with("inappropriate ioctl for device")))
+        return no_terminal(reason_in(message));
     if (has(message, "does not exist") || has(message, "stopped container") || has(message, "not running") ||
         has(message, "executing setns process"))
         return Error{.code = Errc::conflict,

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <mutex>
+
 #include "core/base/unique_fd.h"
 #include "core/kernel/linux/layout.h"
 #include "core/kernel/shim/attacher.h"
@@ -13,10 +15,13 @@ class RuncAttacher : public Attacher {
 public:
     explicit RuncAttacher(Layout layout) : layout_(std::move(layout)) {}
     Result<shim::Launch> prepare(JailId id, const Program& program) override;
+    /// The size goes with the launch.
+    Result<std::unique_ptr<Terminal>> open_terminal(int shim, TerminalSize size) override;
     [[nodiscard]] Error explain(const Program& program, const shim::Refused& refused) const override;
 
 private:
     Layout layout_;
+    std::mutex consoles_;  ///< while a ConsoleSocket is made
 };
 
 }  // namespace jaild::kernel

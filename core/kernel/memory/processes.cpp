@@ -207,7 +207,7 @@ Result<std::unique_ptr<RunningProgram>> MemoryProcesses::exec(JailId id, const P
     for (const auto* stream : {&stdio.input, &stdio.output, &stdio.error_output})
         if (is_directory(*stream))
             return std::unexpected(Error::from_errno("jail_attach", EPERM, "a directory is open"));
-    return play(std::move(ending), std::move(stdio));
+    return play(std::move(ending), std::move(stdio), program.terminal);
 }
 
 Result<UniqueFd> MemoryProcesses::open_log(JailId id) {

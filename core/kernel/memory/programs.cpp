@@ -46,14 +46,19 @@ bool write_all(int fd, std::string_view content) {
 
 class Player : public RunningProgram {
 public:
-    Player(Outcome outcome, Stdio stdio, Pipe stop, Pipe done)
-        : outcome_(std::move(outcome)), stdio_(std::move(stdio)), stop_(std::move(stop)), done_(std::move(done)) {
+    Player(Outcome outcome, Stdio stdio, UniqueFd terminal, Pipe stop, Pipe done)
+        : outcome_(std::move(outcome)),
+          stdio_(std::move(stdio)),
+          terminal_(std::move(terminal)),
+          stop_(std::move(stop)),
+          done_(std::move(done)) {
         thread_ = std::thread([this] { play(); });
     }
     Player(const Player&) = delete;
     Player& operator=(const Player&) = delete;
     ~Player() override {
         (void)kill(SIGKILL);
+        terminal_.reset();  // one that nobody took does not keep it writing
         thread_.join();
     }
 
@@ -73,6 +78,8 @@ public:
         if (!ended_ && asked_.compare_exchange_strong(none, signal)) stop_.write.reset();
         return {};
     }
+
+    UniqueFd take_terminal() override { return std::move(terminal_); }
 
 private:
     void play() {
@@ -115,6 +122,7 @@ private:
 
     Outcome outcome_;
     Stdio stdio_;
+    UniqueFd terminal_;
     Pipe stop_;  ///< its write end is closed to end the program
     Pipe done_;  ///< its write end is closed when it has ended
     std::atomic<int> asked_ = 0;
@@ -131,6 +139,12 @@ Outcome outcome(const Program& program) {
     const auto name = path.substr(path.rfind('/') + 1);
     if (name == "echo") return {.behaviour = Behaviour::ends, .output = arguments(program)};
     if (name == "env") return {.behaviour = Behaviour::ends, .output = environment(program)};
+    if (name == "stty") {
+        if (!program.terminal) return {.behaviour = Behaviour::ends, .exit_code = 1};
+        const auto& size = *program.terminal;
+        return {.behaviour = Behaviour::ends,
+                .output = std::to_string(size.rows) + ' ' + std::to_string(size.columns) + '\n'};
+    }
     if (name == "true") return {.behaviour = Behaviour::ends};
     if (name == "false") return {.behaviour = Behaviour::ends, .exit_code = 1};
     if (name == "exit") {
@@ -142,12 +156,23 @@ Outcome outcome(const Program& program) {
     return {};
 }
 
-Result<std::unique_ptr<RunningProgram>> play(Outcome outcome, Stdio stdio) {
+Result<std::unique_ptr<RunningProgram>> play(Outcome outcome, Stdio stdio, std::optional<TerminalSize> terminal) {
+    UniqueFd master;
+    if (terminal) {
+        auto opened = PseudoTerminal::open(*terminal);
+        if (!opened) return std::unexpected(opened.error());
+        stdio = {};
+        stdio.output = UniqueFd(::fcntl(opened->slave.get(), F_DUPFD_CLOEXEC, 0));
+        if (!stdio.output) return std::unexpected(Error::from_errno("fcntl", errno));
+        stdio.input = std::move(opened->slave);
+        master = std::move(opened->master);
+    }
     auto stop = Pipe::create();
     if (!stop) return std::unexpected(stop.error());
     auto done = Pipe::create();
     if (!done) return std::unexpected(done.error());
-    return std::make_unique<Player>(std::move(outcome), std::move(stdio), *std::move(stop), *std::move(done));
+    return std::make_unique<Player>(std::move(outcome), std::move(stdio), std::move(master), *std::move(stop),
+                                    *std::move(done));
 }
 
 Result<UniqueFd> readable_copy(const std::string& content) {

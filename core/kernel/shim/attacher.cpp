@@ -61,6 +61,8 @@ Error explain_refusal(const Program& program, const shim::Refused& refused) {
                          .op = "write_state",
                          .sys = number,
                          .detail = "the command was not started, for it could not be recorded: " + refused.text};
+        case shim::Stage::terminal:
+            return by_kernel("TIOCSCTTY");
         case shim::Stage::helper:
             break;
     }

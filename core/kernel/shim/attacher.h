@@ -4,6 +4,7 @@
 #include "core/base/ids.h"
 #include "core/kernel/processes.h"
 #include "core/kernel/shim/protocol/messages.h"
+#include "core/kernel/shim/terminal.h"
 
 namespace jaild::kernel {
 
@@ -14,6 +15,8 @@ public:
     virtual ~Attacher() = default;
     /// What the jail's shim is told. Errc::invalid: "user_not_found", "invalid_program".
     virtual Result<shim::Launch> prepare(JailId id, const Program& program) = 0;
+    /// For a program of prepare() that wants one. `shim` is the directory of the jail's shim.
+    virtual Result<std::unique_ptr<Terminal>> open_terminal(int shim, TerminalSize size) = 0;
     /// Why it did not work. Errc::invalid when the program is to blame: "program_not_found", "program_not_executable",
     /// "directory_not_found", "user_not_found".
     [[nodiscard]] virtual Error explain(const Program& program, const shim::Refused& refused) const = 0;

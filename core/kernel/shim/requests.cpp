@@ -32,6 +32,17 @@ Result<void> expect_started(const Result<shim::Frame>& answer, const Attacher& a
     return std::unexpected(refused ? attacher.explain(program, *refused) : unreadable());
 }
 
+Result<Terminal::Request> plain_request(Stdio stdio) {
+    Terminal::Request request{.type = MessageType::exec};
+    request.descriptors.push_back(std::move(stdio.input));
+    request.descriptors.push_back(std::move(stdio.output));
+    request.descriptors.push_back(std::move(stdio.error_output));
+    for (const auto& one : request.descriptors)
+        if (!one)
+            return std::unexpected(Error{.code = Errc::kernel, .op = "exec", .detail = "a descriptor is missing"});
+    return request;
+}
+
 }  // namespace
 
 Result<void> ShimProcesses::reset(JailId id) {
@@ -142,24 +153,29 @@ Result<void> ShimProcesses::run(JailId id, const Program& program, Milliseconds 
               .remedy = "what it said is in the jail's log"});
 }
 
+Result<std::unique_ptr<Terminal>> ShimProcesses::open_terminal(JailId id, TerminalSize size) {
+    const auto held = directory(id);
+    if (!held) return std::unexpected(held.error());
+    return attacher_.open_terminal(held->get(), size);
+}
+
 Result<std::unique_ptr<RunningProgram>> ShimProcesses::exec(JailId id, const Program& program, Stdio stdio) {
     auto launch = attacher_.prepare(id, program);
     if (!launch) return std::unexpected(launch.error());
     auto shim = connect(id);
     if (!shim) return std::unexpected(shim.error());
-    std::vector<UniqueFd> descriptors;
-    descriptors.push_back(std::move(stdio.input));
-    descriptors.push_back(std::move(stdio.output));
-    descriptors.push_back(std::move(stdio.error_output));
-    for (const auto& one : descriptors)
-        if (!one)
-            return std::unexpected(Error{.code = Errc::kernel, .op = "exec", .detail = "a descriptor is missing"});
-    if (const auto sent = shim->send(MessageType::exec, launch->encode(), std::move(descriptors)); !sent)
+    const auto terminal = program.terminal ? open_terminal(id, *program.terminal) : Result<std::unique_ptr<Terminal>>{};
+    if (!terminal) return std::unexpected(terminal.error());
+    auto request = *terminal ? (*terminal)->request() : plain_request(std::move(stdio));
+    if (!request) return std::unexpected(request.error());
+    if (const auto sent = shim->send(request->type, launch->encode(), std::move(request->descriptors)); !sent)
         return std::unexpected(sent.error());
     const auto answer = shim->receive(kAttachPatience);
     if (const auto started = expect_started(answer, attacher_, program); !started)
         return std::unexpected(started.error());
-    return ShimProgram::create(*std::move(shim));
+    auto master = *terminal ? (*terminal)->master() : Result<UniqueFd>{};
+    if (!master) return std::unexpected(master.error());  // the connection goes, and the program with it
+    return ShimProgram::create(*std::move(shim), *std::move(master));
 }
 
 Result<Completed> ShimProcesses::run_helper(JailId id, const Argv& argv, const HelperOptions& options) {

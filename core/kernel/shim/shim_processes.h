@@ -61,6 +61,7 @@ private:
     [[nodiscard]] Result<Connection> connect(JailId id) const;
     [[nodiscard]] Result<std::optional<ObservedShim>> look(JailId id) const;
     [[nodiscard]] Result<std::vector<JailId>> ids() const;
+    Result<std::unique_ptr<Terminal>> open_terminal(JailId id, TerminalSize size);
     class Wait;
     /// connection.ask() until interrupt(id).
     Result<shim::Frame> ask_interruptibly(JailId id, Connection& connection, shim::MessageType type,

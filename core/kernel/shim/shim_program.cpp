@@ -12,8 +12,8 @@ constexpr Milliseconds kForEver{std::chrono::hours{24 * 365}};
 
 }  // namespace
 
-Result<std::unique_ptr<RunningProgram>> ShimProgram::create(Connection connection) {
-    std::unique_ptr<ShimProgram> program(new ShimProgram(std::move(connection)));
+Result<std::unique_ptr<RunningProgram>> ShimProgram::create(Connection connection, UniqueFd terminal) {
+    std::unique_ptr<ShimProgram> program(new ShimProgram(std::move(connection), std::move(terminal)));
     while (auto frame = program->connection_.buffered()) {
         if (frame->type != shim::MessageType::ended) continue;
         program->early_ = std::move(frame);

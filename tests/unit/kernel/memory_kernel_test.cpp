@@ -286,6 +286,22 @@ TEST_CASE("exec plays a few programs", "[memory][exec]") {
     CHECK(error_of(std::move(refused)).reason == "program_not_found");
 }
 
+TEST_CASE("a program has a terminal of the size that was asked for, or none", "[memory][exec][terminal]") {
+    Machine machine;
+    machine.start();
+    kernel::Program program{.argv = {"stty"}, .environment = {}};
+    CHECK(run(machine, program.argv).exit.exit_code == 1);
+    program.terminal = TerminalSize{.rows = 33, .columns = 101};
+    auto running = value_of(machine.kernel.processes().exec(kWeb, program, {}));
+    const auto terminal = running->take_terminal();
+    std::array<char, 64> buffer{};
+    REQUIRE(::read(terminal.get(), buffer.data(), buffer.size()) == 8);
+    CHECK(std::string_view(buffer.data(), 8) == "33 101\r\n");
+    CHECK(value_of(running->wait()).exit_code == 0);
+    CHECK(::read(terminal.get(), buffer.data(), buffer.size()) <= 0);  // nobody has its other end
+    CHECK_FALSE(running->take_terminal());
+}
+
 TEST_CASE("a program is killed with a signal, and with its handle", "[memory][exec]") {
     Machine machine;
     machine.start();

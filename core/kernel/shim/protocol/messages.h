@@ -20,16 +20,17 @@ inline constexpr std::size_t kMaxHelperOutput = kMaxFrame / 4;  ///< of each str
 enum class MessageType : std::uint16_t {
     // requests
     hello = 1,
-    subscribe = 2,      ///< answer: done, then an event after each change
-    start_command = 3,  ///< answer: started | refused
-    stop_command = 4,   ///< answer: done, once it is gone
-    run = 5,            ///< answer: ended | refused; its client may go away, the program runs on
-    exec = 6,           ///< with 3 descriptors; answer: started | refused, then ended. Closing the connection kills it
-    signal = 7,         ///< no answer; to the program of this connection
-    run_helper = 8,     ///< answer: helper_done
-    reset = 9,          ///< answer: done
-    shutdown = 10,      ///< answer: done, then the shim exits
-    fail_command = 11,  ///< answer: done; the command could not even be tried
+    subscribe = 2,       ///< answer: done, then an event after each change
+    start_command = 3,   ///< answer: started | refused
+    stop_command = 4,    ///< answer: done, once it is gone
+    run = 5,             ///< answer: ended | refused; its client may go away, the program runs on
+    exec = 6,            ///< with 3 descriptors; answer: started | refused, then ended. Closing the connection kills it
+    signal = 7,          ///< no answer; to the program of this connection
+    run_helper = 8,      ///< answer: helper_done
+    reset = 9,           ///< answer: done
+    shutdown = 10,       ///< answer: done, then the shim exits
+    fail_command = 11,   ///< answer: done; the command could not even be tried
+    exec_terminal = 12,  ///< as exec, of LaunchMode::jail; 0 is a terminal, and becomes its session's controlling one
     // answers
     hello_answer = 64,
     done = 65,
@@ -132,6 +133,7 @@ enum class Stage : std::uint8_t {
     directory = 5,  ///< chdir(2) in the jail: `code` is errno
     timeout = 6,    ///< it did not get that far in time
     state = 7,      ///< the shim could not write its record: `code` is errno
+    terminal = 8,   ///< ioctl(2) TIOCSCTTY: `code` is errno
 };
 
 struct Refused {
