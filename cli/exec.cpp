@@ -1,8 +1,13 @@
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -28,6 +33,7 @@ struct ExecOptions {
     std::string directory;
     int timeout = kMaxTimeout;
     bool input = false;
+    bool terminal = false;
 };
 
 std::string output_of(const json& answer, const char* name) {
@@ -54,6 +60,29 @@ std::optional<std::string> read_input() {
     return std::nullopt;
 }
 
+constexpr unsigned kMaxTerminal = 1000;  // rows, columns; the API's own limit
+
+/// Of our own terminal, if we have one.
+json terminal_size() {
+    json size = json::object();
+    winsize window{};
+    for (const int fd : {STDOUT_FILENO, STDIN_FILENO, STDERR_FILENO}) {
+        if (::ioctl(fd, TIOCGWINSZ, &window) != 0 || window.ws_row == 0 || window.ws_col == 0) continue;
+        size["rows"] = std::min<unsigned>(window.ws_row, kMaxTerminal);
+        size["columns"] = std::min<unsigned>(window.ws_col, kMaxTerminal);
+        break;
+    }
+    return size;
+}
+
+/// What a program is told of its terminal: what ours is, for that is where its output goes.
+void add_terminal(json& body) {
+    body["terminal"] = terminal_size();
+    const char* const type = std::getenv("TERM");
+    const bool ours = !body["terminal"].empty() && type != nullptr && *type != '\0';
+    if (ours && !body["env"].contains("TERM")) body["env"]["TERM"] = type;
+}
+
 int exec(Context& context, const ExecOptions& options) {
     json body{{"argv", options.argv}, {"timeout", options.timeout}, {"output_limit", kOutputLimit}};
     if (!options.user.empty()) body["user"] = options.user;
@@ -66,6 +95,7 @@ int exec(Context& context, const ExecOptions& options) {
         }
         body["env"][text.substr(0, equals)] = text.substr(equals + 1);
     }
+    if (options.terminal) add_terminal(body);
     if (options.input) {
         const auto input = read_input();
         if (!input) return kUsage;
@@ -103,7 +133,8 @@ void add_exec_command(CLI::App& app, Command& chosen) {
         "Examples:\n"
         "  jaildctl exec web ls -l /\n"
         "  jaildctl exec --user nobody --env LANG=C web /bin/sh -c 'echo $LANG'\n"
-        "  jaildctl exec web -i -- /bin/sh < script");
+        "  jaildctl exec web -i -- /bin/sh < script\n"
+        "  jaildctl exec -t web ls /");
     sub->add_option("name", options->name, "a running jail")->required();
     sub->add_option("command", options->argv, "COMMAND..., all that follows is its own; -- before it is allowed")
         ->required();
@@ -112,6 +143,9 @@ void add_exec_command(CLI::App& app, Command& chosen) {
     sub->add_option("--directory", options->directory, "working directory in the jail (the spec's exec.directory)");
     sub->add_option("--timeout", options->timeout, "seconds, then it is killed")->check(CLI::Range(1, kMaxTimeout));
     sub->add_flag("-i,--stdin", options->input, "hand our standard input to it, to its end; up to 720 KiB");
+    sub->add_flag("-t,--terminal", options->terminal,
+                  "give it a terminal, as wide as ours; what it writes there is printed when it has ended: a shell to "
+                  "type at is not there yet");
     sub->callback([options, &chosen] { chosen = [options](Context& context) { return exec(context, *options); }; });
 }
 

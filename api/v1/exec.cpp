@@ -113,12 +113,18 @@ Answer exec_in_jail(Service& service, const Request& request) {
                                 .reason = "too_many_programs"});
 
     ExecRequest wanted{.program = order->program, .stdio = {}};
-    auto streams = ProgramStreams::create(co_await asio::this_coro::executor, order->input.has_value(), wanted.stdio);
+    const bool has_terminal = wanted.program.terminal.has_value();
+    const auto executor = co_await asio::this_coro::executor;
+    Result<std::unique_ptr<ProgramStreams>> streams;
+    if (!has_terminal) streams = ProgramStreams::create(executor, order->input.has_value(), wanted.stdio);
     if (!streams) co_return problem(streams.error());
     auto program = co_await start_program(service, request, *name, *precondition, *std::move(pass), std::move(wanted));
     if (!program) co_return problem(program.error());
+    auto master = (*program)->take_terminal();
 
     ProgramRun run(service.jail_pool, *std::move(program));
+    if (has_terminal) streams = ProgramStreams::of_terminal(executor, std::move(master));
+    if (!streams) co_return problem(streams.error());
     Output output(order->output_limit, service.limits.exec_output_bytes, service.output_bytes);
     Output error_output(order->output_limit, service.limits.exec_output_bytes, service.output_bytes);
     auto first = co_await (run_to_end(run, **streams, *order, output, error_output) || request.client->gone());

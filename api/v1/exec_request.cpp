@@ -6,6 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "api/v1/program_run.h"
 #include "core/base/ascii.h"
 #include "core/base/base64.h"
 #include "core/model/jail_spec.h"
@@ -16,9 +17,10 @@ namespace {
 using model::SpecLimits;
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 8> kFields{"argv",           "env",     "user",        "directory", "stdin",
-                                                  "stdin_encoding", "timeout", "output_limit"};
+constexpr std::array<std::string_view, 9> kFields{"argv",           "env",      "user",    "directory",   "stdin",
+                                                  "stdin_encoding", "terminal", "timeout", "output_limit"};
 constexpr std::size_t kMaxUserBytes = 64;
+constexpr std::int64_t kMaxTerminal = 1000;  // rows, columns
 
 Error wrong_type(std::string field, std::string_view wanted) {
     return Error::invalid("wrong_type", std::move(field), fmt::format("must be {}", wanted));
@@ -94,11 +96,12 @@ Result<std::map<std::string, std::string>> read_environment(const json& value) {
     return environment;
 }
 
+/// `key` of the object at `path`.
 Result<std::int64_t> read_number(const json& body, std::string_view key, std::int64_t otherwise, std::int64_t low,
-                                 std::int64_t high) {
+                                 std::int64_t high, std::string_view path = "") {
     const auto found = body.find(key);
     if (found == body.end()) return otherwise;
-    const auto field = fmt::format("/{}", key);
+    const auto field = fmt::format("{}/{}", path, key);
     if (!found->is_number_integer()) return std::unexpected(wrong_type(field, "a whole number"));
     const bool huge = found->is_number_unsigned() && found->get<std::uint64_t>() > static_cast<std::uint64_t>(high);
     const auto number = huge ? high + 1 : found->get<std::int64_t>();
@@ -119,6 +122,24 @@ Result<std::optional<std::string>> read_input(const json& body) {
     auto bytes = base64_decode(text);
     if (!bytes) return std::unexpected(Error::invalid("invalid_value", "/stdin", "is not base64 (RFC 4648 §4)"));
     return bytes;
+}
+
+Result<std::optional<TerminalSize>> read_terminal(const json& body) {
+    const auto found = body.find("terminal");
+    if (found == body.end()) return std::nullopt;
+    if (!found->is_object()) return std::unexpected(wrong_type("/terminal", "an object"));
+    for (const auto& [key, value] : found->items())
+        if (key != "rows" && key != "columns")
+            return std::unexpected(
+                Error::invalid("unknown_field", "/terminal/" + escaped(key), "this field is not known here"));
+    TerminalSize size;
+    const auto rows = read_number(*found, "rows", size.rows, 1, kMaxTerminal, "/terminal");
+    if (!rows) return std::unexpected(rows.error());
+    const auto columns = read_number(*found, "columns", size.columns, 1, kMaxTerminal, "/terminal");
+    if (!columns) return std::unexpected(columns.error());
+    size.rows = static_cast<unsigned short>(*rows);
+    size.columns = static_cast<unsigned short>(*columns);
+    return size;
 }
 
 Result<void> check_fields(const json& body) {
@@ -166,6 +187,10 @@ Result<ExecOrder> parse_exec_order(const json& body, const Limits& limits) {
     auto input = read_input(body);
     if (!input) return std::unexpected(input.error());
     order.input = *std::move(input);
+    const auto terminal = read_terminal(body);
+    if (!terminal) return std::unexpected(terminal.error());
+    order.program.terminal = *terminal;
+    if (terminal->has_value()) order.input = typed(order.input.value_or(std::string()));
 
     const auto in_seconds = [](Milliseconds time) {
         return std::chrono::duration_cast<std::chrono::seconds>(time).count();

@@ -12,7 +12,7 @@ namespace jaild::api::v1 {
 /// What POST …/exec asks for. User and directory are empty where the jail's own `exec` settings apply.
 struct ExecOrder {
     kernel::Program program;
-    std::optional<std::string> input{};
+    std::optional<std::string> input{};  ///< of a program with a terminal: what is typed there
     Milliseconds timeout{};
     std::size_t output_limit = 0;  ///< bytes of each stream
 };

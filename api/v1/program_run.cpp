@@ -101,6 +101,22 @@ Result<std::unique_ptr<ProgramStreams>> ProgramStreams::create(asio::any_io_exec
     return ours;
 }
 
+std::string typed(std::string_view input) {
+    constexpr char kEnd = 4;
+    std::string text(input);
+    if (!text.empty() && text.back() != '\n') text += kEnd;
+    return text += kEnd;
+}
+
+Result<std::unique_ptr<ProgramStreams>> ProgramStreams::of_terminal(asio::any_io_executor executor, UniqueFd master) {
+    std::unique_ptr<ProgramStreams> ours(new ProgramStreams(executor));
+    UniqueFd input(::fcntl(master.get(), F_DUPFD_CLOEXEC, 0));
+    if (!input) return std::unexpected(Error::from_errno("fcntl", errno, "a program's terminal"));
+    if (auto adopted = adopt(ours->output_, std::move(master)); !adopted) return std::unexpected(adopted.error());
+    if (auto adopted = adopt(ours->input_, std::move(input)); !adopted) return std::unexpected(adopted.error());
+    return ours;
+}
+
 asio::awaitable<void> ProgramStreams::feed(std::string_view input) {
     if (!input_.is_open()) co_return;
     while (!input.empty()) {

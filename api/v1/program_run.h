@@ -36,9 +36,15 @@ private:
     bool truncated_ = false;
 };
 
+/// What a program reads, typed at its terminal: `input`, then VEOF (termios(4): ^D, which is the end of the input at
+/// the beginning of a line, so it comes twice behind an unfinished one).
+std::string typed(std::string_view input);
+
 /// Our ends of a program's standard streams, without blocking. I/O thread.
 class ProgramStreams {
 public:
+    /// Of a program with a terminal: all that it writes is `output`.
+    static Result<std::unique_ptr<ProgramStreams>> of_terminal(asio::any_io_executor executor, UniqueFd master);
     /// Fills `theirs` with the program's ends; without input it reads from /dev/null. Blocking as open(2) is.
     static Result<std::unique_ptr<ProgramStreams>> create(asio::any_io_executor executor, bool has_input,
                                                           kernel::Stdio& theirs);

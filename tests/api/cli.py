@@ -1,5 +1,6 @@
 """jaildctl, as people and scripts call it."""
 
+import os
 import subprocess
 
 from harness import DEADLINE, Settings
@@ -21,9 +22,10 @@ def command(daemon, *arguments):
     return [Settings.jaildctl, "--host", f"unix://{daemon.socket}", *arguments]
 
 
-def start(daemon, *arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE):
-    """Returns at once; end it with finish()."""
-    return subprocess.Popen(command(daemon, *arguments), stdin=stdin, stdout=stdout, stderr=subprocess.PIPE)
+def start(daemon, *arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, environment=None):
+    """Returns at once; end it with finish(). `environment`: beside ours."""
+    return subprocess.Popen(command(daemon, *arguments), stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
+                            env={**os.environ, **(environment or {})})
 
 
 def finish(process, stdin=None, timeout=DEADLINE):

@@ -1,8 +1,11 @@
 """jaildctl against a jaild of its own."""
 
+import fcntl
 import json
 import os
 import select
+import struct
+import termios
 import unittest
 
 from cli import finish, jaildctl, start
@@ -132,6 +135,36 @@ class Exec(ApiTest):
             ran = jaildctl(self.daemon, *arguments, stdin=b"line\n")
             self.assertEqual((ran.code, ran.out), (0, "line\n"), (arguments, ran))
         self.assertEqual(jaildctl(self.daemon, "exec", self.name).code, 2)
+
+    def test_a_terminal(self):
+        self.daemon.make(self.name)
+        for arguments in (["exec", "-t", self.name, "stty", "size"], ["exec", self.name, "-t", "stty", "size"],
+                          ["exec", self.name, "--terminal", "--", "stty", "size"],
+                          ["exec", self.name, "-t", "--", "stty", "size"]):
+            ran = jaildctl(self.daemon, *arguments)
+            self.assertEqual((ran.code, ran.out, ran.err), (0, "24 80\r\n", ""), (arguments, ran))
+        ran = jaildctl(self.daemon, "exec", self.name, "-i", "-t", "cat", stdin=b"line\n")
+        self.assertEqual((ran.code, ran.out), (0, "line\r\nline\r\n"), ran)
+        self.assertEqual(jaildctl(self.daemon, "exec", self.name, "stty", "size").code, 1)
+        self.assertIn("not there yet", " ".join(jaildctl(self.daemon, "exec", "--help").out.split()))
+
+    def test_a_terminal_is_as_ours(self):
+        self.daemon.make(self.name)
+        ours, theirs = os.openpty()
+        try:
+            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 1234, 0, 0))  # wider than a jail's can be
+
+            def ran(*arguments):
+                done = finish(start(self.daemon, "exec", *arguments, stdin=theirs, environment={"TERM": "vt220"}))
+                self.assertEqual(done.code, 0, done)
+                return done.out
+            self.assertEqual(ran("-t", self.name, "stty", "size"), "33 1000\r\n")
+            self.assertIn("TERM=vt220\r\n", ran("-t", self.name, "env"))
+            self.assertIn("TERM=vt52\r\n", ran("-t", "--env", "TERM=vt52", self.name, "env"))
+            self.assertNotIn("vt220", ran(self.name, "env"))
+        finally:
+            os.close(ours)
+            os.close(theirs)
 
     def test_input_has_a_bound(self):
         self.daemon.make(self.name)

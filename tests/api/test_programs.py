@@ -74,6 +74,44 @@ class Exec(ApiTest):
             for connection in waiting.values():
                 connection.close()
 
+    def test_a_terminal(self):
+        size = ["stty", "size"]
+        ran = self.run_in({"argv": size, "terminal": {"rows": 33, "columns": 101}})
+        self.assertEqual(ran, {"exit_code": 0, "signal": None, "timed_out": False,
+                               "stdout": "33 101\r\n", "stdout_encoding": "utf-8", "stdout_truncated": False,
+                               "stderr": "", "stderr_encoding": "utf-8", "stderr_truncated": False})
+        self.assertEqual(self.run_in({"argv": size, "terminal": {}})["stdout"], "24 80\r\n")
+        self.assertEqual(self.run_in({"argv": size, "terminal": {"rows": 1, "columns": 1000}})["stdout"], "1 1000\r\n")
+        self.assertEqual(self.run_in({"argv": size})["exit_code"], 1, "it has none")
+
+    def test_what_is_typed_at_a_terminal(self):
+        def typed(text):
+            ran = self.run_in({"argv": ["cat"], "terminal": {}, "stdin": text, "timeout": 20})
+            self.assertEqual((ran["timed_out"], ran["exit_code"]), (False, 0), "its input has an end")
+            return ran["stdout"]
+        self.assertEqual(self.run_in({"argv": ["cat"], "terminal": {}, "timeout": 20})["stdout"], "")
+        self.assertEqual(typed(""), "")
+        self.assertEqual(typed("hello\n"), "hello\r\nhello\r\n", "the echo, and the copy")
+        self.assertEqual(typed("hello"), "hellohello", "an unfinished line too")
+        typed("line\n" * 20_000)  # more than any terminal keeps: it is read meanwhile
+
+    @unittest.skipUnless(LINUX, "needs a kernel that runs programs")
+    def test_all_that_is_typed_arrives(self):
+        ran = self.run_in({"argv": ["sh", "-c", "stty -echo; echo $(wc -c) bytes"], "terminal": {}, "stdin": "line\n" * 20_000})
+        self.assertTrue(ran["stdout"].endswith("100000 bytes\r\n"), ran["stdout"][-100:])
+        ran = self.run_in({"argv": ["sh", "-c", "echo ready; read line"], "terminal": {}, "timeout": 20})
+        self.assertEqual((ran["stdout"], ran["exit_code"], ran["timed_out"]), ("ready\r\n", 1, False))
+
+    def test_a_terminal_and_the_limits(self):
+        ran = self.run_in({"argv": ["sleep", "1000"], "terminal": {}, "timeout": 1})
+        self.assertEqual((ran["timed_out"], ran["exit_code"], ran["signal"]), (True, 137, 9))
+        ran = self.run_in({"argv": ["echo", "x" * 60_000], "terminal": {}, "output_limit": 1000})
+        self.assertEqual((ran["stdout"], ran["stdout_truncated"], ran["exit_code"]), ("x" * 1000, True, 0))
+        ran = self.run_in({"argv": ["echo", "x" * 60_000], "terminal": {}})
+        self.assertEqual((ran["stdout"], ran["exit_code"]), ("x" * 60_000 + "\r\n", 0))
+        self.refused(self.daemon.request("POST", "/v1/jails/box/exec", {"argv": ["missing"], "terminal": {}}), 422,
+                     "program_not_found")
+
     def test_a_timeout_kills(self):
         begin = time.monotonic()
         ran = self.run_in({"argv": ["sleep", "1000"], "timeout": 1})
@@ -109,6 +147,17 @@ class Exec(ApiTest):
                                   ({"argv": ["x"], "output_limit": 16 * 1024 * 1024 + 1}, "invalid_value", "/output_limit"),
                                   ({"argv": ["x"], "output_limit": -1}, "invalid_value", "/output_limit"),
                                   ({"argv": ["x"], "stdin": 1}, "wrong_type", "/stdin"),
+                                  ({"argv": ["x"], "terminal": True}, "wrong_type", "/terminal"),
+                                  ({"argv": ["x"], "terminal": None}, "wrong_type", "/terminal"),
+                                  ({"argv": ["x"], "terminal": []}, "wrong_type", "/terminal"),
+                                  ({"argv": ["x"], "terminal": {"cols": 80}}, "unknown_field", "/terminal/cols"),
+                                  ({"argv": ["x"], "terminal": {"rows": "24"}}, "wrong_type", "/terminal/rows"),
+                                  ({"argv": ["x"], "terminal": {"rows": 0}}, "invalid_value", "/terminal/rows"),
+                                  ({"argv": ["x"], "terminal": {"rows": 1001}}, "invalid_value", "/terminal/rows"),
+                                  ({"argv": ["x"], "terminal": {"columns": 1.5}}, "wrong_type", "/terminal/columns"),
+                                  ({"argv": ["x"], "terminal": {"columns": -1}}, "invalid_value", "/terminal/columns"),
+                                  ({"argv": ["x"], "terminal": {"columns": 2 ** 64 - 1}}, "invalid_value",
+                                   "/terminal/columns"),
                                   ({"argv": ["x"], "stdin": "a", "stdin_encoding": "base64"}, "invalid_value", "/stdin"),
                                   ({"argv": ["x"], "stdin_encoding": "hex"}, "invalid_value", "/stdin_encoding"),
                                   ({"argv": ["x"], "directory": "tmp"}, "invalid_path", "/directory"),

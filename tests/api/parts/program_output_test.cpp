@@ -16,6 +16,12 @@ TEST_CASE("a program's output is kept up to its limit", "[exec][output]") {
     CHECK(output.take() == "abcde");
 }
 
+TEST_CASE("what is typed at a terminal ends with the end of the input", "[exec][terminal]") {
+    CHECK(v1::typed("") == "\x04");
+    CHECK(v1::typed("one\ntwo\n") == "one\ntwo\n\x04");
+    CHECK(v1::typed("one\ntwo") == "one\ntwo\x04\x04");
+}
+
 TEST_CASE("output beyond its own place is shared with the other programs", "[exec][output]") {
     Slots shared(4);
     Output first(100, 2, shared);
