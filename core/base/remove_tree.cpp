@@ -51,7 +51,7 @@ private:
     [[nodiscard]] std::string where(const std::string& name) const;
     [[nodiscard]] Error mounted(const std::string& name) const;
     [[nodiscard]] Error moved() const;
-    [[nodiscard]] Error cannot_go_on(int saved) const;
+    [[nodiscard]] Error cannot_go_on(std::string_view op, int saved) const;
 
     Pass pass_;
     std::uint64_t mount_;
@@ -119,9 +119,10 @@ Error TreeWalk::moved() const {
                  .reason = "tree_changing"};
 }
 
-/// Why "." or ".." of the current directory cannot be opened. FreeBSD has neither in one that somebody has removed.
-Error TreeWalk::cannot_go_on(int saved) const {
-    return saved == ENOENT ? moved() : Error::from_errno("openat", saved, where(""));
+/// Why the current directory cannot be read or left. FreeBSD has neither entries nor "." and ".." in one that somebody
+/// has removed.
+Error TreeWalk::cannot_go_on(std::string_view op, int saved) const {
+    return saved == ENOENT ? moved() : Error::from_errno(op, saved, where(""));
 }
 
 Result<void> TreeWalk::enter(int directory, const std::string& name) {
@@ -169,18 +170,18 @@ Result<void> TreeWalk::scan() {
     auto& level = levels_.back();
     level.more = false;
     const int fd = ::openat(current_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return std::unexpected(cannot_go_on(errno));
+    if (fd < 0) return std::unexpected(cannot_go_on("openat", errno));
     const DirectoryStream stream(::fdopendir(fd));
     if (!stream) {
         const int saved = errno;
         ::close(fd);
-        return std::unexpected(Error::from_errno("fdopendir", saved, where("")));
+        return std::unexpected(cannot_go_on("fdopendir", saved));
     }
     for (std::size_t seen = 0;; ++seen) {
         errno = 0;
         const dirent* entry = ::readdir(stream.get());
         if (entry == nullptr) {
-            if (errno != 0) return std::unexpected(Error::from_errno("readdir", errno, where("")));
+            if (errno != 0) return std::unexpected(cannot_go_on("readdir", errno));
             return {};
         }
         const std::string_view name = entry->d_name;
@@ -200,7 +201,7 @@ Result<void> TreeWalk::leave() {
     const auto done = std::move(levels_.back());
     levels_.pop_back();
     UniqueFd parent(::openat(current_.get(), "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!parent) return std::unexpected(cannot_go_on(errno));
+    if (!parent) return std::unexpected(cannot_go_on("openat", errno));
     const auto identity = identify(parent.get(), "");
     if (!identity) return std::unexpected(identity.error());
     if (*identity != levels_.back().identity) return std::unexpected(moved());
