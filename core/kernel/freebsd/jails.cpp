@@ -134,21 +134,21 @@ Result<void> FreeBsdJails::update(const JailParameters& parameters) {
 
 Result<void> FreeBsdJails::remove(JailId id) {
     const auto deadline = std::chrono::steady_clock::now() + kDyingPatience;
-    for (;;) {
+    // Judged by a look after the last attempt: jail_remove(2) itself can take long, it ends the network stack.
+    for (bool tried = false;; tried = true) {
         const auto left = all_of(places_, id);
         if (!left) return std::unexpected(left.error());
         if (left->empty()) return {};
-        const bool all_dying = std::ranges::all_of(*left, &Prison::dying);
+        if (tried && std::chrono::steady_clock::now() >= deadline) {
+            if (std::ranges::all_of(*left, &Prison::dying)) return {};
+            return std::unexpected(Error{.code = Errc::busy,
+                                         .op = "jail_remove",
+                                         .detail = "processes of jail " + left->front().name + " will not end"});
+        }
         for (const auto& prison : *left) {
             // The number may be another jail's by now: name and path are read again right before.
             if (prison.dying || !freebsd::is_still(freebsd::reference(prison))) continue;
             if (auto removed = freebsd::remove_jail(prison.jid); !removed) return removed;
-        }
-        if (std::chrono::steady_clock::now() >= deadline) {
-            if (all_dying) return {};
-            return std::unexpected(Error{.code = Errc::busy,
-                                         .op = "jail_remove",
-                                         .detail = "processes of jail " + left->front().name + " will not end"});
         }
         std::this_thread::sleep_for(kPause);
     }
