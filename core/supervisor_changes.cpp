@@ -198,7 +198,14 @@ bool Supervisor::Impl::wants_restart(const model::Jail& before, const model::Jai
 Result<void> Supervisor::Impl::write_spec(const Caller& caller, const model::Name& name, const MakeSpec& make_spec,
                                           const Precondition& precondition, bool restart, DryRun dry_run,
                                           std::optional<Accepted>& accepted) {
-    const auto verdict = judge(name, make_spec);
+    // To ask the kernel may load a module: not for whom the transaction refuses below.
+    const auto permitted = [&](const model::JailSpec& from) -> Result<model::JailSpec> {
+        auto to = make_spec(from);
+        if (!to) return to;
+        if (auto allowed = authorize_confinement(caller, from, *to); !allowed) return std::unexpected(allowed.error());
+        return to;
+    };
+    const auto verdict = judge(name, permitted);
     return store.write([&](store::Writer& writer) -> Result<void> {
         auto jail = writer.jail(name);
         if (!jail) return std::unexpected(jail.error());
