@@ -18,6 +18,7 @@ struct Network {
     Prefix ipv6;  ///< a ULA /64 (RFC 4193)
     bool nat = true;
     unsigned mtu = 1500;
+    bool operator==(const Network&) const = default;
 
     [[nodiscard]] Prefix gateway4() const;  ///< with the subnet's length
     [[nodiscard]] Prefix gateway6() const;

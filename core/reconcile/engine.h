@@ -17,7 +17,10 @@ struct Engine {
           clock(the_clock),
           options(the_options),
           journal(the_store, the_clock),
-          networks(the_store, the_kernel, the_clock, journal, the_options.manage_forwarding) {}
+          // The next sweep over all rules is due after slow_resync, and may come one resync late.
+          networks(the_store, the_kernel, the_clock, journal,
+                   {.manage_forwarding = the_options.manage_forwarding,
+                    .rules_trusted_for = the_options.slow_resync + the_options.resync}) {}
 
     store::Store& store;
     kernel::Kernel& kernel;

@@ -60,16 +60,25 @@ private:
 Networks::Done Networks::ensure(const model::Network& network, const std::vector<model::Network>& all) {
     const Turn turn(*this);
     if (!turn) return no_turn();
-    return bring(network, all, true);
+    return bring(network, all, true, true);
+}
+
+Networks::Done Networks::leave(const model::Network& network, const std::vector<model::Network>& all) {
+    return leave_or_settle(network, all, true);
 }
 
 Networks::Done Networks::settle(const model::Network& network, const std::vector<model::Network>& all) {
+    return leave_or_settle(network, all, false);
+}
+
+Networks::Done Networks::leave_or_settle(const model::Network& network, const std::vector<model::Network>& all,
+                                         bool trusting) {
     const Turn turn(*this);
     if (!turn) return no_turn();
     // Asked again here: a jail whose row came in meanwhile waits for its turn in ensure().
     const auto used = in_use(network);
     if (!used) return failed("network " + network.name.text(), used.error());
-    return bring(network, all, *used);
+    return bring(network, all, *used, trusting && *used);
 }
 
 Networks::Done Networks::clear(NetworkId id) {
@@ -103,15 +112,25 @@ void Networks::tell_of_forwarding(const model::Network& network, const std::stri
     if (!noted) spdlog::error("event host.forwarding_enabled: {}", noted.error().to_string());
 }
 
-Networks::Done Networks::bring(const model::Network& network, const std::vector<model::Network>& all, bool in_use) {
-    auto view = observe_network(kernel_, network, all);
+bool Networks::trusts_rules(const model::Network& network) const {
+    const std::lock_guard lock(known_mutex_);
+    const auto known = known_.find(network.id);
+    return known != known_.end() && known->second.ruled == network &&
+           clock_.monotonic() - known->second.rules_seen < options_.rules_trusted_for;
+}
+
+Networks::Done Networks::bring(const model::Network& network, const std::vector<model::Network>& all, bool in_use,
+                               bool trusting) {
+    const auto looked = clock_.monotonic();
+    const auto rules = trusting && trusts_rules(network) ? Rules::taken_as_whole : Rules::looked_at;
+    auto view = observe_network(kernel_, network, all, rules);
     if (!view) return failed("observe network " + network.name.text(), view.error());
-    const auto steps =
-        plan_network({.network = network, .in_use = in_use, .manage_forwarding = manage_forwarding_}, view->observed);
+    const auto steps = plan_network(
+        {.network = network, .in_use = in_use, .manage_forwarding = options_.manage_forwarding}, view->observed);
 
     Done done;
     Known now{.whole = in_use, .nat_missing = view->firewall_error, .forwarding_missing = false};
-    now.forwarding_missing = !manage_forwarding_ && !(view->observed.forwarding4 && view->observed.forwarding6);
+    now.forwarding_missing = !options_.manage_forwarding && !(view->observed.forwarding4 && view->observed.forwarding6);
     for (const auto& step : steps) {
         auto applied = apply(kernel_, network, step);
         if (applied) {
@@ -124,10 +143,13 @@ Networks::Done Networks::bring(const model::Network& network, const std::vector<
             break;
         }
     }
+    if (in_use && view->observed.firewall && !now.nat_missing && !done.failure) now.ruled = network;
+    now.rules_seen = looked;
     if (!network.nat) now.nat_missing.reset();
 
     const std::lock_guard lock(known_mutex_);
     auto& known = known_[network.id];
+    if (rules == Rules::taken_as_whole) now.rules_seen = known.rules_seen;
     now.repairs = std::move(known.repairs);
     if (in_use && known.whole && !done.steps.empty()) {
         const auto time = clock_.monotonic();

@@ -19,8 +19,14 @@ namespace jaild::reconcile {
 /// over all networks; whoever waits too long for a call that hangs gets Errc::busy. Blocking, any worker.
 class Networks {
 public:
-    Networks(store::Store& store, kernel::Kernel& kernel, Clock& clock, Journal& journal, bool manage_forwarding)
-        : store_(store), kernel_(kernel), clock_(clock), journal_(journal), manage_forwarding_(manage_forwarding) {}
+    struct Options {
+        bool manage_forwarding = true;
+        /// So long after rules were seen whole they are not looked at again for a jail that comes or goes: the look
+        /// costs as much as half a start on FreeBSD, and a sweep looks at them all the time.
+        Milliseconds rules_trusted_for{0};
+    };
+    Networks(store::Store& store, kernel::Kernel& kernel, Clock& clock, Journal& journal, const Options& options)
+        : store_(store), kernel_(kernel), clock_(clock), journal_(journal), options_(options) {}
 
     struct Done {
         std::vector<std::string> steps{};
@@ -31,7 +37,9 @@ public:
 
     /// For a jail that is about to be linked to it.
     Done ensure(const model::Network& network, const std::vector<model::Network>& all);
-    /// Up or down, as rows and links say at this moment.
+    /// For a jail that left it: down if it was the last, as rows and links say at this moment.
+    Done leave(const model::Network& network, const std::vector<model::Network>& all);
+    /// Up or down in the same way; everything of it is looked at anew.
     Done settle(const model::Network& network, const std::vector<model::Network>& all);
     /// The same for what a deleted network left: taken down unless something is on it.
     Done clear(NetworkId id);
@@ -48,10 +56,15 @@ private:
         Repairs repairs{};
         std::optional<Error> nat_missing{};
         bool forwarding_missing = false;
+        /// As it was when its rules were last seen whole, or made so; nothing: they were not.
+        std::optional<model::Network> ruled{};
+        Clock::Monotonic rules_seen{};
     };
     class Turn;
 
-    Done bring(const model::Network& network, const std::vector<model::Network>& all, bool in_use);
+    Done leave_or_settle(const model::Network& network, const std::vector<model::Network>& all, bool trusting);
+    [[nodiscard]] bool trusts_rules(const model::Network& network) const;
+    Done bring(const model::Network& network, const std::vector<model::Network>& all, bool in_use, bool trusting);
     void tell_of_forwarding(const model::Network& network, const std::string& family);
     Result<bool> in_use(const model::Network& network);
 
@@ -59,7 +72,7 @@ private:
     kernel::Kernel& kernel_;
     Clock& clock_;
     Journal& journal_;
-    const bool manage_forwarding_;
+    const Options options_;
 
     std::mutex turn_mutex_;
     std::condition_variable turn_free_;

@@ -125,7 +125,7 @@ Result<Desired> desire(kernel::Kernel& kernel, const model::Jail& row, const Obs
 }
 
 Result<NetworkView> observe_network(kernel::Kernel& kernel, const model::Network& network,
-                                    const std::vector<model::Network>& all) {
+                                    const std::vector<model::Network>& all, Rules rules) {
     NetworkView view;
     auto bridges = kernel.links().bridges();
     if (!bridges) return std::unexpected(bridges.error());
@@ -139,20 +139,25 @@ Result<NetworkView> observe_network(kernel::Kernel& kernel, const model::Network
     if (!forwarding6) return std::unexpected(forwarding6.error());
     view.observed.forwarding6 = *forwarding6;
 
+    if (rules == Rules::taken_as_whole) {
+        view.observed.firewall = true;
+        view.observed.rules = kernel::ObservedRules{.network = network.id, .complete = true};
+        return view;
+    }
     if (auto available = kernel.firewall().available(); !available) {
         view.firewall_error = available.error();
         return view;
     }
     view.observed.firewall = true;
-    auto rules = kernel.firewall().list(all);
-    if (!rules) {
+    auto listed = kernel.firewall().list(all);
+    if (!listed) {
         // A packet filter that cannot be read degrades its network; the jails go on.
         view.observed.firewall = false;
-        view.firewall_error = rules.error();
+        view.firewall_error = listed.error();
         return view;
     }
-    const auto loaded = std::ranges::find(*rules, network.id, &kernel::ObservedRules::network);
-    if (loaded != rules->end()) view.observed.rules = *loaded;
+    const auto loaded = std::ranges::find(*listed, network.id, &kernel::ObservedRules::network);
+    if (loaded != listed->end()) view.observed.rules = *loaded;
     return view;
 }
 

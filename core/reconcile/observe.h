@@ -25,13 +25,16 @@ Result<void> read_details(kernel::Kernel& kernel, const model::Jail& row, Observ
 Result<Desired> desire(kernel::Kernel& kernel, const model::Jail& row, const Observed& observed,
                        const std::vector<model::Network>& networks);
 
+/// Of a network's rules in the packet filter.
+enum class Rules { looked_at, taken_as_whole };
+
 /// One network. Rules are listed only where the packet filter is available; `firewall_error` says why it is not.
 struct NetworkView {
     ObservedNetwork observed;
     std::optional<Error> firewall_error;
 };
 Result<NetworkView> observe_network(kernel::Kernel& kernel, const model::Network& network,
-                                    const std::vector<model::Network>& all);
+                                    const std::vector<model::Network>& all, Rules rules = Rules::looked_at);
 
 kernel::RootParameters root_parameters(const model::Jail& jail);
 

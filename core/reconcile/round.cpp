@@ -220,7 +220,7 @@ void Round::release_networks() {
     if (!std::exchange(released_, false) || engine_.halting()) return;
     for (const auto& network : networks_) {
         if (engine_.board.others_use(network.name.text(), id_)) continue;
-        const auto done = engine_.networks.settle(network, networks_);
+        const auto done = engine_.networks.leave(network, networks_);
         for (const auto& step : done.steps) engine_.board.add_progress(id_, step);
         if (done.failure) spdlog::info("network {}: {}", network.name.text(), message_of(*done.failure));
     }
