@@ -161,6 +161,7 @@ Result<Accepted> Supervisor::create(const Caller& caller, model::NamedSpec spec,
             accepted = **std::move(known);
             return {};
         }
+        if (auto free = check_ports(writer, JailId{}, spec.spec); !free) return free;
         auto jail = writer.insert_jail(spec);
         if (!jail) return std::unexpected(jail.error());
         accepted = Accepted{.jail = *std::move(jail), .operation = {}};
@@ -221,6 +222,8 @@ Result<void> Supervisor::Impl::write_spec(const Caller& caller, const model::Nam
             if (!verdict.said) return verdict.said;
         }
 
+        if (jail->spec.publish != spec->publish)
+            if (auto free = check_ports(writer, jail->id, *spec); !free) return free;
         accepted = Accepted{.jail = *jail, .operation = {}};
         const bool same = *spec == jail->spec;
         auto updated = same ? std::move(jail) : writer.update_jail(jail->id, *spec);

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/supervisor_impl.h"
@@ -12,10 +13,20 @@ bool parameters_changed(const model::JailSpec& from, const model::JailSpec& to) 
     return from.parameters != to.parameters || from.devfs_ruleset != to.devfs_ruleset;
 }
 
+Error port_in_use(const model::Publish& wanted, std::size_t index, const std::string& by_whom) {
+    return {.code = Errc::conflict,
+            .op = "validate",
+            .detail = wanted.host_side() + " is " + by_whom,
+            .reason = "port_in_use",
+            .field = fmt::format("/publish/{}/host_port", index),
+            .remedy = "publish another port, or end what has this one"};
+}
+
 }  // namespace
 
 bool asks_kernel(const model::JailSpec& from, const model::JailSpec& to) {
-    return parameters_changed(from, to) || from.limits != to.limits;
+    return parameters_changed(from, to) || from.limits != to.limits || from.firewall != to.firewall ||
+           from.publish != to.publish;
 }
 
 Result<void> Supervisor::Impl::check_host(const model::JailSpec& spec, const std::string& name) {
@@ -42,10 +53,49 @@ Result<void> Supervisor::Impl::check_host(const model::JailSpec& spec, const std
 Result<void> Supervisor::Impl::check_kernel(const model::JailSpec& from, const model::JailSpec& to) {
     if (parameters_changed(from, to))
         if (auto known = kernel.jails().check(to); !known) return known;
-    if (from.limits == to.limits || to.limits.empty()) return {};
-    auto enforced = kernel.limits().supported();
-    if (!enforced) enforced.error().field = "/limits";
-    return enforced;
+    if (from.limits != to.limits && !to.limits.empty()) {
+        auto enforced = kernel.limits().supported();
+        if (!enforced) enforced.error().field = "/limits";
+        if (!enforced) return enforced;
+    }
+    if (from.firewall != to.firewall && !to.firewall.empty()) {
+        auto enforced = kernel.firewall().enforceable();
+        if (!enforced) enforced.error().field = "/firewall";
+        if (!enforced) return enforced;
+    }
+    return check_ports_of_host(from, to);
+}
+
+/// What its other jails publish is the store's to say.
+Result<void> Supervisor::Impl::check_ports_of_host(const model::JailSpec& from, const model::JailSpec& to) {
+    for (std::size_t i = 0; i < to.publish.size(); ++i) {
+        const auto& wanted = to.publish[i];
+        if (std::ranges::find(from.publish, wanted) != from.publish.end()) continue;
+        if (auto possible = kernel.firewall().enforceable(); !possible) {
+            possible.error().field = "/publish";
+            return possible;
+        }
+        const auto listener = kernel.firewall().listener(wanted);
+        if (!listener) return std::unexpected(listener.error());
+        if (*listener) return std::unexpected(port_in_use(wanted, i, "in use on this host by " + **listener));
+    }
+    return {};
+}
+
+Result<void> check_ports(store::Reader& reader, JailId self, const model::JailSpec& spec) {
+    if (spec.publish.empty()) return {};
+    auto rows = reader.all_jails();
+    if (!rows) return std::unexpected(rows.error());
+    for (const auto& row : *rows) {
+        if (row.id == self) continue;
+        for (const auto& taken : row.spec.publish)
+            for (std::size_t i = 0; i < spec.publish.size(); ++i)
+                if (model::collide(taken, spec.publish[i]))
+                    return std::unexpected(
+                        port_in_use(spec.publish[i], i,
+                                    fmt::format("published by jail \"{}\" as {}", row.name.text(), taken.host_side())));
+    }
+    return {};
 }
 
 Supervisor::Impl::Verdict Supervisor::Impl::judge(const model::Name& name, const MakeSpec& make_spec) {

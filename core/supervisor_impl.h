@@ -60,9 +60,11 @@ public:
     /// A check of what a spec asks of this host: network mode, root kind, the directory of a `path` root, parameters,
     /// limits. Asks the kernel: never within a transaction.
     Result<void> check_host(const model::JailSpec& spec, const std::string& name);
-    /// The part of it that a change can ask for anew: parameters, devfs ruleset, limits. What was there already is not
-    /// asked for again, so that a jail can be changed and stopped on a host that cannot honour it any more.
+    /// The part of it that a change can ask for anew: parameters, devfs ruleset, limits, firewall, ports of the host.
+    /// What was there already is not asked for again, so that a jail can be changed and stopped on a host that cannot
+    /// honour it any more.
     Result<void> check_kernel(const model::JailSpec& from, const model::JailSpec& to);
+    Result<void> check_ports_of_host(const model::JailSpec& from, const model::JailSpec& to);
 
     /// The row with its status filled in.
     [[nodiscard]] model::Jail with_status(model::Jail row) const;
@@ -92,6 +94,8 @@ private:
 
 /// Only the kernel knows whether this change can be made: Impl::check_kernel() has to be asked.
 bool asks_kernel(const model::JailSpec& from, const model::JailSpec& to);
+/// Errc::conflict "port_in_use" when another jail publishes a port that this one asks for. Within the transaction.
+Result<void> check_ports(store::Reader& reader, JailId self, const model::JailSpec& spec);
 /// Errc::denied unless the caller's role reaches `needed`.
 Result<void> authorize(const Caller& caller, Role needed, std::string_view action);
 /// Errc::stale "etag_mismatch" unless the jail, which exists, is as the precondition says.

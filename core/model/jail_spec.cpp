@@ -123,6 +123,11 @@ void read_spec(Fields& fields, JailSpec& spec) {
     if (!spec.hostname.empty())
         if (auto good = check_hostname(spec.hostname, fields.at("hostname")); !good) fields.fail(good.error());
     fields.read("network", into(spec.network, parse_network));
+    fields.read("publish", into(spec.publish, parse_publish));
+    if (!spec.publish.empty() && spec.network.mode != NetworkMode::vnet)
+        fields.fail(Error::invalid("invalid_value", fields.at("publish"),
+                                   "only a jail with its own network stack can publish ports"));
+    fields.read("firewall", into(spec.firewall, parse_firewall));
     fields.read("limits", into(spec.limits, parse_limits));
     fields.read("devfs_ruleset", into(spec.devfs_ruleset, parse_devfs_ruleset));
     fields.read("parameters", into(spec.parameters, parse_parameters));
@@ -169,6 +174,8 @@ json to_json(const JailSpec& spec, Secrets secrets) {
                   {"root", std::move(root)},
                   {"hostname", spec.hostname},
                   {"network", to_json(spec.network)},
+                  {"publish", to_json(spec.publish)},
+                  {"firewall", to_json(spec.firewall)},
                   {"limits", to_json(spec.limits)},
                   {"parameters", to_json(spec.parameters)},
                   {"exec", to_json(spec.exec, secrets)},

@@ -12,6 +12,7 @@
 #include "core/model/limits.h"
 #include "core/model/name.h"
 #include "core/model/parameters.h"
+#include "core/model/policy.h"
 
 /// What a user asks for. Plain values; equality is what "changed" means.
 namespace jaild::model {
@@ -67,6 +68,8 @@ struct JailSpec {
     RootSpec root;
     std::string hostname;  ///< empty: the jail's name
     NetworkSpec network;
+    std::vector<Publish> publish;  ///< only with NetworkMode::vnet
+    FirewallSpec firewall;
     Limits limits;
     std::optional<int> devfs_ruleset;  ///< nothing: jaild's choice; never 0, which would show every device
     Parameters parameters;
@@ -102,9 +105,9 @@ struct NamedSpec {
 
 /// Reads a spec. Unknown fields, wrong types and values out of bounds are Errc::invalid with their JSON pointer; all
 /// other fields get their defaults. Reasons: "unknown_field", "wrong_type", "missing_field", "too_long", "too_many",
-/// "invalid_value", "invalid_name", "invalid_path", "invalid_address", "invalid_prefix", "template_with_path_root",
-/// "path_without_path_root". Words that a later version will know are Errc::unsupported: "unsupported_network_mode",
-/// "unsupported_root_kind", "unsupported_restart_policy". Checks what can be known without
+/// "invalid_value", "invalid_name", "invalid_path", "invalid_address", "invalid_prefix", "invalid_port",
+/// "template_with_path_root", "path_without_path_root". Words that a later version will know are Errc::unsupported:
+/// "unsupported_network_mode", "unsupported_root_kind", "unsupported_restart_policy". Checks what can be known without
 /// the host or other jails.
 Result<JailSpec> parse_spec(const nlohmann::json& object);
 Result<NamedSpec> parse_named_spec(const nlohmann::json& object);

@@ -18,6 +18,14 @@ Error unsupported(std::string_view reason, std::string at, std::string detail, s
 Result<NetworkSpec> parse_network(const nlohmann::json& value, const std::string& at);
 nlohmann::json to_json(const NetworkSpec& network);
 
+/// Entries that collide with each other are refused.
+Result<std::vector<Publish>> parse_publish(const nlohmann::json& value, const std::string& at);
+nlohmann::json to_json(const std::vector<Publish>& publish);
+Result<FirewallSpec> parse_firewall(const nlohmann::json& value, const std::string& at);
+nlohmann::json to_json(const FirewallSpec& firewall);
+/// {"jail": "web"}, {"label": "tier=front"} …
+nlohmann::json to_json(const Peer& peer);
+
 Result<ExecSpec> parse_exec(const nlohmann::json& value, const std::string& at);
 nlohmann::json to_json(const ExecSpec& exec, Secrets secrets);
 

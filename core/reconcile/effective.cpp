@@ -20,6 +20,8 @@ model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& ro
     made.running = row.running;
     made.hostname = row.hostname;
     made.labels = row.labels;
+    made.publish = made.network.mode == model::NetworkMode::vnet ? row.publish : std::vector<model::Publish>{};
+    made.firewall = row.firewall;
     made.limits = row.limits;
     made.parameters = model::running_parameters(made.parameters, row.parameters);
     made.exec.stop = row.exec.stop;

@@ -146,4 +146,45 @@ Result<void> FreeBsdFirewall::remove(NetworkId network) {
     return pfctl::flush(network_anchor(instance_, network));
 }
 
+namespace {
+
+Error no_jail_rules() {
+    return {.code = Errc::unsupported,
+            .op = "firewall",
+            .detail = "this version loads no rules of jails on this system",
+            .reason = "firewall_not_enforceable"};
+}
+
+}  // namespace
+
+Result<void> FreeBsdFirewall::enforceable() {
+    return std::unexpected(no_jail_rules());
+}
+
+Result<std::vector<ObservedJailRules>> FreeBsdFirewall::list_jails(const std::vector<JailRules>& desired) {
+    std::vector<ObservedJailRules> all;
+    for (const auto& one : desired) all.push_back({.jail = one.jail});
+    return all;
+}
+
+Result<void> FreeBsdFirewall::apply(const JailRules& /*rules*/) {
+    return std::unexpected(no_jail_rules());
+}
+
+Result<void> FreeBsdFirewall::remove(JailId /*jail*/) {
+    return {};
+}
+
+Result<void> FreeBsdFirewall::update(const std::vector<GroupUse>& /*groups*/) {
+    return {};
+}
+
+Result<LoadedText> FreeBsdFirewall::loaded(const JailRules& /*rules*/) {
+    return LoadedText{};
+}
+
+Result<std::optional<std::string>> FreeBsdFirewall::listener(const model::Publish& /*publish*/) {
+    return std::nullopt;
+}
+
 }  // namespace jaild::kernel

@@ -26,6 +26,14 @@ public:
     Result<std::vector<ObservedRules>> list(const std::vector<model::Network>& desired) override;
     Result<void> apply(const model::Network& network) override;
     Result<void> remove(NetworkId network) override;
+    /// Not yet by this driver: no jail's rules are loaded, and specs that ask for some are refused.
+    Result<void> enforceable() override;
+    Result<std::vector<ObservedJailRules>> list_jails(const std::vector<JailRules>& desired) override;
+    Result<void> apply(const JailRules& rules) override;
+    Result<void> remove(JailId jail) override;
+    Result<void> update(const std::vector<GroupUse>& groups) override;
+    Result<LoadedText> loaded(const JailRules& rules) override;
+    Result<std::optional<std::string>> listener(const model::Publish& publish) override;
 
 private:
     [[nodiscard]] Result<std::vector<freebsd::pf::Uplink>> uplinks() const;

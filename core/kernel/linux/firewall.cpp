@@ -169,4 +169,45 @@ Result<void> LinuxFirewall::remove(NetworkId network) {
                            : fmt::format("delete table inet {}\n", table));
 }
 
+namespace {
+
+Error no_jail_rules() {
+    return {.code = Errc::unsupported,
+            .op = "firewall",
+            .detail = "this version loads no rules of jails on this system",
+            .reason = "firewall_not_enforceable"};
+}
+
+}  // namespace
+
+Result<void> LinuxFirewall::enforceable() {
+    return std::unexpected(no_jail_rules());
+}
+
+Result<std::vector<ObservedJailRules>> LinuxFirewall::list_jails(const std::vector<JailRules>& desired) {
+    std::vector<ObservedJailRules> all;
+    for (const auto& one : desired) all.push_back({.jail = one.jail});
+    return all;
+}
+
+Result<void> LinuxFirewall::apply(const JailRules& /*rules*/) {
+    return std::unexpected(no_jail_rules());
+}
+
+Result<void> LinuxFirewall::remove(JailId /*jail*/) {
+    return {};
+}
+
+Result<void> LinuxFirewall::update(const std::vector<GroupUse>& /*groups*/) {
+    return {};
+}
+
+Result<LoadedText> LinuxFirewall::loaded(const JailRules& /*rules*/) {
+    return LoadedText{};
+}
+
+Result<std::optional<std::string>> LinuxFirewall::listener(const model::Publish& /*publish*/) {
+    return std::nullopt;
+}
+
 }  // namespace jaild::kernel

@@ -18,6 +18,15 @@ std::string join(const Values& values) {
     return fmt::format("{}", fmt::join(texts, ","));
 }
 
+std::string describe_rule(const FilterRule& rule) {
+    std::string text(model::to_string(rule.action));
+    if (const auto* group = std::get_if<std::string>(&rule.peer)) text += " <" + *group + ">";
+    if (const auto* prefix = std::get_if<Prefix>(&rule.peer)) text += " " + prefix->to_string();
+    if (rule.protocol) text += " " + std::string(model::to_string(*rule.protocol));
+    for (const auto& ports : rule.ports) text += " port " + ports.to_string();
+    return text;
+}
+
 std::string_view life_name(JailLife life) {
     switch (life) {
         case JailLife::half:
@@ -61,6 +70,26 @@ std::string describe_directory(JailId id, const Directory& held) {
 
 }  // namespace
 
+std::string describe(const JailRules& rules) {
+    std::string text;
+    for (const auto& endpoint : rules.endpoints) {
+        text += fmt::format("  interface {} on network {}:", endpoint.index, endpoint.network.value);
+        for (const auto& address : endpoint.addresses) text += " " + address.to_string();
+        text += '\n';
+    }
+    const auto add = [&](std::string_view way, const std::optional<Filter>& filter) {
+        if (!filter) return;
+        for (const auto& rule : filter->rules) text += fmt::format("  {} {}\n", way, describe_rule(rule));
+        text += fmt::format("  {} {}\n", way, model::to_string(filter->fallback));
+    };
+    add("in", rules.ingress);
+    add("out", rules.egress);
+    for (const auto& one : rules.publish)
+        text += fmt::format("  publish {} -> {}\n", one.host_side(), one.jail_port.to_string());
+    for (const auto& group : rules.groups) text += fmt::format("  group {}: {}\n", group.key, join(group.members));
+    return text;
+}
+
 std::string describe(const State& state, const InstanceId& instance) {
     std::vector<std::string> lines;
     for (const auto& one : state.prisons) {
@@ -87,6 +116,9 @@ std::string describe(const State& state, const InstanceId& instance) {
                                     loaded.network.ipv6.to_string(), loaded.network.nat ? " nat" : "",
                                     loaded.spoiled ? " spoiled" : ""));
     }
+    for (const auto& [id, loaded] : state.jail_rules)
+        lines.push_back(
+            fmt::format("jail rules {}:{}\n{}", id.value, loaded.spoiled ? " spoiled" : "", describe(loaded.rules)));
     std::ranges::sort(lines);
     // The order of mounts at one place matters, any other does not.
     auto mounts = state.mounts;

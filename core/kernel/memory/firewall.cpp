@@ -61,4 +61,92 @@ Result<void> MemoryFirewall::remove(NetworkId network) {
     });
 }
 
+Result<void> MemoryFirewall::enforceable() {
+    if (auto on = available(); !on) return on;
+    std::lock_guard lock(world_.mutex);
+    if (world_.options.pfil_member) return {};
+    return std::unexpected(Error{.code = Errc::unsupported,
+                                 .op = "firewall",
+                                 .detail = "packets between jails of one bridge pass the packet filter by",
+                                 .reason = "firewall_not_enforceable",
+                                 .remedy = "sysctl net.link.bridge.pfil_member=1"});
+}
+
+Result<std::vector<ObservedJailRules>> MemoryFirewall::list_jails(const std::vector<JailRules>& desired) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("firewall.list"); !met) return std::unexpected(met.error());
+    std::vector<ObservedJailRules> listed;
+    for (const auto& one : desired) {
+        const auto found = world_.state.jail_rules.find(one.jail);
+        const bool loaded = found != world_.state.jail_rules.end();
+        listed.push_back({.jail = one.jail,
+                          .loaded = loaded,
+                          .complete = loaded && !found->second.spoiled && found->second.rules == one});
+    }
+    for (const auto& [id, loaded] : world_.state.jail_rules) {
+        if (std::ranges::find(desired, id, &JailRules::jail) == desired.end())
+            listed.push_back({.jail = id, .loaded = true, .complete = false});
+    }
+    return listed;
+}
+
+Result<void> MemoryFirewall::apply(const JailRules& rules) {
+    std::lock_guard lock(world_.mutex);
+    return world_.faults.step("firewall.apply_jail", [&]() -> Result<void> {
+        if (world_.nature.chance(world_.options.nature.busy_anchor)) {
+            return std::unexpected(Error::from_errno("pfctl", EBUSY, "another load is under way"));
+        }
+        world_.state.jail_rules.insert_or_assign(rules.jail, LoadedJailRules{.rules = rules});
+        return {};
+    });
+}
+
+Result<void> MemoryFirewall::remove(JailId jail) {
+    std::lock_guard lock(world_.mutex);
+    return world_.faults.step("firewall.remove_jail", [&]() -> Result<void> {
+        world_.state.jail_rules.erase(jail);
+        return {};
+    });
+}
+
+Result<void> MemoryFirewall::update(const std::vector<GroupUse>& groups) {
+    std::lock_guard lock(world_.mutex);
+    return world_.faults.step("firewall.update", [&]() -> Result<void> {
+        for (const auto& [group, users] : groups) {
+            for (const JailId user : users) {
+                const auto loaded = world_.state.jail_rules.find(user);
+                if (loaded == world_.state.jail_rules.end()) continue;
+                auto& known = loaded->second.rules.groups;
+                const auto found = std::ranges::find(known, group.key, &Group::key);
+                if (found != known.end()) found->members = group.members;
+            }
+        }
+        return {};
+    });
+}
+
+Result<LoadedText> MemoryFirewall::loaded(const JailRules& rules) {
+    std::lock_guard lock(world_.mutex);
+    LoadedText shown;
+    const auto found = world_.state.jail_rules.find(rules.jail);
+    if (found == world_.state.jail_rules.end()) return shown;
+    shown.text = describe(found->second.rules);
+    const auto count = [&](bool ingress, const std::optional<Filter>& filter) {
+        if (!filter) return;
+        for (std::size_t i = 0; i < filter->rules.size(); ++i)
+            shown.counts.push_back({.ingress = ingress, .place = RuleCount::Place::rule, .index = i});
+        shown.counts.push_back({.ingress = ingress, .place = RuleCount::Place::fallback});
+    };
+    count(true, found->second.rules.ingress);
+    count(false, found->second.rules.egress);
+    return shown;
+}
+
+Result<std::optional<std::string>> MemoryFirewall::listener(const model::Publish& publish) {
+    std::lock_guard lock(world_.mutex);
+    for (const auto& socket : world_.state.foreign.sockets)
+        if (model::collide(socket, publish)) return "sshd (pid 22)";
+    return std::nullopt;
+}
+
 }  // namespace jaild::kernel::memory

@@ -109,6 +109,37 @@ bool Hand::spoil_rules(NetworkId network) {
     return true;
 }
 
+bool Hand::flush_jail_rules(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    return world_.state.jail_rules.erase(id) > 0;
+}
+
+bool Hand::spoil_jail_rules(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    const auto loaded = world_.state.jail_rules.find(id);
+    if (loaded == world_.state.jail_rules.end()) return false;
+    loaded->second.spoiled = true;
+    return true;
+}
+
+bool Hand::empty_groups(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    const auto loaded = world_.state.jail_rules.find(id);
+    if (loaded == world_.state.jail_rules.end() || loaded->second.rules.groups.empty()) return false;
+    for (auto& group : loaded->second.rules.groups) group.members.clear();
+    return true;
+}
+
+void Hand::set_pfil_member(bool on) {
+    std::lock_guard lock(world_.mutex);
+    world_.options.pfil_member = on;
+}
+
+void Hand::listen(const model::Publish& socket) {
+    std::lock_guard lock(world_.mutex);
+    world_.state.foreign.sockets.push_back(socket);
+}
+
 bool Hand::delete_bridge(NetworkId network) {
     std::lock_guard lock(world_.mutex);
     const auto mark = network_mark(world_.driver.instance, network);

@@ -31,6 +31,10 @@ public:
     bool mount_extra(JailId id, const std::string& target);
     bool flush_rules(NetworkId network);
     bool spoil_rules(NetworkId network);
+    bool flush_jail_rules(JailId id);
+    bool spoil_jail_rules(JailId id);
+    /// pfctl -t … -T flush
+    bool empty_groups(JailId id);
     bool delete_bridge(NetworkId network);
     bool set_bridge_down(NetworkId network);
     bool delete_applied(JailId id);
@@ -49,6 +53,10 @@ public:
     void set_racct(bool on);
     /// pfctl -a: the rules stand in another anchor than they should.
     bool move_rules(NetworkId network, const std::string& anchor);
+    /// sysctl net.link.bridge.pfil_member
+    void set_pfil_member(bool on);
+    /// A program of the host listens on a port.
+    void listen(const model::Publish& socket);
     /// A jail that is not ours takes a name, or gives it back.
     bool take_name(const std::string& name);
     bool give_name_back(const std::string& name);

@@ -20,6 +20,7 @@ struct MemoryOptions {
     Clock* clock = &Clock::system();                  ///< for last_exit; outlives the kernel
     std::set<int> devfs_rulesets{1, 2, 3, 4, 5, 10};  ///< that hide something; any other shows every device
     bool firewall = true;                             ///< the packet filter is on and has our anchor lines
+    bool pfil_member = true;                          ///< bridged packets are filtered
 };
 
 }  // namespace jaild::kernel::memory

@@ -116,8 +116,15 @@ public:
     explicit MemoryFirewall(World& world) : world_(world) {}
     Result<void> available() override;
     Result<std::vector<ObservedRules>> list(const std::vector<model::Network>& desired) override;
+    Result<void> enforceable() override;
     Result<void> apply(const model::Network& network) override;
     Result<void> remove(NetworkId network) override;
+    Result<std::vector<ObservedJailRules>> list_jails(const std::vector<JailRules>& desired) override;
+    Result<void> apply(const JailRules& rules) override;
+    Result<void> remove(JailId jail) override;
+    Result<void> update(const std::vector<GroupUse>& groups) override;
+    Result<LoadedText> loaded(const JailRules& rules) override;
+    Result<std::optional<std::string>> listener(const model::Publish& publish) override;
 
 private:
     World& world_;

@@ -8,6 +8,7 @@
 
 #include "core/base/ids.h"
 #include "core/base/ip.h"
+#include "core/kernel/jail_rules.h"
 #include "core/kernel/jails.h"
 #include "core/kernel/memory/parameter_table.h"
 #include "core/kernel/mounts.h"
@@ -25,6 +26,8 @@ struct Foreign {
     std::map<std::string, std::string> interfaces{{"em0", ""}, {"bridge0", "office"}, {"epair7a", "jail mail"}};
     std::vector<std::string> mounts{"/", "/home", "/jails/mail/dev"};
     std::vector<std::string> rules{"block in on em0"};
+    /// Sockets of the host that listen: "tcp 192.0.2.1:22".
+    std::vector<model::Publish> sockets{};
     bool operator==(const Foreign&) const = default;
 };
 
@@ -108,6 +111,12 @@ struct LoadedRules {
     std::string anchor{};
 };
 
+/// The same of a jail: an anchor of its own, with a table for each group.
+struct LoadedJailRules {
+    JailRules rules;
+    bool spoiled = false;
+};
+
 struct State {
     std::vector<Prison> prisons{};
     std::vector<Pair> pairs{};
@@ -116,6 +125,7 @@ struct State {
     std::vector<MountPoint> mounts{};  ///< in the order of mounting
     std::map<JailId, Directory> directories{};
     std::map<NetworkId, LoadedRules> rules{};
+    std::map<JailId, LoadedJailRules> jail_rules{};
     /// By the name of a jail, which may not exist yet, or not any more: rctl(8) keeps them all the same.
     std::map<std::string, std::vector<model::LimitRule>> limits{};
     bool racct = true;  ///< kern.racct.enable of this boot
@@ -126,6 +136,9 @@ struct State {
     std::int64_t last_pid = 100;
     std::int64_t last_unit = 20'000;
 };
+
+/// One line for each rule, published port and group.
+std::string describe(const JailRules& rules);
 
 /// Canonical text of all that is ours, without pids, jids, units, times and the instance: equal for two ways to the
 /// same end.

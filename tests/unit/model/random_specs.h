@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <random>
 #include <string>
 
@@ -19,6 +20,9 @@ public:
         spec.template_name = spec.root.kind == model::RootKind::path ? "" : "t" + word();
         if (coin()) spec.hostname = word() + "." + word();
         spec.network = network();
+        if (spec.network.mode == model::NetworkMode::vnet) spec.publish = publish();
+        if (coin()) spec.firewall.ingress = policy();
+        if (coin()) spec.firewall.egress = policy();
         spec.limits = limits();
         if (coin()) spec.devfs_ruleset = 1 + static_cast<int>(below(65'535));
         spec.parameters = parameters();
@@ -48,6 +52,57 @@ private:
             network.nameservers.push_back(address(coin() ? Family::ipv4 : Family::ipv6));
         for (auto n = below(3); n > 0; --n) network.search.push_back(word());
         return network;
+    }
+
+    model::PortRange ports() {
+        const auto first = static_cast<std::uint16_t>(1 + below(60'000));
+        return {.first = first, .last = static_cast<std::uint16_t>(first + below(2) * below(200))};
+    }
+
+    std::vector<model::Publish> publish() {
+        std::vector<model::Publish> all;
+        for (auto n = below(4); n > 0; --n) {
+            model::Publish one{.host_port = ports(), .jail_port = {}};
+            one.jail_port = one.host_port;
+            if (coin()) {
+                one.jail_port.first = static_cast<std::uint16_t>(one.host_port.first + 1);
+                one.jail_port.last = static_cast<std::uint16_t>(one.host_port.last + 1);
+            }
+            if (coin()) one.protocol = model::Protocol::udp;
+            if (coin()) one.host_address = address(coin() ? Family::ipv4 : Family::ipv6);
+            const bool taken = std::ranges::any_of(all, [&](const auto& other) { return collide(one, other); });
+            if (!taken) all.push_back(one);
+        }
+        return all;
+    }
+
+    model::Peer peer() {
+        switch (below(5)) {
+            case 0:
+                return model::PeerJail{"j" + word()};
+            case 1:
+                return model::PeerLabel{.key = "k/" + word()};
+            case 2:
+                return model::PeerLabel{.key = "k/" + word(), .value = "=" + text()};
+            case 3:
+                return model::PeerNetwork{"n" + word()};
+            default:
+                return coin() ? Prefix{address(Family::ipv4), unsigned(below(33))}.network()
+                              : Prefix{address(Family::ipv6), unsigned(below(129))}.network();
+        }
+    }
+
+    model::Policy policy() {
+        model::Policy policy{.fallback = coin() ? model::Action::allow : model::Action::deny};
+        for (auto n = below(4); n > 0; --n) {
+            model::PolicyRule rule{.action = coin() ? model::Action::allow : model::Action::deny};
+            if (coin()) rule.peer = peer();
+            if (coin()) rule.protocol = static_cast<model::Protocol>(below(3));
+            if (rule.protocol != model::Protocol::icmp)
+                for (auto m = below(3); m > 0; --m) rule.ports.push_back(ports());
+            policy.rules.push_back(std::move(rule));
+        }
+        return policy;
     }
 
     model::Limits limits() {
