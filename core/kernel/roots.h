@@ -14,6 +14,13 @@
 
 namespace jaild::kernel {
 
+/// A line of hosts(5).
+struct HostEntry {
+    IpAddress address;
+    std::vector<std::string> names;  ///< without spaces; at least one
+    bool operator==(const HostEntry&) const = default;
+};
+
 struct RootParameters {
     JailId id;
     model::Name name;
@@ -23,7 +30,8 @@ struct RootParameters {
     std::vector<Prefix> addresses;
     std::vector<IpAddress> nameservers;
     std::vector<std::string> search;
-    std::optional<int> devfs_ruleset{};  ///< nothing: the driver's choice
+    std::optional<int> devfs_ruleset{};   ///< nothing: the driver's choice
+    std::vector<HostEntry> neighbours{};  ///< other jails that this one finds by name
 };
 
 /// A jail's root directory and what is generated in it (DESIGN "Template host"). Blocking, idempotent.
@@ -41,6 +49,9 @@ public:
     virtual Result<void> prepare(const RootParameters& parameters) = 0;
     /// Rewrites what follows the spec at each start: hosts, hostname, resolv.conf. Not for `path` roots.
     virtual Result<void> refresh(const RootParameters& parameters) = 0;
+    /// Rewrites the hosts of a jail that runs, when they are not so already; lines that its root added stay. Nothing
+    /// for `path` roots.
+    virtual Result<void> write_hosts(const RootParameters& parameters) = 0;
     /// What must be mounted for this root, in order; the same answer as long as host and parameters are the same.
     virtual Result<std::vector<Mount>> mounts(const RootParameters& parameters) = 0;
     /// Deletes `<state>/jails/<id>` whole, never across a mount (Errc::busy), never a `path` root.

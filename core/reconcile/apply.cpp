@@ -67,6 +67,12 @@ Milliseconds stop_timeout(const model::Jail& jail) {
     return jail.removing ? std::min(asked, kRemovalTimeout) : asked;
 }
 
+Result<void> refresh_root(const Context& context) {
+    auto parameters = root_parameters(context.desired.jail);
+    parameters.neighbours = context.desired.neighbours;
+    return context.kernel.roots().refresh(parameters);
+}
+
 Result<void> create_jail(const Context& context) {
     return context.kernel.jails().create(jail_parameters(context.desired.jail));
 }
@@ -113,7 +119,7 @@ Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observe
         case StepKind::prepare_root:
             return kernel.roots().prepare(root_parameters(jail));
         case StepKind::refresh_root:
-            return kernel.roots().refresh(root_parameters(jail));
+            return refresh_root(context);
         case StepKind::mount:
             return kernel.mounts().mount(jail.id, *step.mount);
         case StepKind::unmount:

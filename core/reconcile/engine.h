@@ -4,6 +4,7 @@
 
 #include "core/reconcile/board.h"
 #include "core/reconcile/journal.h"
+#include "core/reconcile/neighbours.h"
 #include "core/reconcile/networks.h"
 #include "core/reconcile/reconciler.h"
 
@@ -20,7 +21,8 @@ struct Engine {
           // The next sweep over all rules is due after slow_resync, and may come one resync late.
           networks(the_store, the_kernel, the_clock, journal,
                    {.manage_forwarding = the_options.manage_forwarding,
-                    .rules_trusted_for = the_options.slow_resync + the_options.resync}) {}
+                    .rules_trusted_for = the_options.slow_resync + the_options.resync}),
+          neighbours(the_store, the_kernel, board) {}
 
     store::Store& store;
     kernel::Kernel& kernel;
@@ -29,6 +31,7 @@ struct Engine {
     Board board;
     Journal journal;
     Networks networks;
+    Neighbours neighbours;
     /// A sweep has put on the board what every jail has: until then it says nothing about those that are not on it.
     std::atomic<bool> surveyed{false};
     /// The end is near: a call that returns late must touch nothing more.

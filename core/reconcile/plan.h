@@ -11,6 +11,7 @@
 #include "core/kernel/links.h"
 #include "core/kernel/mounts.h"
 #include "core/kernel/processes.h"
+#include "core/kernel/roots.h"
 #include "core/model/jail.h"
 #include "core/model/network.h"
 
@@ -18,9 +19,10 @@
 namespace jaild::reconcile {
 
 struct Desired {
-    model::Jail jail;                       ///< status unused
-    std::vector<kernel::Mount> mounts;      ///< what Roots::mounts answered
-    std::optional<model::Network> network;  ///< of its interface, with mode vnet
+    model::Jail jail;                           ///< status unused
+    std::vector<kernel::Mount> mounts;          ///< what Roots::mounts answered
+    std::optional<model::Network> network;      ///< of its interface, with mode vnet
+    std::vector<kernel::HostEntry> neighbours;  ///< only for refresh_root
 };
 
 struct Observed {

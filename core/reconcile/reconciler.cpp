@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -17,6 +18,12 @@ namespace {
 
 /// The sweep is a job like those of jails, so that a call that hangs in it is noticed too.
 constexpr JailId kSweep{0};
+/// So is what jails know of each other.
+constexpr JailId kNeighbours{-1};
+/// Many that come at once are one change.
+constexpr Milliseconds kNeighboursDelay{100};
+/// And that takes at most a twentieth of the time.
+constexpr int kNeighboursShare = 20;
 constexpr Milliseconds kFirstRetry{1'000};
 constexpr Milliseconds kLastRetry{300'000};
 
@@ -49,6 +56,8 @@ public:
 private:
     void work(JailId key, Queue::Lease& lease);
     void work_on_sweep(Queue::Lease& lease);
+    void work_on_neighbours();
+    void tell_neighbours();
     void interrupt_again();
     void first_round_done(JailId id);
     bool is_busy(JailId id) const { return queue_ && queue_->busy(id); }
@@ -60,6 +69,8 @@ private:
     bool swept_ = false;
     Clock::Monotonic last_full_{};
     std::string last_problem_;  ///< of a sweep; logged once
+    std::atomic<Milliseconds> neighbours_delay_{kNeighboursDelay};
+    std::string neighbours_problem_;  ///< logged once
     Halt halt_;
 
     mutable std::mutex ready_mutex_;
@@ -112,6 +123,22 @@ void Reconciler::Impl::poke(JailId id, Board::Asked how) {
     engine.board.ask(id, how);
     if (how == Board::Asked::impatiently) engine.kernel.processes().interrupt(id);
     if (queue_) queue_->poke(id);
+    tell_neighbours();
+}
+
+/// Soon, and not later because of another change meanwhile.
+void Reconciler::Impl::tell_neighbours() {
+    if (queue_ && !queue_->waiting(kNeighbours)) queue_->again(kNeighbours, neighbours_delay_);
+}
+
+void Reconciler::Impl::work_on_neighbours() {
+    const auto begun = engine.clock.monotonic();
+    const auto done = engine.neighbours.settle();
+    const auto problem = done ? std::string() : done.error().to_string();
+    if (!done && problem != neighbours_problem_) spdlog::warn("names of jails: {}", problem);
+    neighbours_problem_ = problem;
+    const auto took = std::chrono::ceil<Milliseconds>(engine.clock.monotonic() - begun);
+    neighbours_delay_ = std::max(kNeighboursDelay, took * kNeighboursShare);
 }
 
 /// Those whose wait began in the moment between: a round that reads its row has heeded it.
@@ -123,11 +150,13 @@ void Reconciler::Impl::interrupt_again() {
 void Reconciler::Impl::work(JailId key, Queue::Lease& lease) {
     if (engine.stopping) return;
     if (key == kSweep) return work_on_sweep(lease);
+    if (key == kNeighbours) return work_on_neighbours();
     const bool halts = engine.halting();
     const auto done = reconcile(key, [&lease](Milliseconds more) { return lease.expect(more); });
     if (engine.stopping) return;
     if (!done) queue_->again(key, backoff(std::max(1U, engine.board.get(key).tries)));
     if (done && halts) halt_.stopped(key);
+    if (engine.neighbours.behind(key)) tell_neighbours();
     first_round_done(key);
 }
 
@@ -183,6 +212,10 @@ Result<void> Reconciler::Impl::resync(const Round::Expect& expect) {
         const std::lock_guard lock(ready_mutex_);
         swept_ = true;
     }
+    if (queue_)
+        tell_neighbours();
+    else if (auto told = engine.neighbours.settle(); !told && due->swept)
+        due->swept = std::move(told);
     first_round_done(kSweep);
     return std::move(due->swept);
 }
@@ -202,7 +235,10 @@ Result<void> Reconciler::Impl::reconcile(JailId id, const Round::Expect& expect)
         JailId id;
         ~Leave() { board.leave(id); }
     } const leave{.board = engine.board, .id = id};
-    return Round(engine, id, expect).run();
+    auto done = Round(engine, id, expect).run();
+    // Without a queue that does it by itself.
+    if (!queue_) (void)engine.neighbours.settle();
+    return done;
 }
 
 Result<Plan> Reconciler::Impl::plan_now(const model::Jail& row) {

@@ -203,7 +203,8 @@ Result<void> Round::do_step(const Look& look, const Step& step) {
                                            "too_many_programs"));
     }
     const auto begun = engine_.clock.monotonic();
-    auto done = apply(engine_.kernel, look.desired, look.observed, step);
+    auto done = step.kind == StepKind::refresh_root ? refresh_root(look, step)
+                                                    : apply(engine_.kernel, look.desired, look.observed, step);
     tell_duration(current_, begun);
     if (step.kind == StepKind::destroy_link || step.kind == StepKind::remove_jail) released_ = true;
     if (done) return {};
@@ -212,6 +213,15 @@ Result<void> Round::do_step(const Look& look, const Step& step) {
     spdlog::warn("jail {}: exec_stop: {}", row_->name.text(), done.error().to_string());
     notes_.push_back(failure_note({.step = step.to_string(), .error = done.error()}));
     return {};
+}
+
+/// With the names of the other jails as they are now.
+Result<void> Round::refresh_root(const Look& look, const Step& step) {
+    return engine_.neighbours.begin(id_, [&](std::vector<kernel::HostEntry> neighbours) {
+        auto desired = look.desired;
+        desired.neighbours = std::move(neighbours);
+        return apply(engine_.kernel, desired, look.observed, step);
+    });
 }
 
 /// Networks that this jail may have been the last on. A failure is the next sweep's to mend. In a halt they go with the

@@ -39,6 +39,7 @@ private:
     Result<Pass> do_steps(const Look& look);
     Result<Pass> start_over();
     Result<void> do_step(const Look& look, const Step& step);
+    Result<void> refresh_root(const Look& look, const Step& step);
     Result<std::optional<std::string>> holder_of_address(const model::Jail& jail);
     Result<void> ensure_network(const model::Network& network);
     void tell_duration(std::string_view what, Clock::Monotonic begun) const;

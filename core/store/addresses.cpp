@@ -224,6 +224,22 @@ Result<void> open_pools(Connection& connection, const model::Network& network) {
     return {};
 }
 
+Result<std::vector<AddressOwner>> owners(Connection& connection) {
+    return all_rows<AddressOwner>(
+        connection.prepare("SELECT jails.id, jails.name, networks.id, networks.name, family, address FROM addresses"
+                           " JOIN jails ON jails.id = jail JOIN networks ON networks.id = network"
+                           " ORDER BY network, jail, family, address"),
+        [](const Statement& row) -> Result<AddressOwner> {
+            auto address = address_from(row.integer(4), row.blob(5));
+            if (!address) return std::unexpected(address.error());
+            return AddressOwner{.jail = JailId{row.integer(0)},
+                                .name = row.text(1),
+                                .network = NetworkId{row.integer(2)},
+                                .network_name = row.text(3),
+                                .address = *address};
+        });
+}
+
 Result<std::vector<Prefix>> of_jail(Connection& connection, JailId jail) {
     return all_rows<Prefix>(
         connection.prepare("SELECT family, address, iif(family = 4, ipv4, ipv6)"

@@ -7,6 +7,7 @@
 #include "core/model/jail_spec.h"
 #include "core/model/network.h"
 #include "core/store/connection.h"
+#include "core/store/reader.h"
 
 /// Which jail has which address of which network. An address stays with its jail until the jail is deleted or its spec
 /// asks for something else; no two jails ever have the same (it is the table's key).
@@ -17,6 +18,9 @@ Result<void> open_pools(Connection& connection, const model::Network& network);
 
 /// IPv4 first, each with its subnet's length.
 Result<std::vector<Prefix>> of_jail(Connection& connection, JailId jail);
+
+/// As Reader::address_owners().
+Result<std::vector<AddressOwner>> owners(Connection& connection);
 
 /// Makes the jail's addresses what `spec` asks for: those that still fit stay, static ones are taken, and each family
 /// without one gets the lowest free address: so the same history always gives the same addresses. Errors as

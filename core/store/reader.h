@@ -29,6 +29,16 @@ struct AuditEntry {
     UtcTime at{};           ///< filled in by the store
 };
 
+/// An address that a jail has on a network, running or not.
+struct AddressOwner {
+    JailId jail;
+    std::string name;
+    NetworkId network;
+    std::string network_name;
+    IpAddress address;
+    bool isolated = false;  ///< the network: its members cannot reach each other
+};
+
 /// A stored answer to a request that carried an Idempotency-Key.
 struct IdempotentReply {
     std::string fingerprint;  ///< of method, target and body: another request under the same key is refused
@@ -47,6 +57,8 @@ public:
     /// All, those being removed too: for the reconciler. One that cannot be read fails the whole (Errc::corrupt): a
     /// jail that is left out would be taken for residue.
     virtual Result<std::vector<model::Jail>> all_jails() = 0;
+    /// Every address of every jail, by network, jail and family.
+    virtual Result<std::vector<AddressOwner>> address_owners() = 0;
     virtual Result<model::Network> network(const std::string& name) = 0;
     virtual Result<std::vector<model::Network>> networks() = 0;
     virtual Result<model::Operation> operation(const std::string& id) = 0;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/store/addresses.h"
 #include "core/store/audit.h"
 #include "core/store/connection.h"
 #include "core/store/events.h"
@@ -27,6 +28,7 @@ public:
         return store::jails::list(connection_, filter);
     }
     Result<std::vector<model::Jail>> all_jails() override { return store::jails::all(connection_); }
+    Result<std::vector<AddressOwner>> address_owners() override { return store::addresses::owners(connection_); }
     Result<model::Network> network(const std::string& name) override {
         return store::networks::find(connection_, name);
     }

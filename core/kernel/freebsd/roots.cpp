@@ -10,6 +10,7 @@
 #include "core/kernel/freebsd/host_template.h"
 #include "core/kernel/freebsd/pure/jail_parameters.h"
 #include "core/kernel/roots/etc_text.h"
+#include "core/kernel/roots/hosts_file.h"
 #include "core/kernel/roots/path_root.h"
 #include "core/kernel/roots/place.h"
 
@@ -109,9 +110,17 @@ Result<void> FreeBsdRoots::refresh(const RootParameters& parameters) {
     if (!etc) return std::unexpected(etc.error());
 
     const auto servers = parameters.nameservers.empty() ? host_nameservers() : parameters.nameservers;
-    auto done = place::file(etc->get(), "hosts", etc::hosts(parameters), 0644);
+    auto done = hosts_file::write(etc->get(), parameters);
     if (done) done = place::file(etc->get(), "resolv.conf", etc::resolv_conf(servers, parameters.search), 0644);
     return done;
+}
+
+Result<void> FreeBsdRoots::write_hosts(const RootParameters& parameters) {
+    if (parameters.root.kind == model::RootKind::path) return {};
+    if (auto checked = etc::check(parameters); !checked) return checked;
+    const auto root = files::open_directory(directories_.path(parameters.id) / "root");
+    if (!root) return std::unexpected(root.error());
+    return hosts_file::write_beneath(root->get(), parameters);
 }
 
 Result<std::vector<Mount>> FreeBsdRoots::mounts(const RootParameters& parameters) {

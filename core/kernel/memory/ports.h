@@ -68,6 +68,7 @@ public:
     Result<void> check(const model::RootSpec& root, const std::string& template_name) override;
     Result<void> prepare(const RootParameters& parameters) override;
     Result<void> refresh(const RootParameters& parameters) override;
+    Result<void> write_hosts(const RootParameters& parameters) override;
     Result<std::vector<Mount>> mounts(const RootParameters& parameters) override;
     Result<void> remove(JailId id) override;
 

@@ -21,6 +21,10 @@ std::string generated_files(const RootParameters& parameters) {
     return text;
 }
 
+std::vector<HostEntry> generated_hosts(const RootParameters& parameters) {
+    return parameters.root.kind == model::RootKind::path ? std::vector<HostEntry>{} : parameters.neighbours;
+}
+
 }  // namespace
 
 /// Fewer than a real driver has, so that a simulation has few points to strike at; of each sort one.
@@ -106,6 +110,17 @@ Result<void> MemoryRoots::refresh(const RootParameters& parameters) {
             return std::unexpected(Error::from_errno("openat", ENOENT, "etc"));
         }
         if (parameters.root.kind != model::RootKind::path) held->generated = generated_files(parameters);
+        held->neighbours = generated_hosts(parameters);
+        return {};
+    });
+}
+
+Result<void> MemoryRoots::write_hosts(const RootParameters& parameters) {
+    std::lock_guard lock(world_.mutex);
+    return world_.faults.step("roots.write_hosts", [&]() -> Result<void> {
+        auto* held = world_.directory(parameters.id);
+        if (!held || !held->prepared) return std::unexpected(Error::from_errno("openat", ENOENT, "etc"));
+        held->neighbours = generated_hosts(parameters);
         return {};
     });
 }

@@ -98,7 +98,8 @@ struct Directory {
     bool etc = false;
     bool prepared = false;
     model::RootSpec root{};
-    std::string generated{};  ///< what refresh() wrote
+    std::string generated{};              ///< what refresh() wrote
+    std::vector<HostEntry> neighbours{};  ///< what refresh() or write_hosts() wrote of other jails
     std::optional<Applied> applied{};
     Shim shim;
     std::string log{};

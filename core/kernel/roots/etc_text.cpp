@@ -27,17 +27,6 @@ bool is_plain(const std::string& text) {
 
 }  // namespace
 
-std::string hosts(const RootParameters& parameters) {
-    std::ostringstream text;
-    text << kNotice << "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
-    for (const Prefix& own : parameters.addresses) {
-        text << own.address.to_string() << '\t' << parameters.hostname;
-        if (parameters.name.text() != parameters.hostname) text << ' ' << parameters.name.text();
-        text << '\n';
-    }
-    return text.str();
-}
-
 std::string resolv_conf(const std::vector<IpAddress>& nameservers, const std::vector<std::string>& search) {
     std::ostringstream text;
     text << kNotice;
@@ -70,6 +59,9 @@ Result<void> check(const RootParameters& parameters) {
     if (!std::ranges::all_of(parameters.search, is_plain))
         return std::unexpected(
             Error::invalid("invalid_domain", "/network/search", "a search domain has no spaces or controls"));
+    for (const auto& neighbour : parameters.neighbours)
+        if (!std::ranges::all_of(neighbour.names, is_plain))
+            return std::unexpected(Error::invalid("invalid_name", "", "a name of a jail has no spaces or controls"));
     return {};
 }
 

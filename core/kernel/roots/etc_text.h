@@ -10,8 +10,6 @@
 /// The text of what is generated in a jail's /etc on every system. Pure.
 namespace jaild::kernel::etc {
 
-/// hosts(5): localhost, and the jail's own addresses with its hostname and name.
-std::string hosts(const RootParameters& parameters);
 /// resolv.conf(5)
 std::string resolv_conf(const std::vector<IpAddress>& nameservers, const std::vector<std::string>& search);
 

@@ -1,6 +1,7 @@
 #include "tests/simulation/scene/expectation.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -121,6 +122,7 @@ private:
         check_parameters(jail, made, prison);
         check_limits(jail);
         check_root(jail, made);
+        check_hosts(jail, made);
         check_shim(jail, made);
         check_applied(jail);
         if (made.spec.network.mode == model::NetworkMode::none) {
@@ -176,6 +178,22 @@ private:
                 demand(top->mount.read_only || !wanted.read_only, "can write to " + wanted.target);
             }
         }
+    }
+
+    /// It finds every other jail by name, and none that is gone.
+    void check_hosts(const model::Jail& jail, const MadeWith& made) {
+        if (!asks_for_link(jail) || made.spec.root.kind == model::RootKind::path) return;
+        std::set<std::string> expected;
+        for (const auto& other : scene_.jails())
+            for (const auto& one : other.addresses)
+                if (other.id != jail.id)
+                    expected.insert(
+                        fmt::format("{0} {1} {1}.default.jaild", one.address.to_string(), other.name.text()));
+        std::set<std::string> known;
+        if (const auto* held = directory(jail.id))
+            for (const auto& one : held->neighbours)
+                known.insert(fmt::format("{} {}", one.address.to_string(), fmt::join(one.names, " ")));
+        demand(known == expected, fmt::format("finds {} by name", fmt::join(known, ", ")));
     }
 
     void check_shim(const model::Jail& jail, const MadeWith& made) {

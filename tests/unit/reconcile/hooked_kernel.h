@@ -26,6 +26,10 @@ public:
     }
     Result<void> prepare(const kernel::RootParameters& parameters) override { return inner_.prepare(parameters); }
     Result<void> refresh(const kernel::RootParameters& parameters) override { return inner_.refresh(parameters); }
+    Result<void> write_hosts(const kernel::RootParameters& parameters) override {
+        if (auto passed = met("roots.write_hosts", parameters.id); !passed) return passed;
+        return inner_.write_hosts(parameters);
+    }
     Result<std::vector<kernel::Mount>> mounts(const kernel::RootParameters& parameters) override {
         if (auto passed = met("roots.mounts", parameters.id); !passed) return std::unexpected(passed.error());
         return inner_.mounts(parameters);
