@@ -88,6 +88,14 @@ bool Prefix::overlaps(const Prefix& other) const {
     return wider.contains(narrower.address);
 }
 
+IpAddress Prefix::last() const {
+    auto result = masked(address, length);
+    for (unsigned bit = length; bit < result.bits(); ++bit) {
+        result.bytes[bit / 8] |= static_cast<std::uint8_t>(0x80U >> bit % 8);
+    }
+    return result;
+}
+
 IpAddress Prefix::nth(std::uint64_t n) const {
     auto result = masked(address, length);
     unsigned carry = 0;

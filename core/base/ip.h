@@ -33,6 +33,8 @@ struct Prefix {
     [[nodiscard]] Prefix network() const;  ///< with its host bits cleared
     [[nodiscard]] bool contains(const IpAddress& other) const;
     [[nodiscard]] bool overlaps(const Prefix& other) const;
+    /// All host bits set: IPv4's broadcast address.
+    [[nodiscard]] IpAddress last() const;
     /// The n-th address of this network, counted from its first (all zero host bits): nth(1) is the usual gateway.
     [[nodiscard]] IpAddress nth(std::uint64_t n) const;
 };

@@ -86,16 +86,6 @@ auto into(T& target, F parse) {
     };
 }
 
-Result<void> parse_label(const std::string& key, const json& value, const std::string& at,
-                         std::map<std::string, std::string>& labels) {
-    if (auto good = check_text(key, SpecLimits::label_bytes, at); !good) return good;
-    if (auto good = check_label_key(key, at); !good) return good;
-    auto text = read_text(value, at, SpecLimits::label_bytes);
-    if (!text) return std::unexpected(text.error());
-    labels.emplace(key, *std::move(text));
-    return {};
-}
-
 /// A thin root comes from a template, by default from the host's; a path root from none.
 void read_template(Fields& fields, JailSpec& spec) {
     if (spec.root.kind == RootKind::path) {
@@ -140,6 +130,16 @@ void read_spec(Fields& fields, JailSpec& spec) {
 }
 
 }  // namespace
+
+Result<void> parse_label(const std::string& key, const json& value, const std::string& at,
+                         std::map<std::string, std::string>& labels) {
+    if (auto good = check_text(key, SpecLimits::label_bytes, at); !good) return good;
+    if (auto good = check_label_key(key, at); !good) return good;
+    auto text = read_text(value, at, SpecLimits::label_bytes);
+    if (!text) return std::unexpected(text.error());
+    labels.emplace(key, *std::move(text));
+    return {};
+}
 
 Result<JailSpec> parse_spec(const json& object) {
     JailSpec spec;

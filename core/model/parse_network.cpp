@@ -61,6 +61,14 @@ Result<InterfaceSpec> parse_interface(const json& value, const std::string& at) 
     return interface;
 }
 
+Error wrong_count(NetworkMode mode, const std::string& at) {
+    return mode == NetworkMode::none
+               ? Error::invalid("invalid_value", at, "a jail without network has no interface")
+               : Error::invalid("invalid_value", at, "a jail with its own network stack has exactly one interface");
+}
+
+}  // namespace
+
 Result<void> parse_nameserver(const json& value, const std::string& at, std::vector<IpAddress>& nameservers) {
     const auto text = read_text(value, at, kAddressText);
     if (!text) return std::unexpected(text.error());
@@ -77,14 +85,6 @@ Result<void> parse_search(const json& value, const std::string& at, std::vector<
     search.push_back(*std::move(domain));
     return {};
 }
-
-Error wrong_count(NetworkMode mode, const std::string& at) {
-    return mode == NetworkMode::none
-               ? Error::invalid("invalid_value", at, "a jail without network has no interface")
-               : Error::invalid("invalid_value", at, "a jail with its own network stack has exactly one interface");
-}
-
-}  // namespace
 
 Result<NetworkSpec> parse_network(const json& value, const std::string& at) {
     NetworkSpec network;

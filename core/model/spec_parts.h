@@ -1,7 +1,9 @@
 #pragma once
 
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "core/model/jail_spec.h"
 
@@ -17,6 +19,12 @@ Error unsupported(std::string_view reason, std::string at, std::string detail, s
 
 Result<NetworkSpec> parse_network(const nlohmann::json& value, const std::string& at);
 nlohmann::json to_json(const NetworkSpec& network);
+/// One element of an array, added to what was read before it.
+Result<void> parse_nameserver(const nlohmann::json& value, const std::string& at, std::vector<IpAddress>& nameservers);
+Result<void> parse_search(const nlohmann::json& value, const std::string& at, std::vector<std::string>& search);
+/// One entry of an object.
+Result<void> parse_label(const std::string& key, const nlohmann::json& value, const std::string& at,
+                         std::map<std::string, std::string>& labels);
 
 /// Entries that collide with each other are refused.
 Result<std::vector<Publish>> parse_publish(const nlohmann::json& value, const std::string& at);

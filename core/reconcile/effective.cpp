@@ -159,11 +159,11 @@ kernel::LimitSubject limit_subject(const model::Jail& jail) {
 kernel::LinkParameters link_parameters(const model::Jail& jail, const model::Network& network) {
     kernel::LinkParameters link{
         .jail = jail.id, .network = network.id, .addresses = jail.addresses, .gateways = {}, .mtu = network.mtu};
-    const auto has = [&](Family family) {
-        return std::ranges::any_of(jail.addresses, [&](const Prefix& p) { return p.address.family == family; });
-    };
-    if (has(Family::ipv4)) link.gateways.push_back(network.gateway4().address);
-    if (has(Family::ipv6)) link.gateways.push_back(network.gateway6().address);
+    for (const auto family : {Family::ipv4, Family::ipv6}) {
+        const auto gateway = network.gateway(family);
+        const auto of_it = [&](const Prefix& address) { return address.address.family == family; };
+        if (gateway && std::ranges::any_of(jail.addresses, of_it)) link.gateways.push_back(*gateway);
+    }
     return link;
 }
 

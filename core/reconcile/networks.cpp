@@ -145,7 +145,7 @@ Networks::Done Networks::bring(const model::Network& network, const std::vector<
     }
     if (in_use && view->observed.firewall && !now.nat_missing && !done.failure) now.ruled = network;
     now.rules_seen = looked;
-    if (!network.nat) now.nat_missing.reset();
+    if (!network.nat.on) now.nat_missing.reset();
 
     const std::lock_guard lock(known_mutex_);
     auto& known = known_[network.id];

@@ -9,7 +9,7 @@ bool bridge_is_whole(const kernel::ObservedBridge& bridge, const model::Network&
     const auto has = [&](const Prefix& address) {
         return std::ranges::find(bridge.addresses, address) != bridge.addresses.end();
     };
-    return bridge.up && bridge.mtu == network.mtu && has(network.gateway4()) && has(network.gateway6());
+    return bridge.up && bridge.mtu == network.mtu && std::ranges::all_of(network.bridge_addresses(), has);
 }
 
 void build(const DesiredNetwork& desired, const ObservedNetwork& observed, Plan& steps) {

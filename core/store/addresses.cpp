@@ -49,28 +49,21 @@ Result<std::vector<Assigned>> assigned_to(Connection& connection, JailId jail) {
         });
 }
 
-/// The last of a subnet, all host bits set: IPv4's broadcast address.
-IpAddress last_of(const Prefix& subnet) {
-    IpAddress last = subnet.network().address;
-    for (unsigned bit = subnet.length; bit < last.bits(); ++bit) {
-        last.bytes[bit / 8] |= static_cast<std::uint8_t>(0x80u >> bit % 8);
-    }
-    return last;
-}
-
-const Prefix& subnet_of(const model::Network& network, Family family) {
-    return family == Family::ipv4 ? network.ipv4 : network.ipv6;
-}
-
 Result<void> check_static(const model::Network& network, const Prefix& wanted, const std::string& field) {
-    const auto& subnet = subnet_of(network, wanted.address.family);
+    const auto family = wanted.address.family;
+    if (!network.subnet(family)) {
+        return std::unexpected(Error::invalid(
+            "address_outside", field,
+            fmt::format("network \"{}\" has no {}", network.name.text(), family == Family::ipv4 ? "IPv4" : "IPv6")));
+    }
+    const auto& subnet = *network.subnet(family);
     if (wanted.length != subnet.length || !subnet.contains(wanted.address)) {
         return std::unexpected(
             Error::invalid("address_outside", field,
                            fmt::format("{} is not an address of network \"{}\", {}", wanted.to_string(),
                                        network.name.text(), subnet.to_string())));
     }
-    const bool broadcast = wanted.address.family == Family::ipv4 && wanted.address == last_of(subnet);
+    const bool broadcast = wanted.address.family == Family::ipv4 && wanted.address == subnet.last();
     // All host bits zero: the subnet itself, in IPv6 the anycast address of its routers (RFC 4291 §2.6.1).
     if (wanted.address == subnet.network().address || broadcast) {
         return std::unexpected(Error::invalid(
@@ -78,7 +71,7 @@ Result<void> check_static(const model::Network& network, const Prefix& wanted, c
             fmt::format("{} is {} of network \"{}\"", wanted.to_string(),
                         broadcast ? "the broadcast address" : "the first address", network.name.text())));
     }
-    if (wanted.address == network.gateway4().address || wanted.address == network.gateway6().address) {
+    if (wanted.address == network.gateway(family)) {
         return std::unexpected(Error::invalid(
             "address_is_gateway", field,
             fmt::format("{} is the gateway of network \"{}\"", wanted.to_string(), network.name.text())));
@@ -115,7 +108,21 @@ IpAddress next(IpAddress address) {
     return address;
 }
 
-/// From the lowest that may be free upwards to the first that is.
+/// Itself, or the first behind it that the network does not keep for others.
+IpAddress skip_reserved(const model::Network& network, IpAddress candidate) {
+    for (bool again = true; again;) {
+        again = candidate == network.gateway(candidate.family);
+        if (again) candidate = next(candidate);
+        for (const auto& range : network.reserved) {
+            if (!range.contains(candidate)) continue;
+            candidate = next(range.last);
+            again = true;
+        }
+    }
+    return candidate;
+}
+
+/// From the lowest that may be free upwards to the first that is. One beyond the subnet: there is none.
 Result<IpAddress> lowest_free(Connection& connection, const model::Network& network, Family family) {
     auto begin =
         first_row<IpAddress>(connection.prepare("SELECT lowest FROM pools WHERE network = ?1 AND family = ?2",
@@ -123,7 +130,7 @@ Result<IpAddress> lowest_free(Connection& connection, const model::Network& netw
                              [&](const Statement& row) { return address_from(family_number(family), row.blob(0)); });
     if (!begin) return std::unexpected(begin.error());
     if (!*begin) return std::unexpected(corrupt("assign_address", "a network has no pool of addresses"));
-    auto candidate = **begin;
+    auto candidate = skip_reserved(network, **begin);
     auto used = connection.prepare(
         "SELECT address FROM addresses WHERE network = ?1 AND family = ?2 AND address >= ?3 ORDER BY address",
         network.id.value, family_number(family), bytes_of(candidate));
@@ -133,8 +140,9 @@ Result<IpAddress> lowest_free(Connection& connection, const model::Network& netw
         if (!*more) break;
         auto address = address_from(family_number(family), used.blob(0));
         if (!address) return std::unexpected(address.error());
+        if (*address < candidate) continue;  // within what is reserved
         if (*address != candidate) break;
-        candidate = next(candidate);
+        candidate = skip_reserved(network, next(candidate));
     }
     return candidate;
 }
@@ -142,8 +150,8 @@ Result<IpAddress> lowest_free(Connection& connection, const model::Network& netw
 Result<void> take_free(Connection& connection, JailId jail, const model::Network& network, Family family) {
     auto free = lowest_free(connection, network, family);
     if (!free) return std::unexpected(free.error());
-    const auto& subnet = subnet_of(network, family);
-    const bool broadcast = family == Family::ipv4 && *free == last_of(subnet);
+    const auto& subnet = *network.subnet(family);
+    const bool broadcast = family == Family::ipv4 && *free == subnet.last();
     // /31, /32, /127 and /128 have no host beside the gateway.
     if (subnet.length + 2 > free->bits() || !subnet.contains(*free) || broadcast) {
         return std::unexpected(Error{
@@ -206,6 +214,7 @@ Result<void> assign_on(Connection& connection, JailId jail, const model::Interfa
         kept.push_back(row);
     }
     for (const Family family : {Family::ipv4, Family::ipv6}) {
+        if (!network->subnet(family)) continue;
         if (std::ranges::any_of(kept, [&](const Assigned& row) { return row.address.family == family; })) continue;
         if (auto taken = take_free(connection, jail, *network, family); !taken) return taken;
     }
@@ -215,10 +224,12 @@ Result<void> assign_on(Connection& connection, JailId jail, const model::Interfa
 }  // namespace
 
 Result<void> open_pools(Connection& connection, const model::Network& network) {
-    constexpr std::uint64_t first = 2;  // 0 is the subnet itself, 1 the gateway
+    constexpr std::uint64_t first = 1;  // 0 is the subnet itself
     for (const Family family : {Family::ipv4, Family::ipv6}) {
-        auto done = connection.run("INSERT INTO pools (network, family, lowest) VALUES (?1, ?2, ?3)", network.id.value,
-                                   family_number(family), bytes_of(subnet_of(network, family).nth(first)));
+        const auto& subnet = network.subnet(family);
+        if (!subnet) continue;
+        auto done = connection.run("INSERT OR REPLACE INTO pools (network, family, lowest) VALUES (?1, ?2, ?3)",
+                                   network.id.value, family_number(family), bytes_of(subnet->nth(first)));
         if (!done) return done;
     }
     return {};

@@ -100,8 +100,21 @@ CREATE TABLE audit (
 ) STRICT;
 )sql";
 
+// Networks of many kinds: what a network is asked to be is one JSON object, as a jail's spec is. The subnets stay
+// columns too, empty for a family that it does not have.
+constexpr std::string_view kNetworks = R"sql(
+ALTER TABLE networks ADD COLUMN spec TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE networks ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE networks ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+UPDATE networks SET created_at = coalesce((SELECT min(at) FROM events), 0), spec =
+    json_object('ipv4', ipv4, 'ipv6', ipv6, 'nat', json(iif(nat, 'true', 'false')), 'mtu', mtu);
+ALTER TABLE networks DROP COLUMN nat;
+ALTER TABLE networks DROP COLUMN mtu;
+)sql";
+
 constexpr std::array kMigrations{
     Migration{.to = 1, .sql = kFirst},
+    Migration{.to = 2, .sql = kNetworks},
 };
 
 Result<void> apply(Connection& connection, const Migration& migration) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "core/store/addresses.h"
 #include "core/store/sqlite_error.h"
 
@@ -10,22 +12,27 @@ namespace {
 
 Result<model::Network> from_row(const Statement& row) {
     auto name = model::Name::parse(row.text(1));
-    auto ipv4 = Prefix::parse(row.text(2));
-    auto ipv6 = Prefix::parse(row.text(3));
-    if (!name || !ipv4 || !ipv6) {
+    const auto fields = nlohmann::json::parse(row.text(2), nullptr, false);
+    auto request = name ? model::parse_network_fields(*std::move(name), fields) : std::unexpected(name.error());
+    if (!request || request->choose4 || request->choose6) {
         return std::unexpected(
             corrupt("read_network", fmt::format("the row of network {} is damaged", row.integer(0))));
     }
-    return model::Network{.id = NetworkId{row.integer(0)},
-                          .name = *std::move(name),
-                          .ipv4 = *ipv4,
-                          .ipv6 = *ipv6,
-                          .nat = row.integer(4) != 0,
-                          .mtu = static_cast<unsigned>(row.integer(5))};
+    auto network = std::move(request->network);
+    network.id = NetworkId{row.integer(0)};
+    network.generation = row.integer(3);
+    network.created_at = UtcTime{row.integer(4)};
+    return network;
+}
+
+/// Empty: none.
+std::string subnet_text(const model::Network& network, Family family) {
+    const auto& subnet = network.subnet(family);
+    return subnet ? subnet->to_string() : std::string();
 }
 
 /// The row and its pools.
-Result<model::Network> insert_both(Connection& connection, const model::Network& network) {
+Result<model::Network> insert_both(Connection& connection, const model::Network& network, UtcTime now) {
     auto taken = first_integer(connection.prepare("SELECT 1 FROM networks WHERE name = ?1", network.name.text()));
     if (!taken) return std::unexpected(taken.error());
     if (*taken) {
@@ -35,14 +42,16 @@ Result<model::Network> insert_both(Connection& connection, const model::Network&
                                      .reason = "network_exists",
                                      .field = "/name"});
     }
-    auto done = connection.run("INSERT INTO networks (name, ipv4, ipv6, nat, mtu) VALUES (?1, ?2, ?3, ?4, ?5)",
-                               network.name.text(), network.ipv4.network().to_string(),
-                               network.ipv6.network().to_string(), network.nat, std::int64_t{network.mtu});
-    if (!done) return std::unexpected(done.error());
     auto stored = network;
+    if (stored.ipv4) stored.ipv4 = stored.ipv4->network();
+    if (stored.ipv6) stored.ipv6 = stored.ipv6->network();
+    stored.generation = 1;
+    stored.created_at = now;
+    auto done = connection.run("INSERT INTO networks (name, ipv4, ipv6, spec, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                               network.name.text(), subnet_text(stored, Family::ipv4),
+                               subnet_text(stored, Family::ipv6), model::fields_json(stored).dump(), now.milliseconds);
+    if (!done) return std::unexpected(done.error());
     stored.id = NetworkId{connection.last_insert_id()};
-    stored.ipv4 = network.ipv4.network();
-    stored.ipv6 = network.ipv6.network();
     if (auto opened = addresses::open_pools(connection, stored); !opened) return std::unexpected(opened.error());
     return stored;
 }
@@ -51,7 +60,8 @@ Result<model::Network> insert_both(Connection& connection, const model::Network&
 
 Result<model::Network> find(Connection& connection, std::string_view name) {
     auto found = first_row<model::Network>(
-        connection.prepare("SELECT id, name, ipv4, ipv6, nat, mtu FROM networks WHERE name = ?1", name), from_row);
+        connection.prepare("SELECT id, name, spec, generation, created_at FROM networks WHERE name = ?1", name),
+        from_row);
     if (!found) return std::unexpected(found.error());
     if (*found) return **std::move(found);
     return std::unexpected(Error{.code = Errc::not_found,
@@ -62,11 +72,11 @@ Result<model::Network> find(Connection& connection, std::string_view name) {
 
 Result<std::vector<model::Network>> all(Connection& connection) {
     return all_rows<model::Network>(
-        connection.prepare("SELECT id, name, ipv4, ipv6, nat, mtu FROM networks ORDER BY id"), from_row);
+        connection.prepare("SELECT id, name, spec, generation, created_at FROM networks ORDER BY id"), from_row);
 }
 
-Result<model::Network> insert(Connection& connection, const model::Network& network) {
-    return in_savepoint(connection, [&] { return insert_both(connection, network); });
+Result<model::Network> insert(Connection& connection, const model::Network& network, UtcTime now) {
+    return in_savepoint(connection, [&] { return insert_both(connection, network, now); });
 }
 
 }  // namespace jaild::store::networks

@@ -11,6 +11,6 @@ namespace jaild::store::networks {
 /// Without regard to case. Errc::not_found "network_not_found".
 Result<model::Network> find(Connection& connection, std::string_view name);
 Result<std::vector<model::Network>> all(Connection& connection);
-Result<model::Network> insert(Connection& connection, const model::Network& network);
+Result<model::Network> insert(Connection& connection, const model::Network& network, UtcTime now);
 
 }  // namespace jaild::store::networks

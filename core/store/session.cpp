@@ -37,7 +37,7 @@ Result<void> WriteSession::delete_jail(JailId id) {
 
 Result<model::Network> WriteSession::insert_network(const model::Network& network) {
     if (auto open = still_open(); !open) return std::unexpected(open.error());
-    return store::networks::insert(connection_, network);
+    return store::networks::insert(connection_, network, clock_.utc());
 }
 
 Result<model::Operation> WriteSession::insert_operation(const model::Operation& operation) {

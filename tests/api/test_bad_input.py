@@ -113,7 +113,7 @@ class Specs(ApiTest):
         self.post(with_addresses("10.0.0.300/24"), 422, "invalid_address", at)
         self.post(with_addresses("10.0.0.1/99"), 422, "invalid_prefix", at)
         self.post(with_addresses("203.0.113.5/24"), 422, "address_outside", at)
-        subnet = self.daemon.request("GET", "/v1/networks/default").json()["subnets"][0]
+        subnet = self.daemon.request("GET", "/v1/networks/default").json()["spec"]["ipv4"]
         base, _, length = subnet.partition("/")
         at_77 = base.rsplit(".", 1)[0] + ".77/" + length
         self.daemon.make("at-77", **{key: value for key, value in with_addresses(at_77).items() if key != "name"})

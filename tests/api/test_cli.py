@@ -198,7 +198,7 @@ class Create(ApiTest):
     def test_options_change_mode_and_interfaces_of_a_file_only(self):
         file = self.file(json.dumps({"network": {"nameservers": ["9.9.9.9"], "search": ["example.org"]}}))
         host = self.daemon.request("GET", "/v1/networks/default").json()
-        address = host["subnets"][0].replace(".0/", ".77/")
+        address = host["spec"]["ipv4"].replace(".0/", ".77/")
         network = self.planned("-f", file, "--address", address)["network"]
         self.assertEqual((network["nameservers"], network["search"]), (["9.9.9.9"], ["example.org"]))
         self.assertEqual([each["addresses"] for each in network["interfaces"]], [[address]])

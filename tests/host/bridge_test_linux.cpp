@@ -12,7 +12,7 @@ namespace {
 kernel::ObservedBridge whole(const model::Network& network, std::size_t members = 0) {
     return {.network = network.id,
             .up = true,
-            .addresses = {network.gateway4(), network.gateway6()},
+            .addresses = network.bridge_addresses(),
             .mtu = network.mtu,
             .members = members};
 }

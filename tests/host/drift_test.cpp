@@ -109,7 +109,7 @@ TEST_CASE("what is taken from jails by hand comes back at the next resync", "[dr
 TEST_CASE("a gateway's address that was deleted from the bridge comes back", "[drift][nat]") {
     const Disturbed test(std::vector{json{{"name", "web"}}});
     const auto network = test.client.get("/v1/networks/default");
-    const std::string gateway = network.at("gateways").at(0);
+    const std::string gateway = network.at("status").at("gateways").at(0);
     const auto bridge = kernel::bridge_name(test.client.instance(), NetworkId{1});
     by_hand::delete_address(test.host, bridge, gateway);
     test.expect_network_repair("ensure_bridge default", kSoon);

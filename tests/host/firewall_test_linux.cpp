@@ -63,7 +63,7 @@ TEST_CASE("with NAT the outside sees the host's address, without it the jail's o
     CHECK(value_of(seen_outside(fixture, kWeb, Cable::outside6)) == address(Cable::host6));
 
     auto without = fixture.network;
-    without.nat = false;
+    without.nat.on = false;
     value_of(fixture.firewall.apply(without));
     CHECK_FALSE(seen_outside(fixture, kWeb, Cable::outside4, kDropped));
     fixture.teach_outside();
@@ -127,7 +127,7 @@ TEST_CASE("one network's jails do not reach another's", "[firewall]") {
     value_of(fixture.links.ensure({.jail = JailId{3},
                                    .network = other.id,
                                    .addresses = {value_of(Prefix::parse("10.213.8.9/24"))},
-                                   .gateways = {other.gateway4().address}}));
+                                   .gateways = {*other.gateway(Family::ipv4)}}));
     auto far = value_of(Listener::open(fixture.netns(JailId{3}), "10.213.8.9"));
     CHECK(connect_from(fixture.netns(kWeb), "10.213.8.9", far.port()));
 
@@ -184,7 +184,7 @@ TEST_CASE("a daemon that starts anew finds the rules of the one before complete"
     kernel::LinuxFirewall next(fixture.host.options());
     CHECK(value_of(next.list({fixture.network})) == only(fixture.network.id, true));
     auto changed = fixture.network;
-    changed.nat = false;
+    changed.nat.on = false;
     CHECK(value_of(next.list({changed})) == only(fixture.network.id, false));
 }
 

@@ -19,7 +19,6 @@ model::Network LinkFixture::network_of(const TestHost& /*host*/) {
             .name = value_of(model::Name::parse("default")),
             .ipv4 = value_of(Prefix::parse("10.213.7.0/24")),
             .ipv6 = value_of(Prefix::parse("fd21:3707:1::/64")),
-            .nat = true,
             .mtu = 1500};
 }
 
@@ -38,18 +37,18 @@ Argv LinkFixture::inside(JailId id, const Argv& argv) const {
 }
 
 std::string LinkFixture::ipv4(JailId id) const {
-    return network.ipv4.nth(10 + static_cast<std::uint64_t>(id.value)).to_string();
+    return network.ipv4->nth(10 + static_cast<std::uint64_t>(id.value)).to_string();
 }
 
 std::string LinkFixture::ipv6(JailId id) const {
-    return network.ipv6.nth(10 + static_cast<std::uint64_t>(id.value)).to_string();
+    return network.ipv6->nth(10 + static_cast<std::uint64_t>(id.value)).to_string();
 }
 
 kernel::LinkParameters LinkFixture::parameters(JailId id) const {
     return {.jail = id,
             .network = network.id,
             .addresses = {value_of(Prefix::parse(ipv4(id) + "/24")), value_of(Prefix::parse(ipv6(id) + "/64"))},
-            .gateways = {network.gateway4().address, network.gateway6().address},
+            .gateways = {*network.gateway(Family::ipv4), *network.gateway(Family::ipv6)},
             .mtu = network.mtu};
 }
 

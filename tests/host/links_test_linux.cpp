@@ -192,7 +192,7 @@ TEST_CASE("a change of addresses and MTU is applied to the living pair", "[links
     fixture.start_jail(kWeb);
     auto wanted = fixture.parameters(kWeb);
     wanted.addresses = {value_of(Prefix::parse("10.213.7.77/24"))};
-    wanted.gateways = {fixture.network.gateway4().address};
+    wanted.gateways = {*fixture.network.gateway(Family::ipv4)};
     wanted.mtu = 1400;
     const auto before = find_here(fixture.host_end(kWeb));
 
@@ -264,8 +264,8 @@ TEST_CASE("jails of one network reach each other over the bridge, and their gate
     fixture.start_jail(kWeb);
     fixture.start_jail(kDb);
     for (const auto& target :
-         {fixture.ipv4(kDb), fixture.ipv6(kDb), fixture.network.gateway4().address.to_string(),
-          fixture.network.gateway6().address.to_string(), std::string("127.0.0.1"), std::string("::1")}) {
+         {fixture.ipv4(kDb), fixture.ipv6(kDb), fixture.network.gateway(Family::ipv4)->to_string(),
+          fixture.network.gateway(Family::ipv6)->to_string(), std::string("127.0.0.1"), std::string("::1")}) {
         run_or_fail(fixture.inside(kWeb, {"ping", "-c1", "-W2", target}));
     }
 }

@@ -34,7 +34,7 @@ TEST_CASE("the rules of a network say the default policy", "[nft]") {
 
 TEST_CASE("without NAT its chain is there and empty", "[nft]") {
     auto plain = network();
-    plain.nat = false;
+    plain.nat.on = false;
     CHECK(nft::chains(instance(), plain)[2].rules.empty());
 }
 

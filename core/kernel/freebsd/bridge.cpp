@@ -116,7 +116,7 @@ Result<void> ensure(const InstanceId& instance, const model::Network& network) {
     if (!bridge->up) {
         if (auto done = raise(bridge->name); !done) return done;
     }
-    return set_addresses(*bridge, {network.gateway4(), network.gateway6()});
+    return set_addresses(*bridge, network.bridge_addresses());
 }
 
 Result<void> remove(const InstanceId& instance, NetworkId network) {

@@ -12,10 +12,6 @@
 namespace jaild::kernel::bridge {
 namespace {
 
-std::vector<Prefix> gateway_addresses(const model::Network& network) {
-    return {network.gateway4(), network.gateway6()};
-}
-
 Result<rtnl::Interface> find_or_make(nl::Socket& socket, const InstanceId& instance, const model::Network& network) {
     const auto name = bridge_name(instance, network.id);
     auto found = rtnl::find(socket, name);
@@ -78,7 +74,7 @@ Result<void> ensure(const InstanceId& instance, const model::Network& network) {
     if (const auto alias = network_mark(instance, network.id); bridge->alias != alias) mark.alias = alias;
     if (auto done = rtnl::change(*socket, *bridge, mark); !done) return done;
 
-    const auto addresses = gateway_addresses(network);
+    const auto addresses = network.bridge_addresses();
     if (auto done = rtnl::prepare_ipv6(bridge->name, addresses); !done) return done;
     rtnl::Change change;
     if (const auto mac = bridge_mac_address(instance, network.id); bridge->mac != mac) change.mac = mac;

@@ -35,9 +35,12 @@ std::uint64_t hash(std::string_view text) {
 /// What comes from the bridge says where it comes from: a jail cannot borrow an address outside its network. "::" and
 /// link-local sources are neighbour discovery (RFC 4861 §4.3).
 std::vector<std::string> source_rules(const std::string& bridge, const model::Network& network) {
-    return {fmt::format(R"(iifname "{}" ip saddr != {} drop)", bridge, network.ipv4.network().to_string()),
-            fmt::format(R"(iifname "{}" ip6 saddr != {{ ::, fe80::/10, {} }} drop)", bridge,
-                        network.ipv6.network().to_string())};
+    // 0.0.0.0 asks for an address (RFC 2131 §4.1).
+    auto first = network.ipv4 ? fmt::format(R"(iifname "{}" ip saddr != {} drop)", bridge, network.ipv4->to_string())
+                              : fmt::format(R"(iifname "{}" ip saddr != 0.0.0.0 drop)", bridge);
+    auto second = fmt::format(R"(iifname "{}" ip6 saddr != {{ ::, fe80::/10{} }} drop)", bridge,
+                              network.ipv6 ? ", " + network.ipv6->to_string() : std::string());
+    return {std::move(first), std::move(second)};
 }
 
 /// Into the network from elsewhere: answers only.
@@ -47,9 +50,13 @@ std::vector<std::string> forward_rules(const std::string& bridge) {
 }
 
 std::vector<std::string> nat_rules(const std::string& bridge, const model::Network& network) {
-    if (!network.nat) return {};
-    return {fmt::format(R"(ip saddr {} oifname != "{}" masquerade)", network.ipv4.network().to_string(), bridge),
-            fmt::format(R"(ip6 saddr {} oifname != "{}" masquerade)", network.ipv6.network().to_string(), bridge)};
+    std::vector<std::string> rules;
+    for (const auto family : {Family::ipv4, Family::ipv6}) {
+        if (!network.translates(family)) continue;
+        rules.push_back(fmt::format(R"({} saddr {} oifname != "{}" masquerade)", family == Family::ipv4 ? "ip" : "ip6",
+                                    network.subnet(family)->to_string(), bridge));
+    }
+    return rules;
 }
 
 void add_comments(Chain& chain, const std::string& mark) {

@@ -86,7 +86,7 @@ Result<void> MemoryLinks::ensure_bridge(const model::Network& network) {
         });
         if (!marked) return marked;
     }
-    const std::vector<Prefix> addresses{network.gateway4(), network.gateway6()};
+    const auto addresses = network.bridge_addresses();
     if (bridge.addresses != addresses || bridge.mtu != network.mtu) {
         auto configured = faults.step("links.ensure_bridge.address", [&]() -> Result<void> {
             bridge.addresses = addresses;

@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/kernel/freebsd/pure/rctl_rules.h"
@@ -25,6 +26,10 @@ std::string describe_rule(const FilterRule& rule) {
     if (rule.protocol) text += " " + std::string(model::to_string(*rule.protocol));
     for (const auto& ports : rule.ports) text += " port " + ports.to_string();
     return text;
+}
+
+std::string subnet(const std::optional<Prefix>& prefix) {
+    return prefix ? prefix->to_string() : "-";
 }
 
 std::string_view life_name(JailLife life) {
@@ -112,8 +117,8 @@ std::string describe(const State& state, const InstanceId& instance) {
         for (const auto& rule : rules) lines.push_back(freebsd::rctl::rule_text(name, rule) + '\n');
     for (const auto& [id, held] : state.directories) lines.push_back(describe_directory(id, held));
     for (const auto& [id, loaded] : state.rules) {
-        lines.push_back(fmt::format("rules {}: {} {}{}{}\n", id.value, loaded.network.ipv4.to_string(),
-                                    loaded.network.ipv6.to_string(), loaded.network.nat ? " nat" : "",
+        lines.push_back(fmt::format("rules {}: {} {}{}{}\n", id.value, subnet(loaded.network.ipv4),
+                                    subnet(loaded.network.ipv6), loaded.network.nat.on ? " nat" : "",
                                     loaded.spoiled ? " spoiled" : ""));
     }
     for (const auto& [id, loaded] : state.jail_rules)

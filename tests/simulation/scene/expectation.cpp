@@ -310,7 +310,7 @@ private:
         const auto& network = scene_.network();
         if (state_.bridges.size() == 1) {
             const auto& bridge = state_.bridges.front();
-            const std::vector<Prefix> addresses{network.gateway4(), network.gateway6()};
+            const auto addresses = network.bridge_addresses();
             demand(bridge.mark == kernel::network_mark(scene_.kernel_instance(), network.id),
                    "bridge without our mark");
             demand(bridge.up && bridge.addresses == addresses && bridge.mtu == network.mtu, "bridge is not configured");

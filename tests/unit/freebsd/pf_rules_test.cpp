@@ -54,7 +54,7 @@ pass on jk3f9a1n inet6 from fd12:3456:789a:1::/64 to fd12:3456:789a:1::/64 no st
 TEST_CASE("a network without NAT, or a host without an address, translates nothing and still refuses",
           "[freebsd][pf]") {
     auto routed = network();
-    routed.nat = false;
+    routed.nat.on = false;
     CHECK(pf::network_rules(instance(), routed, kUplinks).nat.empty());
     CHECK(pf::network_rules(instance(), routed, kUplinks).filter == rules().filter);
     CHECK(pf::network_rules(instance(), network(), {}).nat.empty());

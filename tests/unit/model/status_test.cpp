@@ -83,11 +83,12 @@ TEST_CASE("a network's gateway is the first address of each subnet", "[model][ne
                           .name = value_of(Name::parse("default")),
                           .ipv4 = value_of(Prefix::parse("10.213.0.0/24")),
                           .ipv6 = value_of(Prefix::parse("fd12:3456:789a::/64"))};
-    CHECK(network.gateway4().to_string() == "10.213.0.1/24");
-    CHECK(network.gateway6().to_string() == "fd12:3456:789a::1/64");
+    CHECK(network.bridge_addresses().at(0).to_string() == "10.213.0.1/24");
+    CHECK(network.bridge_addresses().at(1).to_string() == "fd12:3456:789a::1/64");
     const auto shown = to_json(network);
-    CHECK(shown["subnets"] == json::array({"10.213.0.0/24", "fd12:3456:789a::/64"}));
-    CHECK(shown["gateways"] == json::array({"10.213.0.1", "fd12:3456:789a::1"}));
+    CHECK(shown["spec"]["ipv4"] == "10.213.0.0/24");
+    CHECK(shown["spec"]["ipv6"] == "fd12:3456:789a::/64");
+    CHECK(shown["status"]["gateways"] == json::array({"10.213.0.1", "fd12:3456:789a::1"}));
 }
 
 TEST_CASE("an operation shows its problem as a client may act on it", "[model][operation]") {

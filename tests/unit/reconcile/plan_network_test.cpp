@@ -23,7 +23,7 @@ ObservedNetwork whole() {
     const auto network = default_network();
     auto observed = nothing();
     observed.bridge = kernel::ObservedBridge{
-        .network = network.id, .up = true, .addresses = {network.gateway4(), network.gateway6()}, .mtu = network.mtu};
+        .network = network.id, .up = true, .addresses = network.bridge_addresses(), .mtu = network.mtu};
     observed.forwarding4 = observed.forwarding6 = true;
     observed.rules = kernel::ObservedRules{.network = network.id, .complete = true};
     return observed;

@@ -146,7 +146,7 @@ TEST_CASE("networks are kept by name", "[store][networks]") {
     MemoryState state;
     auto made = store::write<model::Network>(*state.store, [](store::Writer& writer) {
         auto wanted = network("Lab", "192.0.2.77/26", "fd00:1::/64");
-        wanted.nat = false;
+        wanted.nat.on = false;
         wanted.mtu = 9000;
         return writer.insert_network(wanted);
     });
@@ -155,8 +155,8 @@ TEST_CASE("networks are kept by name", "[store][networks]") {
     const auto found =
         store::read<model::Network>(*state.store, [](store::Reader& reader) { return reader.network("lab"); });
     REQUIRE(found);
-    CHECK(found->ipv4.to_string() == "192.0.2.64/26");
-    CHECK_FALSE(found->nat);
+    CHECK(found->ipv4->to_string() == "192.0.2.64/26");
+    CHECK_FALSE(found->nat.on);
     CHECK(found->mtu == 9000);
     const auto twice = store::write<model::Network>(*state.store, [](store::Writer& writer) {
         return writer.insert_network(network("LAB", "192.0.2.128/26", "fd00:2::/64"));

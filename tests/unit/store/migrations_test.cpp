@@ -1,7 +1,9 @@
 #include "core/store/migrations.h"
 
+#include <nlohmann/json.hpp>
 #include <vector>
 
+#include "core/store/networks.h"
 #include "tests/catch.h"
 #include "tests/results.h"
 
@@ -50,4 +52,26 @@ TEST_CASE("a migration that fails leaves the version before it, whole", "[store]
           std::optional<std::int64_t>(0));
     REQUIRE(migrate(*connection, kThree));
     CHECK(value_of(schema_version(*connection)) == 3);
+}
+
+TEST_CASE("a network of the first version is the same after the migration", "[store][migrations][networks]") {
+    auto connection = memory();
+    REQUIRE(migrate(*connection, migrations().first(1)));
+    REQUIRE(
+        connection->script("INSERT INTO networks (name, ipv4, ipv6, nat, mtu) VALUES"
+                           " ('default', '10.213.3.0/24', 'fd12:3456:789a::/64', 1, 1400);"
+                           "INSERT INTO pools (network, family, lowest) VALUES (1, 4, x'0AD50302');"
+                           "INSERT INTO events (at, type, jail, operation, data) VALUES"
+                           " (1700000000000, 'network.created', '', '', '{}')"));
+    REQUIRE(migrate(*connection, migrations()));
+    const auto network = value_of(networks::find(*connection, "default"));
+    CHECK(network.id == NetworkId{1});
+    CHECK(network.generation == 1);
+    CHECK(network.created_at.milliseconds == 1'700'000'000'000);
+    const auto plain = value_of(model::parse_network_fields(
+        network.name,
+        nlohmann::json{{"ipv4", "10.213.3.0/24"}, {"ipv6", "fd12:3456:789a::/64"}, {"mtu", 1400}, {"nat", true}}));
+    CHECK(model::fields_json(network) == model::fields_json(plain.network));
+    CHECK(value_of(first_text(connection->prepare("SELECT hex(lowest) FROM pools"))) ==
+          std::optional<std::string>("0AD50302"));
 }

@@ -51,15 +51,14 @@ bool is_plain(std::string_view name) {
 std::vector<std::string> nat_rules(const std::string& bridge, const model::Network& network,
                                    const std::vector<Uplink>& uplinks) {
     std::vector<std::string> rules;
-    if (!network.nat) return rules;
     const auto add = [&](const Uplink& uplink, std::string_view family, const Prefix& subnet) {
         rules.push_back(fmt::format("nat on {0} {1} from {2} to any -> ({0}:0)", uplink.name, family,
                                     subnet.network().to_string()));
     };
     for (const auto& uplink : uplinks) {
         if (!is_plain(uplink.name) || uplink.name == bridge) continue;
-        if (uplink.ipv4) add(uplink, "inet", network.ipv4);
-        if (uplink.ipv6) add(uplink, "inet6", network.ipv6);
+        if (uplink.ipv4 && network.translates(Family::ipv4)) add(uplink, "inet", *network.ipv4);
+        if (uplink.ipv6 && network.translates(Family::ipv6)) add(uplink, "inet6", *network.ipv6);
     }
     return rules;
 }
@@ -73,8 +72,12 @@ void add_neighbour_discovery(std::vector<std::string>& rules, const std::string&
 /// A packet that comes out of the bridge carries an address of the network; one that goes into it from elsewhere
 /// belongs to a state, that is, to a connection that a jail began.
 void add_policy(std::vector<std::string>& rules, const std::string& bridge, std::string_view family,
-                const Prefix& network) {
-    const auto subnet = network.network().to_string();
+                const std::optional<Prefix>& network) {
+    if (!network) {
+        rules.push_back(fmt::format("block drop in quick on {} {} from any to any", bridge, family));
+        return;
+    }
+    const auto subnet = network->to_string();
     rules.push_back(fmt::format("block drop in quick on {} {} from ! {} to any", bridge, family, subnet));
     rules.push_back(fmt::format("block drop out quick on {0} {1} from ! {2} to {2}", bridge, family, subnet));
     rules.push_back(fmt::format("pass in on {} {} from {} to any flags S/SA keep state", bridge, family, subnet));
