@@ -4,12 +4,6 @@
 #include "core/reconcile/observe.h"
 
 namespace jaild::reconcile {
-namespace {
-
-/// Another writes the same file: the next settle() finds out whether anything is left.
-constexpr std::chrono::seconds kWriterPatience{2};
-
-}  // namespace
 
 Result<Neighbours::Look> Neighbours::look() {
     Look look;
@@ -99,7 +93,8 @@ Result<void> Neighbours::catch_up(JailId id, const Look& look) {
     if (!row) return row.error().code == Errc::not_found ? Result<void>{} : std::unexpected(row.error());
 
     const auto writing = known(id).writing;
-    const std::unique_lock turn(*writing, kWriterPatience);
+    // It is about to start; what is left then is done after its round.
+    const std::unique_lock turn(*writing, std::try_to_lock);
     if (!turn || known(id).look > look.number) return {};
     auto parameters = root_parameters(effective(*row, *memory.observed).jail);
     parameters.neighbours = look.book.neighbours(id);

@@ -33,7 +33,7 @@ public:
 
 private:
     struct Known {
-        std::shared_ptr<std::timed_mutex> writing = std::make_shared<std::timed_mutex>();
+        std::shared_ptr<std::mutex> writing = std::make_shared<std::mutex>();
         std::optional<std::uint64_t> written{};  ///< fingerprint
         std::uint64_t look = 0;                  ///< at the book, for `written`
         bool behind = false;
