@@ -237,7 +237,8 @@ Result<void> open_pools(Connection& connection, const model::Network& network) {
 
 Result<std::vector<AddressOwner>> owners(Connection& connection) {
     return all_rows<AddressOwner>(
-        connection.prepare("SELECT jails.id, jails.name, networks.id, networks.name, family, address FROM addresses"
+        connection.prepare("SELECT jails.id, jails.name, networks.id, networks.name, family, address,"
+                           " coalesce(json_extract(networks.spec, '$.isolated'), 0) FROM addresses"
                            " JOIN jails ON jails.id = jail JOIN networks ON networks.id = network"
                            " ORDER BY network, jail, family, address"),
         [](const Statement& row) -> Result<AddressOwner> {
@@ -247,7 +248,8 @@ Result<std::vector<AddressOwner>> owners(Connection& connection) {
                                 .name = row.text(1),
                                 .network = NetworkId{row.integer(2)},
                                 .network_name = row.text(3),
-                                .address = *address};
+                                .address = *address,
+                                .isolated = row.integer(6) != 0};
         });
 }
 

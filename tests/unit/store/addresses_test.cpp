@@ -159,3 +159,28 @@ TEST_CASE("thousands of jails each have their own address", "[store][addresses]"
     CHECK(distinct.size() == 2 * count);
     CHECK(distinct.contains(fmt::format("10.213.{}.{}/16", (count + 1) / 256, (count + 1) % 256)));
 }
+
+TEST_CASE("the owners of all addresses are listed by network, with what is isolated", "[store][addresses]") {
+    MemoryState state;
+    auto& store = *state.store;
+    auto dmz = network("dmz", "10.213.9.0/24", "fd12:3456:789b::/64");
+    dmz.isolated = true;
+    value_of(store::write<model::Network>(store, [&](store::Writer& writer) { return writer.insert_network(dmz); }));
+    auto away = plain("away");
+    away.spec.network.interfaces[0].network = "dmz";
+    const auto first = insert(store, away);
+    const auto second = insert(store, "web");
+
+    const auto owners = value_of(store::read<std::vector<store::AddressOwner>>(
+        store, [](store::Reader& reader) { return reader.address_owners(); }));
+    std::vector<std::string> lines;
+    for (const auto& one : owners)
+        lines.push_back(fmt::format("{} {} {} {}{}", one.jail.value, one.name, one.network_name,
+                                    one.address.to_string(), one.isolated ? " isolated" : ""));
+    const auto line = [](const model::Jail& jail, const std::string& rest) {
+        return fmt::format("{} {}", jail.id.value, rest);
+    };
+    CHECK(lines == std::vector{line(second, "web default 10.213.0.2"), line(second, "web default fd12:3456:789a::2"),
+                               line(first, "away dmz 10.213.9.2 isolated"),
+                               line(first, "away dmz fd12:3456:789b::2 isolated")});
+}
