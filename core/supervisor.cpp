@@ -268,19 +268,6 @@ Result<model::Template> Supervisor::get_template(const Caller& caller, const std
                                  .remedy = "the built-in template is \"host\""});
 }
 
-Result<std::vector<model::Network>> Supervisor::networks(const Caller& caller) {
-    if (auto allowed = authorize(caller, Role::viewer, "network.list"); !allowed)
-        return std::unexpected(allowed.error());
-    return store::read<std::vector<model::Network>>(impl_->store,
-                                                    [](store::Reader& reader) { return reader.networks(); });
-}
-
-Result<model::Network> Supervisor::network(const Caller& caller, const std::string& name) {
-    if (auto allowed = authorize(caller, Role::viewer, "network.get"); !allowed)
-        return std::unexpected(allowed.error());
-    return store::read<model::Network>(impl_->store, [&](store::Reader& reader) { return reader.network(name); });
-}
-
 Result<model::Operation> Supervisor::operation(const Caller& caller, const std::string& id) {
     if (auto allowed = authorize(caller, Role::viewer, "operation.get"); !allowed)
         return std::unexpected(allowed.error());

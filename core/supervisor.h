@@ -42,6 +42,15 @@ struct Retry {
     std::string fingerprint{};  ///< of the request
 };
 
+/// A network, and who is on it.
+struct ShownNetwork {
+    model::Network network;
+    std::vector<std::string> jails{};  ///< whose specs name it
+    bool changed = false;              ///< by this request
+    bool replayed = false;             ///< the same Idempotency-Key answered again
+    std::vector<std::string> plan{};   ///< for a dry run: the steps
+};
+
 struct ExecRequest {
     kernel::Program program;
     kernel::Stdio stdio;
@@ -105,8 +114,21 @@ public:
 
     Result<std::vector<model::Template>> templates(const Caller&);
     Result<model::Template> get_template(const Caller&, const std::string& name);
-    Result<std::vector<model::Network>> networks(const Caller&);
-    Result<model::Network> network(const Caller&, const std::string& name);
+
+    // Networks. Changes are made when they return; what runs on a network follows within moments.
+    Result<std::vector<ShownNetwork>> networks(const Caller&);
+    /// not_found "network_not_found".
+    Result<ShownNetwork> network(const Caller&, const std::string& name);
+    /// As model::check_network() and Writer::insert_network(); invalid
+    /// "interface_not_found"; conflict "subnet_in_use", also of the host's; unsupported; denied for an interface of the host's; the keys' conflicts as create().
+    Result<ShownNetwork> create_network(const Caller&, model::NetworkRequest request, DryRun, Retry);
+    /// PUT and PATCH, with preconditions as for jails; conflict "addresses_in_use", "network_in_use", "network_busy".
+    Result<ShownNetwork> replace_network(const Caller&, const model::Name& name, nlohmann::json fields, Precondition,
+                                         DryRun);
+    Result<ShownNetwork> patch_network(const Caller&, const model::Name& name, nlohmann::json patch, Precondition,
+                                       DryRun);
+    /// As it was. conflict "network_in_use", "network_is_default".
+    Result<ShownNetwork> remove_network(const Caller&, const model::Name& name, Precondition, DryRun);
 
     Result<model::Operation> operation(const Caller&, const std::string& id);
     /// The jail goes on as its spec says; only the operation ends. conflict "operation_finished".

@@ -66,6 +66,25 @@ public:
     Result<void> check_kernel(const model::JailSpec& from, const model::JailSpec& to);
     Result<void> check_ports_of_host(const model::JailSpec& from, const model::JailSpec& to);
 
+    // supervisor_networks.cpp
+    [[nodiscard]] std::vector<std::string> jails_on(const model::Network& network) const;
+    /// Chooses what was not mentioned, apart from `used` and `others`.
+    static Result<void> complete(model::NetworkRequest& request, const std::vector<Prefix>& used,
+                                 const std::vector<model::Network>& others);
+    /// What only this host can say of a network. Asks the kernel: never within a transaction.
+    Result<void> check_network_host(const model::Network& network, const std::vector<Prefix>& used);
+    /// The event "network.<happened>" and the audit row of "network.<what>".
+    static Result<void> tell_of_network(store::Writer& writer, const Caller& caller, const model::Network& network,
+                                        std::string_view what, std::string_view happened);
+    /// What the same Idempotency-Key made before.
+    static Result<std::optional<model::Network>> kept_network(store::Reader& reader, const Caller& caller,
+                                                              const Retry& retry);
+    using MakeNetwork = std::function<Result<model::Network>(const model::Network& current)>;
+    /// What PUT and PATCH have in common.
+    Result<ShownNetwork> change_network(const Caller& caller, const model::Name& name, const MakeNetwork& make,
+                                        const Precondition& precondition, DryRun dry_run);
+    Result<ShownNetwork> finish_network(Result<void> written, ShownNetwork shown, DryRun dry_run);
+
     /// The row with its status filled in.
     [[nodiscard]] model::Jail with_status(model::Jail row) const;
 

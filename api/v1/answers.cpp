@@ -124,6 +124,19 @@ Result<model::Name> name_of(const Request& request) {
     return model::Name::parse(request.parameter, "");
 }
 
+Result<DryRun> dry_run_of(const Request& request) {
+    auto flag = request.target.query.flag("dry_run", false);
+    if (!flag) return std::unexpected(flag.error());
+    return *flag ? DryRun::yes : DryRun::no;
+}
+
+Result<Retry> retry_of(const Request& request) {
+    auto key = idempotency_key(request);
+    if (!key) return std::unexpected(key.error());
+    if (key->empty()) return Retry{};
+    return Retry{.key = *std::move(key), .fingerprint = fingerprint(request)};
+}
+
 asio::awaitable<Response> answer_change(Service& service, const Request& request, Accepted accepted, Change change,
                                         DryRun dry_run) {
     if (dry_run == DryRun::yes)

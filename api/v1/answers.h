@@ -21,6 +21,11 @@ Response answer_items(nlohmann::json items);
 /// The name in the path. One that no jail can have is 422 "invalid_name", never a 404.
 Result<model::Name> name_of(const Request& request);
 
+/// `?dry_run=`
+Result<DryRun> dry_run_of(const Request& request);
+/// Its Idempotency-Key, if it has one.
+Result<Retry> retry_of(const Request& request);
+
 enum class Change { create, replace, patch, restart, remove };
 
 /// The answer to a change that was written: 202 with the operation, or with `Prefer: wait` what became of it; 200 for a

@@ -1,21 +1,20 @@
 #include "api/v1/conditions.h"
 
+#include <functional>
+
 #include "api/http/precondition.h"
 
 namespace jaild::api::v1 {
 namespace {
 
-/// Of several entity tags, core is asked about the one that the jail has now, if any of them is it.
-std::string tag_to_ask(Service& service, const Request& request, const model::Name& name, const EntityTags& tags) {
+/// Of several entity tags, core is asked about the one that the thing has now, if any of them is it.
+std::string tag_to_ask(const std::string& current, const EntityTags& tags) {
     if (tags.any) return "*";
-    auto document = service.supervisor.document(request.caller, name);
-    if (document && tags.strongly_match(document->etag)) return document->etag;
-    return tags.tags.front();
+    return tags.strongly_match(current) ? current : tags.tags.front();
 }
 
-}  // namespace
-
-Result<Precondition> precondition_of(Service& service, const Request& request, const model::Name& name) {
+/// `current`: its entity tag now, empty when there is none; asked for when somebody wants to know.
+Result<Precondition> read_precondition(const Request& request, const std::function<std::string()>& current) {
     Precondition precondition;
     auto match = entity_tags(request, "If-Match");
     if (!match) return std::unexpected(match.error());
@@ -26,9 +25,25 @@ Result<Precondition> precondition_of(Service& service, const Request& request, c
                                      .op = "precondition",
                                      .detail = "a change understands If-None-Match with \"*\" only",
                                      .reason = "invalid_precondition"});
-    if (*match) precondition.if_match = tag_to_ask(service, request, name, **match);
+    if (*match) precondition.if_match = tag_to_ask(current(), **match);
     if (*none) precondition.if_none_match = "*";
     return precondition;
+}
+
+}  // namespace
+
+Result<Precondition> precondition_of(Service& service, const Request& request, const model::Name& name) {
+    return read_precondition(request, [&] {
+        auto document = service.supervisor.document(request.caller, name);
+        return document ? std::move(document->etag) : std::string();
+    });
+}
+
+Result<Precondition> network_precondition_of(Service& service, const Request& request, const model::Name& name) {
+    return read_precondition(request, [&] {
+        const auto network = service.supervisor.network(request.caller, name.text());
+        return network ? model::etag(network->network) : std::string();
+    });
 }
 
 Result<void> refuse_precondition(const Request& request) {

@@ -28,6 +28,10 @@ Answer get_template(Service& service, const Request& request);
 // networks.cpp
 Answer list_networks(Service& service, const Request& request);
 Answer get_network(Service& service, const Request& request);
+Answer create_network(Service& service, const Request& request);
+Answer replace_network(Service& service, const Request& request);
+Answer patch_network(Service& service, const Request& request);
+Answer delete_network(Service& service, const Request& request);
 // operations.cpp
 Answer get_operation(Service& service, const Request& request);
 Answer cancel_operation(Service& service, const Request& request);

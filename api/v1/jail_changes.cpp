@@ -20,12 +20,6 @@ struct ChangeRequest {
     bool force = false;
 };
 
-Result<DryRun> dry_run_of(const Request& request) {
-    auto flag = request.target.query.flag("dry_run", false);
-    if (!flag) return std::unexpected(flag.error());
-    return *flag ? DryRun::yes : DryRun::no;
-}
-
 Result<ChangeRequest> change_of(Service& service, const Request& request) {
     auto name = name_of(request);
     if (!name) return std::unexpected(name.error());
@@ -50,13 +44,6 @@ asio::awaitable<Result<Accepted>> offload_change(Service& service, std::string j
     if (dry_run == DryRun::yes)
         co_return co_await offload_through(service.gates, std::move(jail), service.jail_pool, std::move(work));
     co_return co_await offload(service.pool, std::move(work));
-}
-
-Result<Retry> retry_of(const Request& request) {
-    auto key = idempotency_key(request);
-    if (!key) return std::unexpected(key.error());
-    if (key->empty()) return Retry{};
-    return Retry{.key = *std::move(key), .fingerprint = fingerprint(request)};
 }
 
 }  // namespace

@@ -24,11 +24,11 @@ struct LinkParameters {
 
 struct ObservedLink {
     JailId jail;
-    bool host_end = false;            ///< present on the host, named and marked
-    bool jail_end = false;            ///< vnet0 present inside
-    bool up = false;                  ///< both ends
-    NetworkId bridge;                 ///< 0: not a member of a bridge of ours
-    std::vector<Prefix> addresses;    ///< inside, without link-local
+    bool host_end = false;          ///< present on the host, named and marked
+    bool jail_end = false;          ///< vnet0 present inside
+    bool up = false;                ///< both ends
+    NetworkId bridge;               ///< 0: not a member of a bridge of ours
+    std::vector<Prefix> addresses;  ///< inside, without link-local
     std::vector<IpAddress> gateways;
     unsigned mtu = 0;
     bool operator==(const ObservedLink&) const = default;
@@ -37,7 +37,7 @@ struct ObservedLink {
 struct ObservedBridge {
     NetworkId network;
     bool up = false;
-    std::vector<Prefix> addresses;    ///< without link-local
+    std::vector<Prefix> addresses;  ///< without link-local
     unsigned mtu = 0;
     std::size_t members = 0;
     bool operator==(const ObservedBridge&) const = default;
@@ -59,6 +59,9 @@ public:
     virtual Result<void> ensure_bridge(const model::Network& network) = 0;
     /// Errc::busy while it has members. Missing: success.
     virtual Result<void> remove_bridge(NetworkId network) = 0;
+    /// Can this host do what the network asks for? Errc::unsupported "unsupported_network_field" with the field and the
+    /// remedy; Errc::invalid "interface_not_found" for one that it names and the host does not have.
+    virtual Result<void> check(const model::Network& network) = 0;
 
     /// Every prefix that the host has on an interface or in a routing table, for choosing a free subnet.
     virtual Result<std::vector<Prefix>> used_prefixes() = 0;

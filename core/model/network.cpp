@@ -51,20 +51,20 @@ bool Network::translates(Family family) const {
     return family == Family::ipv4 || is_unique_local(*prefix) || nat.address6;
 }
 
-nlohmann::json to_json(const Network& network) {
+nlohmann::json to_json(const Network& network, const std::vector<std::string>& jails) {
     nlohmann::json gateways = nlohmann::json::array();
     for (const auto family : kFamilies)
         if (const auto gateway = network.gateway(family)) gateways.push_back(gateway->to_string());
     return {{"name", network.name.text()},
             {"spec", fields_json(network)},
-            {"status", {{"gateways", std::move(gateways)}}},
+            {"status", {{"gateways", std::move(gateways)}, {"jails", jails}}},
             {"generation", network.generation},
             {"created_at", network.created_at.to_string()},
             {"labels", network.labels}};
 }
 
 std::string etag(const Network& network) {
-    return "\"n" + std::to_string(network.id.value) + "." + std::to_string(network.generation) + "\"";
+    return "\"" + std::to_string(network.id.value) + "." + std::to_string(network.generation) + "\"";
 }
 
 nlohmann::json to_json(const Template& value) {

@@ -105,8 +105,8 @@ Result<Network> merge_patch(const Network& current, const nlohmann::json& patch)
 
 /// All fields but the name, defaults too: what parse_network_fields() reads back as the same network.
 nlohmann::json fields_json(const Network& network);
-/// {"name", "spec", "status", "generation", "created_at", "labels"}
-nlohmann::json to_json(const Network& network);
+/// {"name", "spec", "status", "generation", "created_at", "labels"}; `jails`: whose specs name it.
+nlohmann::json to_json(const Network& network, const std::vector<std::string>& jails = {});
 
 /// The strong entity tag, quotes included, as a jail's.
 std::string etag(const Network& network);

@@ -6,10 +6,8 @@ namespace jaild::reconcile {
 namespace {
 
 bool bridge_is_whole(const kernel::ObservedBridge& bridge, const model::Network& network) {
-    const auto has = [&](const Prefix& address) {
-        return std::ranges::find(bridge.addresses, address) != bridge.addresses.end();
-    };
-    return bridge.up && bridge.mtu == network.mtu && std::ranges::all_of(network.bridge_addresses(), has);
+    return bridge.up && bridge.mtu == network.mtu &&
+           std::ranges::is_permutation(bridge.addresses, network.bridge_addresses());
 }
 
 void build(const DesiredNetwork& desired, const ObservedNetwork& observed, Plan& steps) {

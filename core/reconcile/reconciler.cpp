@@ -49,6 +49,8 @@ public:
     Result<void> reconcile(JailId id, const Round::Expect& expect);
     Result<void> resync(const Round::Expect& expect);
     Result<Plan> plan_now(const model::Jail& row);
+    Result<Plan> plan_now(const model::Network& network);
+    void poke_networks();
     Readiness readiness() const;
 
     Engine engine;
@@ -68,6 +70,7 @@ private:
     Sweep sweep_;
     bool swept_ = false;
     Clock::Monotonic last_full_{};
+    std::atomic<bool> networks_changed_{false};
     std::string last_problem_;  ///< of a sweep; logged once
     std::atomic<Milliseconds> neighbours_delay_{kNeighboursDelay};
     std::string neighbours_problem_;  ///< logged once
@@ -186,7 +189,8 @@ Thoroughness Reconciler::Impl::next_thoroughness() {
         last_full_ = now;
         return Thoroughness::first;
     }
-    if (queue_ && now - last_full_ < engine.options.slow_resync) return Thoroughness::quick;
+    const bool asked = networks_changed_.exchange(false);
+    if (queue_ && !asked && now - last_full_ < engine.options.slow_resync) return Thoroughness::quick;
     last_full_ = now;
     return Thoroughness::full;
 }
@@ -262,6 +266,27 @@ Result<Plan> Reconciler::Impl::plan_now(const model::Jail& row) {
     return all;
 }
 
+Result<Plan> Reconciler::Impl::plan_now(const model::Network& network) {
+    auto rows =
+        store::read<std::vector<model::Jail>>(engine.store, [](store::Reader& reader) { return reader.all_jails(); });
+    if (!rows) return std::unexpected(rows.error());
+    const auto uses = [&](const model::Jail& row) { return wanted(row) && on_network(row, network); };
+    if (std::ranges::none_of(*rows, uses)) return Plan{};
+    auto networks = read_networks(engine.store);
+    if (!networks) return std::unexpected(networks.error());
+    for (auto& one : *networks)
+        if (one.id == network.id) one = network;
+    auto view = observe_network(engine.kernel, network, *networks);
+    if (!view) return std::unexpected(view.error());
+    return plan_network({.network = network, .in_use = true, .manage_forwarding = engine.options.manage_forwarding},
+                        view->observed);
+}
+
+void Reconciler::Impl::poke_networks() {
+    networks_changed_ = true;
+    if (queue_) queue_->poke(kSweep);
+}
+
 Readiness Reconciler::Impl::readiness() const {
     Readiness readiness;
     if (queue_) readiness.written_off = queue_->written_off();
@@ -322,6 +347,14 @@ void Reconciler::on_status(std::function<void(JailId)> listener) {
 
 Result<Plan> Reconciler::plan_now(const model::Jail& jail) {
     return impl_->plan_now(jail);
+}
+
+Result<Plan> Reconciler::plan_now(const model::Network& network) {
+    return impl_->plan_now(network);
+}
+
+void Reconciler::poke_networks() {
+    impl_->poke_networks();
 }
 
 Readiness Reconciler::readiness() const {

@@ -61,6 +61,9 @@ public:
     /// user's (exec.start, exec.stop, a command that ends) is waited for no longer.
     void interrupt(JailId id);
 
+    /// Networks were made, changed or removed: brings them up to date now, before the next resync. Never blocks.
+    void poke_networks();
+
     /// What a round found last, from memory: never blocks. A jail not looked at yet: stopped, no conditions.
     [[nodiscard]] model::JailStatus status(JailId id) const;
     /// The same; a jail not looked at yet: the state on the way to what its spec asks for, no conditions.
@@ -74,6 +77,8 @@ public:
 
     /// Observes now and plans, its network first. Blocking.
     Result<Plan> plan_now(const model::Jail& jail);
+    /// The steps that would make a network as given; none for one that no jail of the store's uses. Blocking.
+    Result<Plan> plan_now(const model::Network& network);
     [[nodiscard]] Readiness readiness() const;
 
     /// One jail, once, on this thread: observe, plan, apply, until the plan is empty or a step fails. Networks that it

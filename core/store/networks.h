@@ -12,5 +12,7 @@ namespace jaild::store::networks {
 Result<model::Network> find(Connection& connection, std::string_view name);
 Result<std::vector<model::Network>> all(Connection& connection);
 Result<model::Network> insert(Connection& connection, const model::Network& network, UtcTime now);
+Result<model::Network> update(Connection& connection, const model::Network& network);
+Result<void> erase(Connection& connection, const model::Network& network);
 
 }  // namespace jaild::store::networks

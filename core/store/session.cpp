@@ -40,6 +40,16 @@ Result<model::Network> WriteSession::insert_network(const model::Network& networ
     return store::networks::insert(connection_, network, clock_.utc());
 }
 
+Result<model::Network> WriteSession::update_network(const model::Network& network) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::networks::update(connection_, network);
+}
+
+Result<void> WriteSession::delete_network(const model::Network& network) {
+    if (auto open = still_open(); !open) return open;
+    return store::networks::erase(connection_, network);
+}
+
 Result<model::Operation> WriteSession::insert_operation(const model::Operation& operation) {
     if (auto open = still_open(); !open) return std::unexpected(open.error());
     return store::operations::insert(connection_, operation, clock_.utc(), keep_.operations);

@@ -66,6 +66,8 @@ public:
     Result<model::Jail> mark_removing(JailId id) override;
     Result<void> delete_jail(JailId id) override;
     Result<model::Network> insert_network(const model::Network& network) override;
+    Result<model::Network> update_network(const model::Network& network) override;
+    Result<void> delete_network(const model::Network& network) override;
     Result<model::Operation> insert_operation(const model::Operation& operation) override;
     Result<void> update_operation(const model::Operation& operation) override;
     Result<EventSeq> append_event(std::string_view type, std::string_view jail, std::string_view operation,

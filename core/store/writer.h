@@ -27,8 +27,15 @@ public:
     /// Nothing is left of it: row and addresses go, the name is free.
     virtual Result<void> delete_jail(JailId id) = 0;
 
-    /// For the first start. Errc::conflict "network_exists".
+    /// Checked by its maker (model::check_network); here only that no other network has its name or overlaps it.
+    /// Errc::conflict "network_exists", "subnet_in_use".
     virtual Result<model::Network> insert_network(const model::Network& network) = 0;
+    /// What the network of that id is from now on, under generation + 1. Its jails keep their addresses, and get one of
+    /// a family that it did not have. Errc::conflict "subnet_in_use", and "addresses_in_use" with the jails whose
+    /// addresses would not be of it any more; else as insert_jail.
+    virtual Result<model::Network> update_network(const model::Network& network) = 0;
+    /// Errc::conflict "network_in_use" with the jails whose specs name it, those being removed too.
+    virtual Result<void> delete_network(const model::Network& network) = 0;
 
     /// id and created_at are filled in.
     virtual Result<model::Operation> insert_operation(const model::Operation& operation) = 0;

@@ -33,6 +33,19 @@ def commands():
     return re.findall(r"^  ([a-z-]+) {2,}\S", shown[shown.index("Subcommands:"):shown.index("Examples:")], re.MULTILINE)
 
 
+def forms():
+    """What `--help` can be asked of: each command, and each of a command's own ("network", "create")."""
+    found = []
+    for command in commands():
+        found.append([command])
+        shown = subprocess.run([str(Settings.build / "cli/jaildctl"), command, "--help"], capture_output=True, text=True,
+                               check=True).stdout
+        if "Subcommands:" in shown:
+            own = re.findall(r"^  ([a-z-]+) {2,}\S", shown[shown.index("Subcommands:"):], re.MULTILINE)
+            found += [[command, one] for one in own]
+    return found
+
+
 class Pages(unittest.TestCase):
     def setUp(self):
         self.assertIsNotNone(shutil.which("mandoc"), "sh tools/install-deps --tests")
@@ -68,17 +81,16 @@ class Pages(unittest.TestCase):
         self.assertIn("create", known_commands)
         text = page("jaildctl.8")
         known = options(program)
-        for command in known_commands:
-            self.assertRegex(text, rf"(^|[ (|]){command}($|[ |)])", command)
-            known |= options(program, command)
+        for form in forms():
+            self.assertRegex(text, rf"(^|[ (|]){' '.join(form)}($|[ |)])", form)
+            known |= options(program, *form)
         self.assertEqual([option for option in sorted(known) if option not in text], [])
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
         self.assertEqual(sorted(named - known), [], "options that jaildctl does not have")
 
     def test_no_page_has_a_short_option_that_its_program_does_not_take(self):
-        for name, program, forms in (("jaild.8", "daemon/jaild", [[]]),
-                                     ("jaildctl.8", "cli/jaildctl", [[], *([command] for command in commands())])):
-            known = set().union(*(options(Settings.build / program, *form) for form in forms))
+        for name, program, asked in (("jaild.8", "daemon/jaild", [[]]), ("jaildctl.8", "cli/jaildctl", [[], *forms()])):
+            known = set().union(*(options(Settings.build / program, *form) for form in asked))
             text = (Settings.source / "man" / name).read_text()
             # Clusters too: "Fl ft" is -f and -t.
             named = {f"-{letter}" for cluster in re.findall(r"\bFl ([a-zA-Z]+)\b", text) for letter in cluster}

@@ -8,6 +8,7 @@
 #include "core/kernel/freebsd/system/interfaces.h"
 #include "core/kernel/freebsd/system/routes.h"
 #include "core/kernel/freebsd/system/sysctl.h"
+#include "core/kernel/network_fields.h"
 
 namespace jaild::kernel {
 namespace {
@@ -80,6 +81,16 @@ Result<std::vector<Prefix>> FreeBsdLinks::used_prefixes() {
         if (chosen) used.insert(route.destination.network());
     }
     return std::vector<Prefix>(used.begin(), used.end());
+}
+
+Result<void> FreeBsdLinks::check(const model::Network& network) {
+    if (auto possible = check_network_fields(network); !possible) return possible;
+    const auto& uplink = network.nat.interface;
+    if (uplink.empty()) return {};
+    const auto all = freebsd::interfaces();
+    if (!all) return std::unexpected(all.error());
+    if (freebsd::named(*all, uplink) == nullptr) return std::unexpected(interface_not_found(uplink, "/nat/interface"));
+    return {};
 }
 
 Result<bool> FreeBsdLinks::forwarding(Family family) {

@@ -10,6 +10,7 @@
 #include "core/kernel/linux/pair.h"
 #include "core/kernel/linux/routes.h"
 #include "core/kernel/linux/sysctl.h"
+#include "core/kernel/network_fields.h"
 
 namespace jaild::kernel {
 namespace {
@@ -68,6 +69,18 @@ Result<void> LinuxLinks::ensure_bridge(const model::Network& network) {
 
 Result<void> LinuxLinks::remove_bridge(NetworkId network) {
     return bridge::remove(options_.instance, network);
+}
+
+Result<void> LinuxLinks::check(const model::Network& network) {
+    if (auto possible = check_network_fields(network); !possible) return possible;
+    const auto& uplink = network.nat.interface;
+    if (uplink.empty()) return {};
+    auto socket = nl::Socket::open();
+    if (!socket) return std::unexpected(socket.error());
+    const auto found = rtnl::find(*socket, uplink);
+    if (!found) return std::unexpected(found.error());
+    if (!*found) return std::unexpected(interface_not_found(uplink, "/nat/interface"));
+    return {};
 }
 
 Result<std::vector<Prefix>> LinuxLinks::used_prefixes() {

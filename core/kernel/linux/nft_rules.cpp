@@ -49,12 +49,19 @@ std::vector<std::string> forward_rules(const std::string& bridge) {
             fmt::format(R"(iifname != "{0}" oifname "{0}" drop)", bridge)};
 }
 
+/// Whatever leaves the network; with an interface named, only by that one. Its own address there, or one that is named.
 std::vector<std::string> nat_rules(const std::string& bridge, const model::Network& network) {
+    const auto& nat = network.nat;
+    const auto way = nat.interface.empty() ? fmt::format(R"(!= "{}")", bridge) : fmt::format(R"("{}")", nat.interface);
     std::vector<std::string> rules;
     for (const auto family : {Family::ipv4, Family::ipv6}) {
         if (!network.translates(family)) continue;
-        rules.push_back(fmt::format(R"({} saddr {} oifname != "{}" masquerade)", family == Family::ipv4 ? "ip" : "ip6",
-                                    network.subnet(family)->to_string(), bridge));
+        const auto* word = family == Family::ipv4 ? "ip" : "ip6";
+        const auto& address = family == Family::ipv4 ? nat.address4 : nat.address6;
+        const auto verdict =
+            address ? fmt::format("snat {} to {}", word, address->to_string()) : std::string("masquerade");
+        rules.push_back(
+            fmt::format("{} saddr {} oifname {} {}", word, network.subnet(family)->to_string(), way, verdict));
     }
     return rules;
 }

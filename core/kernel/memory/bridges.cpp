@@ -5,9 +5,16 @@
 
 #include "core/kernel/memory/ports.h"
 #include "core/kernel/names.h"
+#include "core/kernel/network_fields.h"
 
 /// The part of the links that belongs to networks.
 namespace jaild::kernel::memory {
+namespace {
+
+/// The host's own way out, with an address of 192.0.2.0/24.
+constexpr std::string_view kUplink = "em0";
+
+}  // namespace
 
 /// Marked, or still under the unit that we wrote down before we made it.
 Bridge* MemoryLinks::bridge_of(NetworkId network) {
@@ -121,6 +128,15 @@ Result<void> MemoryLinks::remove_bridge(NetworkId network) {
         state.recorded_units.erase(network);
         return {};
     });
+}
+
+Result<void> MemoryLinks::check(const model::Network& network) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("links.check"); !met) return met;
+    if (auto possible = check_network_fields(network); !possible) return possible;
+    const auto& uplink = network.nat.interface;
+    if (uplink.empty() || uplink == kUplink || world_.host_has_interface(uplink)) return {};
+    return std::unexpected(interface_not_found(uplink, "/nat/interface"));
 }
 
 Result<std::vector<Prefix>> MemoryLinks::used_prefixes() {

@@ -1,5 +1,6 @@
 #include "core/reconcile/apply.h"
 
+#include "tests/unit/kernel/machine.h"
 #include "tests/unit/reconcile/toy.h"
 
 using namespace jaild;
@@ -17,6 +18,21 @@ Step step(StepKind kind) {
 
 TEST_CASE("the deletion of a large root is no call that hangs", "[apply][long]") {
     CHECK(allowance(removed(wanted_web()), step(StepKind::remove_root)) == hours{1});
+}
+
+TEST_CASE("a jail that names no nameserver asks its network's", "[apply][networks]") {
+    kernel_test::Machine machine;
+    auto desired = wanted_web();
+    desired.network->nameservers = {value_of(IpAddress::parse("9.9.9.9"))};
+    desired.network->search = {"example.org"};
+    const auto generated = [&] {
+        value_of(apply(machine.kernel, desired, {}, step(StepKind::refresh_root)));
+        return machine.kernel.state().directories.at(desired.jail.id).generated;
+    };
+    value_of(apply(machine.kernel, desired, {}, step(StepKind::prepare_root)));
+    CHECK(generated().ends_with("; nameserver 9.9.9.9; search example.org"));
+    desired.jail.spec.network.nameservers = {value_of(IpAddress::parse("1.1.1.1"))};
+    CHECK(generated().ends_with("; nameserver 1.1.1.1; search example.org"));
 }
 
 TEST_CASE("programs of the user's may take their timeout, at a removal a minute at most", "[apply][long]") {

@@ -52,11 +52,14 @@ std::vector<std::string> nat_rules(const std::string& bridge, const model::Netwo
                                    const std::vector<Uplink>& uplinks) {
     std::vector<std::string> rules;
     const auto add = [&](const Uplink& uplink, std::string_view family, const Prefix& subnet) {
-        rules.push_back(fmt::format("nat on {0} {1} from {2} to any -> ({0}:0)", uplink.name, family,
-                                    subnet.network().to_string()));
+        const auto& address = subnet.address.family == Family::ipv4 ? network.nat.address4 : network.nat.address6;
+        const auto target = address ? address->to_string() : fmt::format("({}:0)", uplink.name);
+        rules.push_back(
+            fmt::format("nat on {} {} from {} to any -> {}", uplink.name, family, subnet.to_string(), target));
     };
     for (const auto& uplink : uplinks) {
         if (!is_plain(uplink.name) || uplink.name == bridge) continue;
+        if (!network.nat.interface.empty() && network.nat.interface != uplink.name) continue;
         if (uplink.ipv4 && network.translates(Family::ipv4)) add(uplink, "inet", *network.ipv4);
         if (uplink.ipv6 && network.translates(Family::ipv6)) add(uplink, "inet6", *network.ipv6);
     }
