@@ -32,6 +32,14 @@ TEST_CASE("the rules of a network say the default policy", "[nft]") {
                                                       R"(ip6 saddr fd00:1::/64 oifname != "jk3f9a1n" masquerade)"});
 }
 
+TEST_CASE("NAT by one interface, to one address", "[nft][networks]") {
+    auto one = network();
+    one.nat = {.interface = "em0", .address6 = value_of(IpAddress::parse("2001:db8::7"))};
+    CHECK(nft::chains(instance(), one)[2].rules ==
+          std::vector<std::string>{R"(ip saddr 10.213.0.0/24 oifname "em0" masquerade)",
+                                   R"(ip6 saddr fd00:1::/64 oifname "em0" snat ip6 to 2001:db8::7)"});
+}
+
 TEST_CASE("without NAT its chain is there and empty", "[nft]") {
     auto plain = network();
     plain.nat.on = false;

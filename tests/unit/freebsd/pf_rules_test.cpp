@@ -34,6 +34,22 @@ pf::Rules rules() {
 
 }  // namespace
 
+TEST_CASE("pf: NAT by one interface, to one address, of the families that need it", "[freebsd][pf][networks]") {
+    const auto nat = [](const model::Network& one) { return pf::network_rules(instance(), one, kUplinks).nat; };
+    auto one = network();
+    one.nat.interface = "wg0";
+    CHECK(nat(one) == std::vector<std::string>{"nat on wg0 inet from 10.213.0.0/24 to any -> (wg0:0)"});
+    one.nat = {.interface = "em0", .address4 = *IpAddress::parse("192.0.2.7")};
+    CHECK(nat(one) == std::vector<std::string>{"nat on em0 inet from 10.213.0.0/24 to any -> 192.0.2.7",
+                                               "nat on em0 inet6 from fd12:3456:789a:1::/64 to any -> (em0:0)"});
+    one.ipv6 = *Prefix::parse("2001:db8:77::/64");
+    CHECK(nat(one).size() == 1);
+    one.nat.address6 = *IpAddress::parse("2001:db8::7");
+    CHECK(nat(one).back() == "nat on em0 inet6 from 2001:db8:77::/64 to any -> 2001:db8::7");
+    one.ipv4.reset();
+    CHECK(nat(one).size() == 1);
+}
+
 TEST_CASE("the anchor of a network, byte by byte", "[freebsd][pf]") {
     CHECK(pf::anchor_text(rules()) == R"(nat on em0 inet from 10.213.0.0/24 to any -> (em0:0)
 nat on em0 inet6 from fd12:3456:789a:1::/64 to any -> (em0:0)
