@@ -143,11 +143,12 @@ void read_fields(Fields& fields, NetworkRequest& request) {
     fields.entries("labels", SpecLimits::labels, [&](const std::string& key, const json& value, const std::string& at) {
         return parse_label(key, value, at, network.labels);
     });
-    const auto routed = [&](bool choose, const std::optional<Prefix>& prefix, const std::optional<IpAddress>& router) {
-        return (choose || prefix) && !router;
+    // Unless somebody says otherwise: where it has anything to translate. A prefix that is still to be chosen has.
+    const auto translated = [&](Family family, bool choose, const std::optional<IpAddress>& router) {
+        return (choose && !router) || network.translates(family);
     };
-    network.nat.on = network.bridge.empty() && (routed(request.choose4, network.ipv4, network.router4) ||
-                                                routed(request.choose6, network.ipv6, network.router6));
+    network.nat.on = network.bridge.empty() && (translated(Family::ipv4, request.choose4, network.router4) ||
+                                                translated(Family::ipv6, request.choose6, network.router6));
     fields.read("nat", [&](const json& value, const std::string& at) -> Result<void> {
         if (value.is_null()) return {};
         auto nat = parse_nat(value, at);

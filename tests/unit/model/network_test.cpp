@@ -67,6 +67,7 @@ TEST_CASE("what is translated on its way out", "[model][network]") {
     // A public prefix needs no NAT unless somebody names the address.
     CHECK(translated({{"ipv6", "2001:db8:7::/64"}}) == std::pair(true, false));
     CHECK(translated({{"ipv6", "2001:db8:7::/64"}, {"nat", {{"address6", "2001:db8::5"}}}}) == std::pair(true, true));
+    CHECK(translated({{"ipv4", nullptr}, {"ipv6", "2001:db8:7::/64"}}) == std::pair(false, false));
     // Behind somebody else's gateway this host is not between.
     CHECK(translated({{"gateway4", "10.213.0.9"}}) == std::pair(false, true));
     CHECK(translated({{"gateway4", "10.213.0.9"}, {"gateway6", "fd00:1::9"}}) == std::pair(false, false));
