@@ -98,7 +98,10 @@ Result<void> Neighbours::catch_up(JailId id, const Look& look) {
     if (!turn || known(id).look > look.number) return {};
     auto parameters = root_parameters(effective(*row, *memory.observed).jail);
     parameters.neighbours = look.book.neighbours(id);
-    if (auto written = kernel_.roots().write_hosts(parameters); !written) return written;
+    if (auto written = kernel_.roots().write_hosts(parameters); !written) {
+        // It went meanwhile, or its root took its /etc away.
+        return written.error().code == Errc::not_found ? Result<void>{} : written;
+    }
     note(id, [&](Known& mine) {
         mine.written = look.book.fingerprint(id);
         mine.look = look.number;
