@@ -21,6 +21,16 @@ using JailId = Id<struct JailTag>;
 using NetworkId = Id<struct NetworkTag>;
 using EventSeq = Id<struct EventTag>;  ///< also the SSE event id; strictly growing
 
+/// How many interfaces a jail may have: each has a name of its own on the host (core/kernel/names.h).
+inline constexpr unsigned kMaxInterfaces = 8;
+
+/// One of a jail's interfaces: `index` is its place in the spec's list.
+struct LinkId {
+    JailId jail;
+    unsigned index = 0;  ///< below kMaxInterfaces
+    constexpr auto operator<=>(const LinkId&) const = default;
+};
+
 /// Grows with every change of a jail's spec; part of its ETag.
 using Generation = std::int64_t;
 /// Grows with every restart that was asked for: a jail that was made under a smaller one must be made anew.

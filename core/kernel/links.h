@@ -12,9 +12,10 @@
 
 namespace jaild::kernel {
 
-/// The pair of one jail: its host end on the network's bridge, the other end inside as `vnet0`.
+/// The pair of one of a jail's interfaces: its host end on the network's bridge, the other end inside under `name`.
 struct LinkParameters {
-    JailId jail;
+    LinkId id;
+    std::string name;  ///< inside: "vnet0"
     NetworkId network;
     std::vector<Prefix> addresses;    ///< inside
     std::vector<IpAddress> gateways;  ///< default routes, at most one of each family
@@ -23,9 +24,10 @@ struct LinkParameters {
 };
 
 struct ObservedLink {
-    JailId jail;
+    LinkId id;
     bool host_end = false;          ///< present on the host, named and marked
-    bool jail_end = false;          ///< vnet0 present inside
+    bool jail_end = false;          ///< present inside
+    std::string name;               ///< of that; its root may have renamed it
     bool up = false;                ///< both ends
     NetworkId bridge;               ///< 0: not a member of a bridge of ours
     std::vector<Prefix> addresses;  ///< inside, without link-local
@@ -47,13 +49,14 @@ struct ObservedBridge {
 class Links {
 public:
     virtual ~Links() = default;
+    /// In the order of their ids.
     virtual Result<std::vector<ObservedLink>> list(Scope scope) = 0;
-    /// Makes what is missing of the jail's pair and mends what differs: pair created inside the jail's vnet, both ends
+    /// Makes what is missing of the pair and mends what differs: pair created inside the jail's vnet, both ends
     /// renamed and marked there, the host end taken out and put on the bridge, addresses and routes set inside.
     /// The jail exists already.
     virtual Result<void> ensure(const LinkParameters& parameters) = 0;
     /// Destroys both ends. Missing: success.
-    virtual Result<void> destroy(JailId jail) = 0;
+    virtual Result<void> destroy(LinkId id) = 0;
 
     virtual Result<std::vector<ObservedBridge>> bridges() = 0;
     virtual Result<void> ensure_bridge(const model::Network& network) = 0;

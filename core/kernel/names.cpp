@@ -19,6 +19,12 @@ std::string interface_name(const InstanceId& instance, std::int64_t id, char suf
     return fmt::format("j{}{}{}", instance.text(), to_base36(static_cast<std::uint64_t>(id)), suffix);
 }
 
+/// 'a' to 'p'
+char letter_of(unsigned index, PairEnd end) {
+    if (index >= kMaxInterfaces) std::abort();
+    return static_cast<char>(static_cast<unsigned>(end) + 2 * index);
+}
+
 std::optional<std::int64_t> parse_interface_name(const InstanceId& instance, std::string_view name, char suffix) {
     const std::size_t prefix = 1 + InstanceId::kLength;
     if (name.size() < prefix + 2 || name.size() > kMaxInterfaceName) return std::nullopt;
@@ -78,12 +84,20 @@ std::string hashed_mac(std::string_view text) {
 
 }  // namespace
 
-std::string pair_name(const InstanceId& instance, JailId jail, PairEnd end) {
-    return interface_name(instance, jail.value, static_cast<char>(end));
+std::string pair_name(const InstanceId& instance, LinkId link, PairEnd end) {
+    return interface_name(instance, link.jail.value, letter_of(link.index, end));
 }
 
-std::optional<JailId> parse_pair_name(const InstanceId& instance, std::string_view name) {
-    return as_id<JailId>(parse_interface_name(instance, name, static_cast<char>(PairEnd::host)));
+std::optional<LinkId> parse_pair_name(const InstanceId& instance, std::string_view name) {
+    for (unsigned index = 0; index < kMaxInterfaces; ++index) {
+        const auto jail = parse_interface_name(instance, name, letter_of(index, PairEnd::host));
+        if (jail) return LinkId{.jail = JailId{*jail}, .index = index};
+    }
+    return std::nullopt;
+}
+
+std::string jail_interface(unsigned index) {
+    return fmt::format("vnet{}", index);
 }
 
 std::string bridge_name(const InstanceId& instance, NetworkId network) {
@@ -134,8 +148,8 @@ std::string network_anchor(const InstanceId& instance, NetworkId network) {
     return fmt::format("jaild/{}-n{}", instance.text(), network.value);
 }
 
-std::string mac_address(const InstanceId& instance, JailId jail, PairEnd end) {
-    return hashed_mac(fmt::format("{}:jail:{}:{}", instance.text(), jail.value, static_cast<char>(end)));
+std::string mac_address(const InstanceId& instance, LinkId link, PairEnd end) {
+    return hashed_mac(fmt::format("{}:jail:{}:{}", instance.text(), link.jail.value, letter_of(link.index, end)));
 }
 
 std::string bridge_mac_address(const InstanceId& instance, NetworkId network) {

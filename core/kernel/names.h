@@ -14,14 +14,16 @@ inline constexpr std::size_t kMaxInterfaceName = 15;  ///< IFNAMSIZ less the NUL
 
 enum class PairEnd : char { host = 'a', jail = 'b' };
 
-/// "jk3f9a12a"
-std::string pair_name(const InstanceId& instance, JailId jail, PairEnd end);
-/// The jail whose host end that is; nothing for a name that is not ours.
-std::optional<JailId> parse_pair_name(const InstanceId& instance, std::string_view name);
+/// "jk3f9a12a": the last letter is 'a' for the host end of a jail's first interface, 'c' for its second one's …, and
+/// the next letter for the end inside, which bears that name in its jail only and so never meets a bridge's.
+std::string pair_name(const InstanceId& instance, LinkId link, PairEnd end);
+/// The interface whose host end that is; nothing for a name that is not ours.
+std::optional<LinkId> parse_pair_name(const InstanceId& instance, std::string_view name);
 /// "jk3f9a1n"
 std::string bridge_name(const InstanceId& instance, NetworkId network);
 std::optional<NetworkId> parse_bridge_name(const InstanceId& instance, std::string_view name);
-/// The description (FreeBSD) or alias (Linux) that makes an interface ours: "jaild:k3f9a:jail:12", "jaild:k3f9a:network:1".
+/// The description (FreeBSD) or alias (Linux) that makes an interface ours: "jaild:k3f9a:jail:12",
+/// "jaild:k3f9a:network:1".
 std::string jail_mark(const InstanceId& instance, JailId jail);
 std::string network_mark(const InstanceId& instance, NetworkId network);
 std::optional<JailId> parse_jail_mark(const InstanceId& instance, std::string_view mark);
@@ -36,11 +38,11 @@ std::string nft_table(const InstanceId& instance);
 /// "jaild/k3f9a-j12" and "jaild/k3f9a-n1"
 std::string jail_anchor(const InstanceId& instance, JailId jail);
 std::string network_anchor(const InstanceId& instance, NetworkId network);
-/// Locally administered, unicast, stable: "02:…", a hash of instance, jail and end.
-std::string mac_address(const InstanceId& instance, JailId jail, PairEnd end);
+/// Locally administered, unicast, stable: "02:…", a hash of instance, jail, interface and end.
+std::string mac_address(const InstanceId& instance, LinkId link, PairEnd end);
 /// The same for a bridge, so that its address does not follow its members'.
 std::string bridge_mac_address(const InstanceId& instance, NetworkId network);
-/// The interface inside a jail.
-inline constexpr const char* kJailInterface = "vnet0";
+/// An interface inside a jail, unless its spec names it: "vnet0".
+std::string jail_interface(unsigned index);
 
 }  // namespace jaild::kernel

@@ -11,6 +11,17 @@ nlohmann::json to_json(const Jail& jail) {
             {"generation", jail.generation}, {"created_at", jail.created_at.to_string()}, {"labels", jail.spec.labels}};
 }
 
+std::vector<Prefix> addresses_of(const std::vector<AssignedInterface>& interfaces) {
+    std::vector<Prefix> all;
+    for (const auto& interface : interfaces)
+        all.insert(all.end(), interface.addresses.begin(), interface.addresses.end());
+    return all;
+}
+
+std::vector<Prefix> Jail::addresses() const {
+    return addresses_of(interfaces);
+}
+
 std::string etag(const Jail& jail) {
     return "\"" + std::to_string(jail.id.value) + "." + std::to_string(jail.generation) + "\"";
 }

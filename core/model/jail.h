@@ -11,6 +11,16 @@
 
 namespace jaild::model {
 
+/// One of a jail's interfaces as it was given out: the place in the list is the interface's index.
+struct AssignedInterface {
+    NetworkId network;
+    std::vector<Prefix> addresses;  ///< static ones included, IPv4 first, each with its subnet's length
+    bool operator==(const AssignedInterface&) const = default;
+};
+
+/// Of all of them, in their order.
+std::vector<Prefix> addresses_of(const std::vector<AssignedInterface>& interfaces);
+
 /// One jail with everything that GET shows.
 struct Jail {
     JailId id;
@@ -19,9 +29,12 @@ struct Jail {
     Generation generation = 1;
     Incarnation incarnation = 1;
     UtcTime created_at;
-    bool removing = false;          ///< DELETE was accepted; the name stays reserved until nothing is left
-    std::vector<Prefix> addresses;  ///< assigned, static ones included; kept across restarts
+    bool removing = false;                      ///< DELETE was accepted; the name stays reserved until nothing is left
+    std::vector<AssignedInterface> interfaces;  ///< one for each of the spec's, kept across restarts
     JailStatus status;
+
+    /// Of all interfaces, in their order.
+    [[nodiscard]] std::vector<Prefix> addresses() const;
 };
 
 /// {"name", "spec", "status", "generation", "created_at", "labels"}; secrets hidden.

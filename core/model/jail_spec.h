@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/ids.h"
 #include "core/base/ip.h"
 #include "core/base/units.h"
 #include "core/model/limits.h"
@@ -36,7 +37,7 @@ struct InterfaceSpec {
 
 struct NetworkSpec {
     NetworkMode mode = NetworkMode::vnet;
-    std::vector<InterfaceSpec> interfaces{InterfaceSpec{}};  ///< exactly one with vnet, none with none
+    std::vector<InterfaceSpec> interfaces{InterfaceSpec{}};  ///< 1 to kMaxInterfaces with vnet, none with none
     std::vector<IpAddress> nameservers;                      ///< empty: the host's own that a jail can reach
     std::vector<std::string> search;
     bool operator==(const NetworkSpec&) const = default;

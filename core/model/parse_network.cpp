@@ -64,7 +64,7 @@ Result<InterfaceSpec> parse_interface(const json& value, const std::string& at) 
 Error wrong_count(NetworkMode mode, const std::string& at) {
     return mode == NetworkMode::none
                ? Error::invalid("invalid_value", at, "a jail without network has no interface")
-               : Error::invalid("invalid_value", at, "a jail with its own network stack has exactly one interface");
+               : Error::invalid("invalid_value", at, "a jail with its own network stack has at least one interface");
 }
 
 }  // namespace
@@ -96,7 +96,7 @@ Result<NetworkSpec> parse_network(const json& value, const std::string& at) {
         return {};
     });
     if (fields.has("interfaces") || network.mode == NetworkMode::none) network.interfaces.clear();
-    fields.each("interfaces", 1, [&](const json& element, const std::string& where) -> Result<void> {
+    fields.each("interfaces", kMaxInterfaces, [&](const json& element, const std::string& where) -> Result<void> {
         auto parsed = parse_interface(element, where);
         if (!parsed) return std::unexpected(parsed.error());
         network.interfaces.push_back(*std::move(parsed));
@@ -108,7 +108,7 @@ Result<NetworkSpec> parse_network(const json& value, const std::string& at) {
     fields.each("search", SpecLimits::search_domains, [&](const json& element, const std::string& where) {
         return parse_search(element, where, network.search);
     });
-    if (network.interfaces.size() != (network.mode == NetworkMode::vnet ? 1U : 0U))
+    if (network.interfaces.empty() != (network.mode == NetworkMode::none))
         fields.fail(wrong_count(network.mode, fields.at("interfaces")));
     if (auto done = fields.done(); !done) return std::unexpected(done.error());
     return network;

@@ -14,6 +14,16 @@ json number_or_null(std::int64_t value) {
     return value == 0 ? json() : json(value);
 }
 
+json texts(const std::vector<Prefix>& addresses) {
+    json list = json::array();
+    for (const auto& address : addresses) list.push_back(address.to_string());
+    return list;
+}
+
+json to_json(const InterfaceStatus& interface) {
+    return {{"name", interface.name}, {"network", interface.network}, {"addresses", texts(interface.addresses)}};
+}
+
 json to_json(const Condition& condition) {
     return {{"type", condition.type},
             {"status", condition.status},
@@ -50,15 +60,16 @@ json to_json(const LastExit& exit) {
 }
 
 json to_json(const JailStatus& status) {
-    json addresses = json::array();
-    for (const auto& address : status.addresses) addresses.push_back(address.to_string());
+    json interfaces = json::array();
+    for (const auto& interface : status.interfaces) interfaces.push_back(to_json(interface));
     json conditions = json::array();
     for (const auto& condition : status.conditions) conditions.push_back(to_json(condition));
     return {{"state", to_string(status.state)},
             {"jid", number_or_null(status.jid)},
             {"pid", number_or_null(status.pid)},
             {"command_pid", number_or_null(status.command_pid)},
-            {"addresses", std::move(addresses)},
+            {"addresses", texts(status.addresses)},
+            {"interfaces", std::move(interfaces)},
             {"last_exit", status.last_exit ? to_json(*status.last_exit) : json()},
             {"observed_generation", status.observed_generation},
             {"conditions", std::move(conditions)}};

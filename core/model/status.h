@@ -34,12 +34,21 @@ struct LastExit {
     bool operator==(const LastExit&) const = default;
 };
 
+/// One interface of a jail, as it is or would be.
+struct InterfaceStatus {
+    std::string name;     ///< inside
+    std::string network;  ///< its name
+    std::vector<Prefix> addresses;
+    bool operator==(const InterfaceStatus&) const = default;
+};
+
 struct JailStatus {
     JailState state = JailState::stopped;
     std::int64_t jid = 0;  ///< FreeBSD; 0 elsewhere
     std::int64_t pid = 0;  ///< Linux: the pause process; 0: none
     std::int64_t command_pid = 0;
-    std::vector<Prefix> addresses;
+    std::vector<Prefix> addresses;  ///< of all interfaces
+    std::vector<InterfaceStatus> interfaces;
     std::optional<LastExit> last_exit;
     Generation observed_generation = 0;
     std::vector<Condition> conditions;

@@ -5,13 +5,49 @@
 namespace jaild::reconcile {
 
 std::string encode(const MadeWith& made) {
-    nlohmann::json addresses = nlohmann::json::array();
-    for (const Prefix& address : made.addresses) addresses.push_back(address.to_string());
+    nlohmann::json interfaces = nlohmann::json::array();
+    for (const auto& interface : made.interfaces) {
+        nlohmann::json addresses = nlohmann::json::array();
+        for (const Prefix& address : interface.addresses) addresses.push_back(address.to_string());
+        interfaces.push_back({{"network", interface.network.value}, {"addresses", std::move(addresses)}});
+    }
     return nlohmann::json{{"spec", model::to_json(made.spec, model::Secrets::keep)},
-                          {"addresses", std::move(addresses)},
+                          {"interfaces", std::move(interfaces)},
                           {"command_spent", made.command_spent}}
         .dump();
 }
+
+namespace {
+
+std::optional<std::vector<Prefix>> addresses_in(const nlohmann::json& object) {
+    std::vector<Prefix> addresses;
+    for (const auto& item : object.value("addresses", nlohmann::json::array())) {
+        if (!item.is_string()) return std::nullopt;
+        auto address = Prefix::parse(item.get<std::string>());
+        if (!address) return std::nullopt;
+        addresses.push_back(*address);
+    }
+    return addresses;
+}
+
+std::optional<std::vector<model::AssignedInterface>> interfaces_in(const nlohmann::json& object) {
+    std::vector<model::AssignedInterface> interfaces;
+    for (const auto& item : object.value("interfaces", nlohmann::json::array())) {
+        if (!item.is_object() || !item.contains("network") || !item["network"].is_number_integer()) return std::nullopt;
+        auto addresses = addresses_in(item);
+        if (!addresses) return std::nullopt;
+        interfaces.push_back(
+            {.network = NetworkId{item["network"].get<std::int64_t>()}, .addresses = *std::move(addresses)});
+    }
+    if (!interfaces.empty() || !object.contains("addresses")) return interfaces;
+    // Written when a jail had one interface at most, and there was one network.
+    auto addresses = addresses_in(object);
+    if (!addresses) return std::nullopt;
+    if (!addresses->empty()) interfaces.push_back({.network = NetworkId{1}, .addresses = *std::move(addresses)});
+    return interfaces;
+}
+
+}  // namespace
 
 std::optional<MadeWith> decode(const std::string& text) {
     const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -19,14 +55,9 @@ std::optional<MadeWith> decode(const std::string& text) {
 
     auto spec = model::parse_spec(json["spec"]);
     if (!spec) return std::nullopt;
-    MadeWith made{.spec = *std::move(spec), .addresses = {}};
-
-    for (const auto& item : json.value("addresses", nlohmann::json::array())) {
-        if (!item.is_string()) return std::nullopt;
-        auto address = Prefix::parse(item.get<std::string>());
-        if (!address) return std::nullopt;
-        made.addresses.push_back(*address);
-    }
+    auto interfaces = interfaces_in(json);
+    if (!interfaces) return std::nullopt;
+    MadeWith made{.spec = *std::move(spec), .interfaces = *std::move(interfaces)};
     const auto spent = json.find("command_spent");
     made.command_spent = spent != json.end() && spent->is_boolean() && spent->get<bool>();
     return made;

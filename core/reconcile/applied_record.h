@@ -4,15 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "core/base/ip.h"
-#include "core/model/jail_spec.h"
+#include "core/model/jail.h"
 
 namespace jaild::reconcile {
 
 /// What one incarnation was made with: the text of kernel::Applied::spec. Only this folder writes or reads it.
 struct MadeWith {
-    model::JailSpec spec;           ///< secrets kept: the file is 0600
-    std::vector<Prefix> addresses;  ///< assigned ones too, which the store may have given away since
+    model::JailSpec spec;                              ///< secrets kept: the file is 0600
+    std::vector<model::AssignedInterface> interfaces;  ///< with addresses that the store may have given away since
     /// The command of this incarnation was run in an earlier life of the jail (which was killed, or lost its shim, or
     /// its host). Restart policy `no` means at most once for each start that somebody asked for.
     bool command_spent = false;

@@ -81,8 +81,8 @@ Result<void> create_jail(const Context& context) {
     return context.kernel.jails().create(jail_parameters(context.desired.jail));
 }
 
-Result<void> ensure_link(const Context& context) {
-    return context.kernel.links().ensure(link_parameters(context.desired.jail, *context.desired.network));
+Result<void> ensure_link(const Context& context, unsigned interface) {
+    return context.kernel.links().ensure(link_parameters(context.desired.jail, context.desired.networks).at(interface));
 }
 
 Result<void> exec_start(const Context& context) {
@@ -145,7 +145,7 @@ Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observe
         case StepKind::update_jail:
             return update_jail(context);
         case StepKind::ensure_link:
-            return ensure_link(context);
+            return ensure_link(context, step.interface);
         case StepKind::exec_start:
             return exec_start(context);
         case StepKind::start_command:
@@ -159,7 +159,7 @@ Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observe
         case StepKind::stop_command:
             return kernel.processes().stop_command(jail.id, stop_timeout(jail));
         case StepKind::destroy_link:
-            return kernel.links().destroy(jail.id);
+            return kernel.links().destroy({.jail = jail.id, .index = step.interface});
         case StepKind::remove_jail:
             return kernel.jails().remove(jail.id);
         case StepKind::release:

@@ -5,6 +5,15 @@
 #include "core/reconcile/effective.h"
 
 namespace jaild::reconcile {
+namespace {
+
+bool share_address(const std::vector<Prefix>& some, const std::vector<Prefix>& others) {
+    return std::ranges::any_of(some, [&](const Prefix& one) {
+        return std::ranges::find(others, one.address, &Prefix::address) != others.end();
+    });
+}
+
+}  // namespace
 
 bool Board::enter(JailId id) {
     const std::lock_guard lock(mutex_);
@@ -27,8 +36,9 @@ void Board::begin(const model::Jail& row) {
     const std::lock_guard lock(mutex_);
     auto& memory = memories_[row.id];
     memory.name = row.name.text();
-    const bool linked = wanted(row) && row.spec.network.mode == model::NetworkMode::vnet;
-    memory.network = linked && !row.spec.network.interfaces.empty() ? row.spec.network.interfaces.front().network : "";
+    memory.networks.clear();
+    if (wanted(row))
+        for (const auto& interface : row.interfaces) memory.networks.insert(interface.network);
     if (memory.generation == row.generation && memory.incarnation == row.incarnation && memory.removing == row.removing)
         return;
     memory.generation = row.generation;
@@ -161,19 +171,17 @@ void Board::update(JailId id, const std::function<void(Memory&)>& change) {
 std::optional<std::string> Board::holder_of(const std::vector<Prefix>& addresses, JailId self) const {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, memory] : memories_) {
-        if (id == self || !memory.observed || !memory.observed->link) continue;
-        const bool holds = std::ranges::any_of(memory.observed->link->addresses, [&](const Prefix& held) {
-            return std::ranges::any_of(addresses, [&](const Prefix& one) { return one.address == held.address; });
-        });
-        if (holds) return memory.name;
+        if (id == self || !memory.observed) continue;
+        for (const auto& link : memory.observed->links)
+            if (share_address(link.addresses, addresses)) return memory.name;
     }
     return std::nullopt;
 }
 
-bool Board::others_use(const std::string& network, JailId self) const {
+bool Board::others_use(NetworkId network, JailId self) const {
     const std::lock_guard lock(mutex_);
     return std::ranges::any_of(
-        memories_, [&](const auto& entry) { return entry.first != self && entry.second.network == network; });
+        memories_, [&](const auto& entry) { return entry.first != self && entry.second.networks.contains(network); });
 }
 
 }  // namespace jaild::reconcile

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,10 +30,10 @@ struct Memory {
     bool command_ran = false;            ///< when it last converged
     std::optional<Observed> observed{};  ///< when last looked at
     std::string name{};
-    std::string network{};      ///< that it should be linked to; empty: none, or it should not run
-    std::uint64_t asked = 0;    ///< grows with every poke from outside
-    std::uint64_t heeded = 0;   ///< what it was when a round read the row
-    std::uint64_t version = 0;  ///< grows with every round
+    std::set<NetworkId> networks{};  ///< that it should be linked to; none when it should not run
+    std::uint64_t asked = 0;         ///< grows with every poke from outside
+    std::uint64_t heeded = 0;        ///< what it was when a round read the row
+    std::uint64_t version = 0;       ///< grows with every round
     bool under_way = false;
     bool impatient = false;  ///< what a round waits for of the user's is to be cut short, until it reads its row again
 };
@@ -79,7 +80,7 @@ public:
     /// The name of another jail whose link still has one of these addresses.
     [[nodiscard]] std::optional<std::string> holder_of(const std::vector<Prefix>& addresses, JailId self) const;
     /// Another jail should be on that network, as far as we remember.
-    [[nodiscard]] bool others_use(const std::string& network, JailId self) const;
+    [[nodiscard]] bool others_use(NetworkId network, JailId self) const;
 
 private:
     bool store(Memory& memory, const Findings& findings);

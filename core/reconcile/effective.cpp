@@ -1,6 +1,9 @@
 #include "core/reconcile/effective.h"
 
 #include <algorithm>
+#include <set>
+
+#include "core/kernel/names.h"
 
 namespace jaild::reconcile {
 namespace {
@@ -31,7 +34,7 @@ model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& ro
 }
 
 bool differs_for_restart(const model::Jail& jail, const MadeWith& made) {
-    return made.addresses != jail.addresses || !model::restart_fields_changed(made.spec, jail.spec).empty();
+    return made.interfaces != jail.interfaces || !model::restart_fields_changed(made.spec, jail.spec).empty();
 }
 
 kernel::Applied record(const model::Jail& jail, const Observed& observed, bool complete) {
@@ -39,7 +42,7 @@ kernel::Applied record(const model::Jail& jail, const Observed& observed, bool c
             .incarnation = jail.incarnation,
             .complete = complete,
             .spec = encode(
-                {.spec = jail.spec, .addresses = jail.addresses, .command_spent = command_spent(jail, observed)})};
+                {.spec = jail.spec, .interfaces = jail.interfaces, .command_spent = command_spent(jail, observed)})};
 }
 
 }  // namespace
@@ -69,8 +72,8 @@ Effective effective(const model::Jail& row, const Observed& observed) {
 
     result.waiting = model::restart_fields_changed(made->spec, row.spec);
     if (!result.waiting.empty()) result.jail.spec = with_live_fields(made->spec, row.spec);
-    if (made->addresses != row.addresses) {
-        result.jail.addresses = made->addresses;
+    if (made->interfaces != row.interfaces) {
+        result.jail.interfaces = made->interfaces;
         if (result.waiting.empty()) result.waiting.emplace_back("/network/interfaces");
     }
     std::ranges::sort(result.waiting);
@@ -91,7 +94,7 @@ Situation situation(const model::Jail& jail, const Observed& observed) {
     // A dying jail needs nothing of ours any more and does not block its name (FreeBSD 14 and later).
     const bool remains = observed.jail && !observed.jail->dying;
     const bool orphans =
-        observed.link || (shim_alive(observed) && observed.shim->command == kernel::CommandState::running);
+        !observed.links.empty() || (shim_alive(observed) && observed.shim->command == kernel::CommandState::running);
     if (!remains && !orphans) return Situation::absent;
     return outdated ? Situation::anew : Situation::remade;
 }
@@ -156,21 +159,37 @@ kernel::LimitSubject limit_subject(const model::Jail& jail) {
     return {.id = jail.id, .name = jail.name};
 }
 
-kernel::LinkParameters link_parameters(const model::Jail& jail, const model::Network& network) {
-    kernel::LinkParameters link{
-        .jail = jail.id, .network = network.id, .addresses = jail.addresses, .gateways = {}, .mtu = network.mtu};
-    for (const auto family : {Family::ipv4, Family::ipv6}) {
-        const auto gateway = network.gateway(family);
-        const auto of_it = [&](const Prefix& address) { return address.address.family == family; };
-        if (gateway && std::ranges::any_of(jail.addresses, of_it)) link.gateways.push_back(*gateway);
+std::vector<kernel::LinkParameters> link_parameters(const model::Jail& jail,
+                                                    const std::vector<model::Network>& networks) {
+    std::vector<kernel::LinkParameters> links;
+    std::set<Family> routed;
+    const auto count = std::min(jail.interfaces.size(), networks.size());
+    for (unsigned index = 0; index < count; ++index) {
+        const auto& network = networks[index];
+        const auto& addresses = jail.interfaces[index].addresses;
+        kernel::LinkParameters link{.id = {.jail = jail.id, .index = index},
+                                    .name = interface_name(jail, index),
+                                    .network = network.id,
+                                    .addresses = addresses,
+                                    .gateways = {},
+                                    .mtu = network.mtu};
+        for (const auto family : {Family::ipv4, Family::ipv6}) {
+            const auto gateway = network.gateway(family);
+            const auto of_it = [&](const Prefix& address) { return address.address.family == family; };
+            const bool wanted_route = gateway && std::ranges::any_of(addresses, of_it);
+            if (wanted_route && routed.insert(family).second) link.gateways.push_back(*gateway);
+        }
+        links.push_back(std::move(link));
     }
-    return link;
+    return links;
+}
+
+std::string interface_name(const model::Jail&, unsigned index) {
+    return kernel::jail_interface(index);
 }
 
 bool on_network(const model::Jail& jail, const model::Network& network) {
-    const auto& asked = jail.spec.network;
-    return asked.mode == model::NetworkMode::vnet && !asked.interfaces.empty() &&
-           asked.interfaces.front().network == network.name.text();
+    return std::ranges::any_of(jail.interfaces, [&](const auto& one) { return one.network == network.id; });
 }
 
 std::string hostname_of(const model::Jail& jail) {

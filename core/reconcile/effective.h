@@ -55,8 +55,12 @@ std::optional<kernel::Applied> change_record(const model::Jail& jail, const Obse
 [[nodiscard]] bool unenforced(const model::Jail& jail, const Observed& observed);
 kernel::LimitSubject limit_subject(const model::Jail& jail);
 
-/// The link that a jail on this network has: assigned addresses, the network's gateways of their families.
-kernel::LinkParameters link_parameters(const model::Jail& jail, const model::Network& network);
+/// The links that a jail on these networks has, one for each of its interfaces: assigned addresses, and the default
+/// route of each family by the first interface whose network has a gateway of that family.
+std::vector<kernel::LinkParameters> link_parameters(const model::Jail& jail,
+                                                    const std::vector<model::Network>& networks);
+/// The name inside of one of the spec's interfaces.
+std::string interface_name(const model::Jail& jail, unsigned index);
 /// Its row asks for a link to that network.
 bool on_network(const model::Jail& jail, const model::Network& network);
 /// spec.hostname, or the jail's name.

@@ -28,9 +28,10 @@ Findings findings_of(Engine& engine, const model::Jail& row, const Observed& obs
                      Phase phase) {
     Findings findings{
         .row = row, .observed = observed, .phase = phase, .halting = engine.halting(), .now = engine.clock.utc()};
-    if (desired && desired->network) {
-        findings.nat_missing = engine.networks.nat_missing(desired->network->id);
-        findings.forwarding_missing = engine.networks.forwarding_missing(desired->network->id);
+    if (!desired) return findings;
+    for (const auto& network : desired->networks) {
+        if (!findings.nat_missing) findings.nat_missing = engine.networks.nat_missing(network.id);
+        findings.forwarding_missing = findings.forwarding_missing || engine.networks.forwarding_missing(network.id);
     }
     return findings;
 }

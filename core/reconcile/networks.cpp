@@ -100,7 +100,7 @@ Result<bool> Networks::in_use(const model::Network& network) {
     if (!links) return std::unexpected(links.error());
     return std::ranges::any_of(*links, [&](const kernel::ObservedLink& link) {
         if (link.bridge == network.id) return true;
-        const auto row = std::ranges::find(*rows, link.jail, &model::Jail::id);
+        const auto row = std::ranges::find(*rows, link.id.jail, &model::Jail::id);
         return row != rows->end() && uses(*row);
     });
 }

@@ -1,5 +1,7 @@
 #include "core/reconcile/observe.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "core/reconcile/effective.h"
@@ -32,7 +34,7 @@ Result<std::map<JailId, Observed>> collect(kernel::Kernel& kernel, kernel::Scope
 
     auto links = kernel.links().list(scope);
     if (!links) return std::unexpected(links.error());
-    for (auto& link : *links) found[link.jail].link = std::move(link);
+    for (auto& link : *links) found[link.id.jail].links.push_back(std::move(link));
     return found;
 }
 
@@ -101,26 +103,26 @@ Result<std::map<JailId, Observed>> observe_all(kernel::Kernel& kernel) {
 
 Result<Desired> desire(kernel::Kernel& kernel, const model::Jail& row, const Observed& observed,
                        const std::vector<model::Network>& networks) {
-    Desired desired{.jail = effective(row, observed).jail, .mounts = {}, .network = {}};
+    Desired desired{.jail = effective(row, observed).jail, .mounts = {}, .networks = {}};
     if (!wanted(row)) return desired;
 
     auto mounts = kernel.roots().mounts(root_parameters(desired.jail));
     if (!mounts) return std::unexpected(mounts.error());
     desired.mounts = *std::move(mounts);
 
-    const auto& asked = desired.jail.spec.network;
-    if (asked.mode != model::NetworkMode::vnet || asked.interfaces.empty()) return desired;
-    const auto& name = asked.interfaces.front().network;
-    const auto network =
-        std::ranges::find_if(networks, [&](const model::Network& one) { return one.name.text() == name; });
-    if (network == networks.end()) {
-        return std::unexpected(Error{.code = Errc::not_found,
-                                     .op = "network",
-                                     .detail = "network " + name + " does not exist",
-                                     .reason = "network_not_found",
-                                     .field = "/network/interfaces/0/network"});
+    unsigned index = 0;
+    for (const auto& interface : desired.jail.interfaces) {
+        const auto network = std::ranges::find(networks, interface.network, &model::Network::id);
+        if (network == networks.end()) {
+            return std::unexpected(Error{.code = Errc::not_found,
+                                         .op = "network",
+                                         .detail = fmt::format("the network of interface {} does not exist", index),
+                                         .reason = "network_not_found",
+                                         .field = fmt::format("/network/interfaces/{}/network", index)});
+        }
+        desired.networks.push_back(*network);
+        index++;
     }
-    desired.network = *network;
     return desired;
 }
 
@@ -167,7 +169,7 @@ kernel::RootParameters root_parameters(const model::Jail& jail) {
             .root = jail.spec.root,
             .template_name = jail.spec.template_name,
             .hostname = hostname_of(jail),
-            .addresses = jail.addresses,
+            .addresses = jail.addresses(),
             .nameservers = jail.spec.network.nameservers,
             .search = jail.spec.network.search,
             .devfs_ruleset = jail.spec.devfs_ruleset};

@@ -11,6 +11,10 @@ namespace {
 using kernel::CommandState;
 using kernel::Mount;
 
+void add_link(Plan& steps, StepKind kind, const model::Jail& jail, unsigned index) {
+    steps.push_back({.kind = kind, .object = interface_name(jail, index), .mount = {}, .interface = index});
+}
+
 void add(Plan& steps, StepKind kind, std::string object = {}) {
     steps.push_back({.kind = kind, .object = std::move(object), .mount = {}});
 }
@@ -36,7 +40,7 @@ void tear_down(const model::Jail& jail, const Observed& observed, Next next, Pla
         add(steps, StepKind::record_begun);
     }
     if (shim_alive(observed) && observed.shim->command == CommandState::running) add(steps, StepKind::stop_command);
-    if (observed.link) add(steps, StepKind::destroy_link, "vnet0");
+    for (const auto& link : observed.links) add_link(steps, StepKind::destroy_link, jail, link.id.index);
     if (observed.jail && !observed.jail->dying) add(steps, StepKind::remove_jail, jail.name.text());
     // They outlive the jail, and would be the next one's of that name, whosever it is.
     if (observed.limits && !observed.limits->rules.empty()) add(steps, StepKind::remove_limits, jail.name.text());
@@ -50,19 +54,21 @@ bool contains_all(const auto& whole, const auto& part) {
 
 /// More addresses or routes than ours are the jail's own affair: its root may add them.
 bool link_is_whole(const kernel::ObservedLink& link, const kernel::LinkParameters& wanted_link) {
-    return link.host_end && link.jail_end && link.up && link.bridge == wanted_link.network &&
-           link.mtu == wanted_link.mtu && contains_all(link.addresses, wanted_link.addresses) &&
-           contains_all(link.gateways, wanted_link.gateways);
+    return link.host_end && link.jail_end && link.up && link.name == wanted_link.name &&
+           link.bridge == wanted_link.network && link.mtu == wanted_link.mtu &&
+           contains_all(link.addresses, wanted_link.addresses) && contains_all(link.gateways, wanted_link.gateways);
 }
 
-void mend_link(const Desired& desired, const Observed& observed, Plan& steps) {
-    if (desired.jail.spec.network.mode == model::NetworkMode::none) {
-        if (observed.link) add(steps, StepKind::destroy_link, "vnet0");
-        return;
+void mend_links(const Desired& desired, const Observed& observed, Plan& steps) {
+    const auto wanted_links = link_parameters(desired.jail, desired.networks);
+    for (const auto& link : observed.links)
+        if (std::ranges::find(wanted_links, link.id, &kernel::LinkParameters::id) == wanted_links.end())
+            add_link(steps, StepKind::destroy_link, desired.jail, link.id.index);
+    for (const auto& wanted_link : wanted_links) {
+        const auto link = std::ranges::find(observed.links, wanted_link.id, &kernel::ObservedLink::id);
+        if (link == observed.links.end() || !link_is_whole(*link, wanted_link))
+            add_link(steps, StepKind::ensure_link, desired.jail, wanted_link.id.index);
     }
-    if (!desired.network) return;
-    if (!observed.link || !link_is_whole(*observed.link, link_parameters(desired.jail, *desired.network)))
-        add(steps, StepKind::ensure_link, "vnet0");
 }
 
 void mend_limits(const model::Jail& jail, const Observed& observed, Plan& steps) {
@@ -85,7 +91,8 @@ void build(const Desired& desired, const Observed& observed, Plan& steps) {
     if (observed.applied != begun_record(desired.jail, observed)) add(steps, StepKind::record_begun);
     if (observed.applied.incarnation >= desired.jail.incarnation) add(steps, StepKind::reset);
     add(steps, StepKind::create_jail, desired.jail.name.text());
-    if (spec.network.mode == model::NetworkMode::vnet && desired.network) add(steps, StepKind::ensure_link, "vnet0");
+    for (const auto& link : link_parameters(desired.jail, desired.networks))
+        add_link(steps, StepKind::ensure_link, desired.jail, link.id.index);
     if (!spec.exec.start.empty()) add(steps, StepKind::exec_start);
     if (!spec.command.empty() && !command_spent(desired.jail, observed)) add(steps, StepKind::start_command);
     add(steps, StepKind::record_done);
@@ -101,7 +108,7 @@ void mend(const Desired& desired, const Observed& observed, Plan& steps) {
     if (change_record(desired.jail, observed)) add(steps, StepKind::record_change);
     if (observed.jail->hostname != hostname_of(desired.jail) || parameters_differ(desired.jail, observed))
         add(steps, StepKind::update_jail, desired.jail.name.text());
-    mend_link(desired, observed, steps);
+    mend_links(desired, observed, steps);
     if (!observed.applied.complete && !hint_is_lost(observed)) {
         if (!spec.exec.start.empty() && !observed.shim->start_done && observed.shim->command == CommandState::none)
             add(steps, StepKind::exec_start);

@@ -21,7 +21,7 @@ namespace jaild::reconcile {
 struct Desired {
     model::Jail jail;                           ///< status unused
     std::vector<kernel::Mount> mounts;          ///< what Roots::mounts answered
-    std::optional<model::Network> network;      ///< of its interface, with mode vnet
+    std::vector<model::Network> networks;       ///< one for each of its interfaces
     std::vector<kernel::HostEntry> neighbours;  ///< only for refresh_root
 };
 
@@ -31,7 +31,7 @@ struct Observed {
     std::optional<kernel::ObservedJail> jail;
     std::optional<kernel::ObservedShim> shim;
     std::vector<kernel::ObservedMount> mounts;
-    std::optional<kernel::ObservedLink> link;
+    std::vector<kernel::ObservedLink> links;       ///< in the order of their interfaces
     std::optional<kernel::ObservedLimits> limits;  ///< nothing: nobody looked, so that they count as they should be
     kernel::Applied applied;
     bool operator==(const Observed&) const = default;
@@ -75,7 +75,8 @@ struct Step {
     StepKind kind;
     std::string object{};
     std::optional<kernel::Mount> mount{};
-    std::string source{};  ///< of what an unmount takes away, for people; may be empty
+    std::string source{};    ///< of what an unmount takes away, for people; may be empty
+    unsigned interface = 0;  ///< its index, of a link
     bool operator==(const Step&) const = default;
     /// "mount root/usr", "unmount root/srv (/dev/sda1[/data])": for plans, progress and events.
     [[nodiscard]] std::string to_string() const;

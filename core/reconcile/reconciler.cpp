@@ -255,13 +255,19 @@ Result<Plan> Reconciler::Impl::plan_now(const model::Jail& row) {
     if (!desired) return std::unexpected(desired.error());
 
     const Plan steps = plan(*desired, *observed);
-    const bool links = std::ranges::find(steps, StepKind::ensure_link, &Step::kind) != steps.end();
-    if (!links) return steps;
-    auto view = observe_network(engine.kernel, *desired->network, *networks);
-    if (!view) return std::unexpected(view.error());
-    Plan all = plan_network(
-        {.network = *desired->network, .in_use = true, .manage_forwarding = engine.options.manage_forwarding},
-        view->observed);
+    Plan all;
+    std::set<NetworkId> planned;
+    for (const auto& step : steps) {
+        if (step.kind != StepKind::ensure_link) continue;
+        const auto& network = desired->networks.at(step.interface);
+        if (!planned.insert(network.id).second) continue;
+        auto view = observe_network(engine.kernel, network, *networks);
+        if (!view) return std::unexpected(view.error());
+        auto first =
+            plan_network({.network = network, .in_use = true, .manage_forwarding = engine.options.manage_forwarding},
+                         view->observed);
+        all.insert(all.end(), first.begin(), first.end());
+    }
     all.insert(all.end(), steps.begin(), steps.end());
     return all;
 }

@@ -34,8 +34,8 @@ Result<void> Residue::sweep(JailId seen) {
 
 /// In the order in which nothing loses what it stands on, as a teardown does it.
 Result<void> Residue::clear(JailId id, const Observed& observed) {
-    if (observed.link)
-        if (auto destroyed = engine_.kernel.links().destroy(id); !destroyed) return destroyed;
+    for (const auto& link : observed.links)
+        if (auto destroyed = engine_.kernel.links().destroy(link.id); !destroyed) return destroyed;
     if (observed.jail && !observed.jail->dying)
         if (auto removed = engine_.kernel.jails().remove(id); !removed) return removed;
     if (shim_alive(observed))

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "core/reconcile/apply.h"
@@ -120,8 +121,9 @@ Result<void> Round::prepare(const Look& look) {
         current_ = "check_name " + jail.name.text();
         if (auto free = engine_.kernel.jails().check_name(jail.name, jail.id); !free) return free;
     }
-    if (!has_step(look.steps, StepKind::ensure_link)) return {};
-    current_ = "ensure_link vnet0";
+    const auto link = std::ranges::find(look.steps, StepKind::ensure_link, &Step::kind);
+    if (link == look.steps.end()) return {};
+    current_ = link->to_string();
     const auto holder = holder_of_address(jail);
     if (!holder) return std::unexpected(holder.error());
     if (*holder) {
@@ -134,7 +136,7 @@ Result<void> Round::prepare(const Look& look) {
                                      .field = {},
                                      .remedy = "restart or stop jail " + **holder});
     }
-    return ensure_network(*look.desired.network);
+    return ensure_networks(look);
 }
 
 /// The name of another jail that still has one of this jail's addresses.
@@ -151,7 +153,19 @@ Result<std::optional<std::string>> Round::holder_of_address(const model::Jail& j
             if (const auto seen = all->find(row.id); seen != all->end())
                 engine_.board.remember(before, row, seen->second);
     }
-    return engine_.board.holder_of(jail.addresses, jail.id);
+    return engine_.board.holder_of(jail.addresses(), jail.id);
+}
+
+/// Those of the links that are to be made or mended.
+Result<void> Round::ensure_networks(const Look& look) {
+    std::set<NetworkId> done;
+    for (const auto& step : look.steps) {
+        if (step.kind != StepKind::ensure_link) continue;
+        const auto& network = look.desired.networks.at(step.interface);
+        if (!done.insert(network.id).second) continue;
+        if (auto ensured = ensure_network(network); !ensured) return ensured;
+    }
+    return {};
 }
 
 Result<void> Round::ensure_network(const model::Network& network) {
@@ -229,7 +243,7 @@ Result<void> Round::refresh_root(const Look& look, const Step& step) {
 void Round::release_networks() {
     if (!std::exchange(released_, false) || engine_.halting()) return;
     for (const auto& network : networks_) {
-        if (engine_.board.others_use(network.name.text(), id_)) continue;
+        if (engine_.board.others_use(network.id, id_)) continue;
         const auto done = engine_.networks.leave(network, networks_);
         for (const auto& step : done.steps) engine_.board.add_progress(id_, step);
         if (done.failure) spdlog::info("network {}: {}", network.name.text(), message_of(*done.failure));

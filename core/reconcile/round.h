@@ -41,6 +41,7 @@ private:
     Result<void> do_step(const Look& look, const Step& step);
     Result<void> refresh_root(const Look& look, const Step& step);
     Result<std::optional<std::string>> holder_of_address(const model::Jail& jail);
+    Result<void> ensure_networks(const Look& look);
     Result<void> ensure_network(const model::Network& network);
     void tell_duration(std::string_view what, Clock::Monotonic begun) const;
     void release_networks();

@@ -14,7 +14,7 @@ using model::Condition;
 using model::JailState;
 
 bool has_runtime(const Observed& observed) {
-    return observed.jail || observed.link || shim_alive(observed) || !observed.mounts.empty();
+    return observed.jail || !observed.links.empty() || shim_alive(observed) || !observed.mounts.empty();
 }
 
 JailState state_of(const Findings& findings) {
@@ -127,6 +127,24 @@ std::vector<Condition> conditions_of(const Findings& findings, const model::Jail
     return found;
 }
 
+/// Addresses as they were seen, or else as they were given out.
+void describe_interfaces(const model::Jail& jail, const std::vector<kernel::ObservedLink>& links,
+                         model::JailStatus& status) {
+    const auto& asked = jail.spec.network.interfaces;
+    for (unsigned index = 0; index < jail.interfaces.size(); ++index) {
+        model::InterfaceStatus interface {
+            .name = interface_name(jail, index), .network = index < asked.size() ? asked[index].network : std::string(),
+            .addresses = jail.interfaces[index].addresses
+        };
+        const kernel::ObservedLink* seen = nullptr;
+        for (const auto& link : links)
+            if (link.id.index == index && !link.addresses.empty()) seen = &link;
+        if (seen != nullptr) interface.addresses = seen->addresses;
+        status.addresses.insert(status.addresses.end(), interface.addresses.begin(), interface.addresses.end());
+        status.interfaces.push_back(std::move(interface));
+    }
+}
+
 /// Keeps the time of those that were there before.
 std::vector<Condition> with_since(std::vector<Condition> found, const std::vector<Condition>& previous) {
     for (auto& one : found) {
@@ -159,9 +177,7 @@ model::JailStatus derive_status(const Findings& findings, const model::JailStatu
     }
     if (shim_alive(observed) && observed.shim->command == kernel::CommandState::running)
         status.command_pid = observed.shim->command_pid;
-    status.addresses = observed.link && !observed.link->addresses.empty()
-                           ? observed.link->addresses
-                           : effective(findings.row, observed).jail.addresses;
+    describe_interfaces(effective(findings.row, observed).jail, observed.links, status);
     status.last_exit = observed.shim ? observed.shim->last_exit : previous.last_exit;
     const bool converged = findings.phase == Phase::settled && !findings.failure && !findings.row.removing;
     status.observed_generation = converged ? findings.row.generation : previous.observed_generation;
@@ -172,7 +188,7 @@ model::JailStatus derive_status(const Findings& findings, const model::JailStatu
 model::JailStatus expected_status(const model::Jail& row) {
     model::JailStatus status;
     status.state = wanted(row) ? JailState::starting : row.removing ? JailState::stopping : JailState::stopped;
-    status.addresses = row.addresses;
+    describe_interfaces(row, {}, status);
     return status;
 }
 

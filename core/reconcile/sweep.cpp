@@ -160,11 +160,13 @@ bool Sweep::in_use(const model::Network& network) const {
     const auto row_uses = [&](const model::Jail& row) {
         if (!on_network(row, network)) return false;
         const auto entry = found_.find(row.id);
-        return wanted(row) || (entry != found_.end() && entry->second.link);
+        return wanted(row) || (entry != found_.end() && !entry->second.links.empty());
     };
     if (std::ranges::any_of(rows_, row_uses)) return true;
-    return std::ranges::any_of(
-        found_, [&](const auto& entry) { return entry.second.link && entry.second.link->bridge == network.id; });
+    return std::ranges::any_of(found_, [&](const auto& entry) {
+        return std::ranges::find(entry.second.links, network.id, &kernel::ObservedLink::bridge) !=
+               entry.second.links.end();
+    });
 }
 
 Result<void> Sweep::sweep_networks(Thoroughness thoroughness) {

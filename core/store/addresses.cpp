@@ -17,6 +17,7 @@ namespace {
 struct Assigned {
     NetworkId network;
     IpAddress address;
+    unsigned interface = 0;
     bool operator==(const Assigned&) const = default;
 };
 
@@ -41,11 +42,13 @@ Result<IpAddress> address_from(std::int64_t family, const std::string& bytes) {
 
 Result<std::vector<Assigned>> assigned_to(Connection& connection, JailId jail) {
     return all_rows<Assigned>(
-        connection.prepare("SELECT network, family, address FROM addresses WHERE jail = ?1", jail.value),
+        connection.prepare("SELECT network, family, address, interface FROM addresses WHERE jail = ?1", jail.value),
         [](const Statement& row) -> Result<Assigned> {
             auto address = address_from(row.integer(1), row.blob(2));
             if (!address) return std::unexpected(address.error());
-            return Assigned{.network = NetworkId{row.integer(0)}, .address = *address};
+            return Assigned{.network = NetworkId{row.integer(0)},
+                            .address = *address,
+                            .interface = static_cast<unsigned>(row.integer(3))};
         });
 }
 
@@ -80,22 +83,34 @@ Result<void> check_static(const model::Network& network, const Prefix& wanted, c
 }
 
 Result<void> take(Connection& connection, JailId jail, const Assigned& wanted) {
-    return connection.run("INSERT INTO addresses (network, family, address, jail) VALUES (?1, ?2, ?3, ?4)",
-                          wanted.network.value, family_number(wanted.address.family), bytes_of(wanted.address),
-                          jail.value);
+    return connection.run(
+        "INSERT INTO addresses (network, family, address, jail, interface) VALUES (?1, ?2, ?3, ?4, ?5)",
+        wanted.network.value, family_number(wanted.address.family), bytes_of(wanted.address), jail.value,
+        std::int64_t{wanted.interface});
 }
 
 Result<void> take_static(Connection& connection, JailId jail, const Assigned& wanted, const std::string& field) {
-    auto holder = first_text(
-        connection.prepare("SELECT jails.name FROM addresses JOIN jails ON jails.id = addresses.jail"
+    struct Holder {
+        std::string name;
+        JailId id;
+    };
+    auto holder = first_row<Holder>(
+        connection.prepare("SELECT jails.name, jails.id FROM addresses JOIN jails ON jails.id = addresses.jail"
                            " WHERE network = ?1 AND family = ?2 AND address = ?3",
-                           wanted.network.value, family_number(wanted.address.family), bytes_of(wanted.address)));
+                           wanted.network.value, family_number(wanted.address.family), bytes_of(wanted.address)),
+        [](const Statement& row) -> Result<Holder> {
+            return Holder{.name = row.text(0), .id = JailId{row.integer(1)}};
+        });
     if (!holder) return std::unexpected(holder.error());
     if (!*holder) return take(connection, jail, wanted);
+    if ((*holder)->id == jail) {
+        return std::unexpected(Error::invalid("address_in_use", field,
+                                              wanted.address.to_string() + " is another interface's of this jail"));
+    }
     return std::unexpected(
         Error{.code = Errc::conflict,
               .op = "assign_address",
-              .detail = fmt::format("{} belongs to jail \"{}\"", wanted.address.to_string(), **holder),
+              .detail = fmt::format("{} belongs to jail \"{}\"", wanted.address.to_string(), (*holder)->name),
               .reason = "address_in_use",
               .field = field,
               .remedy = "give another address, or none to have one assigned"});
@@ -147,7 +162,23 @@ Result<IpAddress> lowest_free(Connection& connection, const model::Network& netw
     return candidate;
 }
 
-Result<void> take_free(Connection& connection, JailId jail, const model::Network& network, Family family) {
+/// What one of the spec's interfaces asks for.
+struct Wanted {
+    unsigned index = 0;
+    model::Network network;
+    const model::InterfaceSpec* spec = nullptr;
+
+    /// JSON pointer of one of its fields.
+    [[nodiscard]] std::string field(std::string_view name) const {
+        return fmt::format("/network/interfaces/{}/{}", index, name);
+    }
+    [[nodiscard]] std::string address_field(std::size_t which) const {
+        return fmt::format("/network/interfaces/{}/addresses/{}", index, which);
+    }
+};
+
+Result<void> take_free(Connection& connection, JailId jail, const Wanted& wanted, Family family) {
+    const auto& network = wanted.network;
     auto free = lowest_free(connection, network, family);
     if (!free) return std::unexpected(free.error());
     const auto& subnet = *network.subnet(family);
@@ -159,20 +190,13 @@ Result<void> take_free(Connection& connection, JailId jail, const model::Network
             .op = "assign_address",
             .detail = fmt::format("network \"{}\", {}, has no free address", network.name.text(), subnet.to_string()),
             .reason = "addresses_exhausted",
-            .field = "/network/interfaces/0/network",
+            .field = wanted.field("network"),
             .remedy = "remove a jail, or use another network"});
     }
-    if (auto taken = take(connection, jail, {network.id, *free}); !taken) return taken;
+    const Assigned row{.network = network.id, .address = *free, .interface = wanted.index};
+    if (auto taken = take(connection, jail, row); !taken) return taken;
     return connection.run("UPDATE pools SET lowest = ?3 WHERE network = ?1 AND family = ?2", network.id.value,
                           family_number(family), bytes_of(next(*free)));
-}
-
-/// What of `current` may stay: on the interface's network, and the static address where its family has one.
-bool still_fits(const Assigned& current, NetworkId network, const std::vector<Prefix>& statics) {
-    if (current.network != network) return false;
-    return std::ranges::all_of(statics, [&](const Prefix& wanted) {
-        return wanted.address.family != current.address.family || wanted.address == current.address;
-    });
 }
 
 Result<void> release(Connection& connection, const Assigned& row) {
@@ -180,43 +204,81 @@ Result<void> release(Connection& connection, const Assigned& row) {
                           row.network.value, family_number(row.address.family), bytes_of(row.address));
 }
 
-Result<model::Network> network_of(Connection& connection, const model::InterfaceSpec& interface) {
-    auto network = networks::find(connection, interface.network);
-    if (network || network.error().code != Errc::not_found) return network;
-    return std::unexpected(
-        Error::invalid("network_not_found", "/network/interfaces/0/network", network.error().detail));
-}
-
-Result<void> assign_on(Connection& connection, JailId jail, const model::InterfaceSpec& interface,
-                       std::vector<Assigned> current) {
-    auto network = network_of(connection, interface);
-    if (!network) return std::unexpected(network.error());
-    std::size_t index = 0;
-    for (const auto& wanted : interface.addresses) {
-        const auto field = fmt::format("/network/interfaces/0/addresses/{}", index++);
-        if (auto fine = check_static(*network, wanted, field); !fine) return fine;
-    }
-    // Releases come before anything is taken: a jail may get back what it has just given up.
-    std::vector<Assigned> kept;
-    for (const auto& row : current) {
-        if (still_fits(row, network->id, interface.addresses)) {
-            kept.push_back(row);
-        } else if (auto released = release(connection, row); !released) {
-            return released;
+Result<std::vector<Wanted>> read_wanted(Connection& connection, const model::NetworkSpec& spec) {
+    std::vector<Wanted> all;
+    for (const auto& interface : spec.interfaces) {
+        const auto index = static_cast<unsigned>(all.size());
+        auto network = networks::find(connection, interface.network);
+        if (!network && network.error().code == Errc::not_found) {
+            return std::unexpected(Error::invalid(
+                "network_not_found", fmt::format("/network/interfaces/{}/network", index), network.error().detail));
+        }
+        if (!network) return std::unexpected(network.error());
+        all.push_back({.index = index, .network = *std::move(network), .spec = &interface});
+        for (std::size_t which = 0; which < interface.addresses.size(); ++which) {
+            auto fine = check_static(all.back().network, interface.addresses[which], all.back().address_field(which));
+            if (!fine) return std::unexpected(fine.error());
         }
     }
-    index = 0;
-    for (const auto& wanted : interface.addresses) {
-        const auto field = fmt::format("/network/interfaces/0/addresses/{}", index++);
-        const Assigned row{.network = network->id, .address = wanted.address};
+    return all;
+}
+
+/// What may stay: on its interface's network, and the static address where its family has one.
+bool still_fits(const Assigned& current, const std::vector<Wanted>& all) {
+    if (current.interface >= all.size()) return false;
+    const auto& wanted = all[current.interface];
+    if (current.network != wanted.network.id) return false;
+    return std::ranges::all_of(wanted.spec->addresses, [&](const Prefix& fixed) {
+        return fixed.address.family != current.address.family || fixed.address == current.address;
+    });
+}
+
+/// Gives up what does not fit any more; answers the rest. Releases come before anything is taken: a jail may get back
+/// what it has just given up.
+Result<std::vector<Assigned>> keep_fitting(Connection& connection, JailId jail, const std::vector<Wanted>& all) {
+    auto current = assigned_to(connection, jail);
+    if (!current) return current;
+    std::vector<Assigned> kept;
+    for (const auto& row : *current) {
+        if (still_fits(row, all)) {
+            kept.push_back(row);
+        } else if (auto released = release(connection, row); !released) {
+            return std::unexpected(released.error());
+        }
+    }
+    return kept;
+}
+
+Result<void> write_interfaces(Connection& connection, JailId jail, const std::vector<Wanted>& all) {
+    auto done = connection.run("DELETE FROM interfaces WHERE jail = ?1", jail.value);
+    for (const auto& wanted : all) {
+        if (!done) break;
+        done = connection.run("INSERT INTO interfaces (jail, number, network) VALUES (?1, ?2, ?3)", jail.value,
+                              std::int64_t{wanted.index}, wanted.network.id.value);
+    }
+    return done;
+}
+
+Result<void> take_statics(Connection& connection, JailId jail, const Wanted& wanted, std::vector<Assigned>& kept) {
+    std::size_t which = 0;
+    for (const auto& fixed : wanted.spec->addresses) {
+        const auto field = wanted.address_field(which++);
+        const Assigned row{.network = wanted.network.id, .address = fixed.address, .interface = wanted.index};
         if (std::ranges::find(kept, row) != kept.end()) continue;
         if (auto taken = take_static(connection, jail, row, field); !taken) return taken;
         kept.push_back(row);
     }
+    return {};
+}
+
+Result<void> take_missing(Connection& connection, JailId jail, const Wanted& wanted,
+                          const std::vector<Assigned>& kept) {
     for (const Family family : {Family::ipv4, Family::ipv6}) {
-        if (!network->subnet(family)) continue;
-        if (std::ranges::any_of(kept, [&](const Assigned& row) { return row.address.family == family; })) continue;
-        if (auto taken = take_free(connection, jail, *network, family); !taken) return taken;
+        if (!wanted.network.subnet(family)) continue;
+        const bool has = std::ranges::any_of(
+            kept, [&](const Assigned& row) { return row.interface == wanted.index && row.address.family == family; });
+        if (has) continue;
+        if (auto taken = take_free(connection, jail, wanted, family); !taken) return taken;
     }
     return {};
 }
@@ -253,28 +315,43 @@ Result<std::vector<AddressOwner>> owners(Connection& connection) {
         });
 }
 
-Result<std::vector<Prefix>> of_jail(Connection& connection, JailId jail) {
-    return all_rows<Prefix>(
-        connection.prepare("SELECT family, address, iif(family = 4, ipv4, ipv6)"
-                           " FROM addresses JOIN networks ON networks.id = addresses.network"
-                           " WHERE jail = ?1 ORDER BY family, network, address",
-                           jail.value),
-        [](const Statement& row) -> Result<Prefix> {
-            auto address = address_from(row.integer(0), row.blob(1));
-            if (!address) return std::unexpected(address.error());
-            auto subnet = Prefix::parse(row.text(2));
-            if (!subnet) return std::unexpected(corrupt("read_address", "a subnet is damaged: " + row.text(2)));
-            return Prefix{.address = *address, .length = subnet->length};
-        });
+Result<std::vector<model::AssignedInterface>> of_jail(Connection& connection, JailId jail) {
+    auto statement = connection.prepare(
+        "SELECT interfaces.network, number, family, address, iif(family = 4, ipv4, ipv6)"
+        " FROM interfaces JOIN networks ON networks.id = interfaces.network"
+        " LEFT JOIN addresses ON addresses.jail = interfaces.jail AND interface = number"
+        " WHERE interfaces.jail = ?1 ORDER BY number, family, address",
+        jail.value);
+    std::vector<model::AssignedInterface> interfaces;
+    for (;;) {
+        auto more = statement.step();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) return interfaces;
+        const auto index = static_cast<std::size_t>(statement.integer(1));
+        if (index > interfaces.size()) return std::unexpected(corrupt("read_address", "an interface is missing"));
+        if (index == interfaces.size())
+            interfaces.push_back({.network = NetworkId{statement.integer(0)}, .addresses = {}});
+        if (statement.null(2)) continue;  // it has no address
+        auto address = address_from(statement.integer(2), statement.blob(3));
+        if (!address) return std::unexpected(address.error());
+        auto subnet = Prefix::parse(statement.text(4));
+        if (!subnet) return std::unexpected(corrupt("read_address", "a subnet is damaged: " + statement.text(4)));
+        interfaces.back().addresses.push_back({.address = *address, .length = subnet->length});
+    }
 }
 
 Result<void> assign(Connection& connection, JailId jail, const model::NetworkSpec& spec) {
-    if (spec.mode == model::NetworkMode::none || spec.interfaces.empty()) {
-        return connection.run("DELETE FROM addresses WHERE jail = ?1", jail.value);
-    }
-    auto current = assigned_to(connection, jail);
-    if (!current) return std::unexpected(current.error());
-    return assign_on(connection, jail, spec.interfaces.front(), *std::move(current));
+    auto all = read_wanted(connection, spec);
+    if (!all) return std::unexpected(all.error());
+    auto kept = keep_fitting(connection, jail, *all);
+    if (!kept) return std::unexpected(kept.error());
+    if (auto written = write_interfaces(connection, jail, *all); !written) return written;
+    // Static ones of all interfaces first: none of them must be given to another one.
+    for (const auto& wanted : *all)
+        if (auto taken = take_statics(connection, jail, wanted, *kept); !taken) return taken;
+    for (const auto& wanted : *all)
+        if (auto taken = take_missing(connection, jail, wanted, *kept); !taken) return taken;
+    return {};
 }
 
 }  // namespace jaild::store::addresses

@@ -4,7 +4,7 @@
 
 #include "core/base/ids.h"
 #include "core/base/ip.h"
-#include "core/model/jail_spec.h"
+#include "core/model/jail.h"
 #include "core/model/network.h"
 #include "core/store/connection.h"
 #include "core/store/reader.h"
@@ -16,14 +16,15 @@ namespace jaild::store::addresses {
 /// For a new network: nothing of it is taken.
 Result<void> open_pools(Connection& connection, const model::Network& network);
 
-/// IPv4 first, each with its subnet's length.
-Result<std::vector<Prefix>> of_jail(Connection& connection, JailId jail);
+/// One for each of its interfaces.
+Result<std::vector<model::AssignedInterface>> of_jail(Connection& connection, JailId jail);
 
 /// As Reader::address_owners().
 Result<std::vector<AddressOwner>> owners(Connection& connection);
 
-/// Makes the jail's addresses what `spec` asks for: those that still fit stay, static ones are taken, and each family
-/// without one gets the lowest free address: so the same history always gives the same addresses. Errors as
+/// Makes the jail's interfaces and their addresses what `spec` asks for: those that still fit stay, static ones are
+/// taken, and each family of an interface without one gets the lowest free address of its network: so the same history
+/// always gives the same addresses. Errors as
 /// Writer::insert_jail's, some of the work done: call it in a savepoint.
 Result<void> assign(Connection& connection, JailId jail, const model::NetworkSpec& spec);
 

@@ -37,14 +37,14 @@ Result<model::Jail> from_row(const Statement& row) {
                        .incarnation = row.integer(4),
                        .created_at = UtcTime{row.integer(6)},
                        .removing = row.integer(5) != 0,
-                       .addresses = {},
+                       .interfaces = {},
                        .status = {}};
 }
 
 Result<model::Jail> with_addresses(Connection& connection, model::Jail jail) {
     auto assigned = addresses::of_jail(connection, jail.id);
     if (!assigned) return std::unexpected(assigned.error());
-    jail.addresses = *std::move(assigned);
+    jail.interfaces = *std::move(assigned);
     return jail;
 }
 

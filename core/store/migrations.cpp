@@ -112,9 +112,25 @@ ALTER TABLE networks DROP COLUMN nat;
 ALTER TABLE networks DROP COLUMN mtu;
 )sql";
 
+// Which network each of a jail's interfaces is on, addresses or not, and whose of them an address is. Until then a jail
+// had one.
+constexpr std::string_view kInterfaces = R"sql(
+CREATE TABLE interfaces (
+    jail INTEGER NOT NULL REFERENCES jails (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL CHECK (number BETWEEN 0 AND 7),
+    network INTEGER NOT NULL REFERENCES networks (id),
+    PRIMARY KEY (jail, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX interfaces_of_network ON interfaces (network);
+INSERT INTO interfaces (jail, number, network) SELECT DISTINCT jail, 0, network FROM addresses;
+
+ALTER TABLE addresses ADD COLUMN interface INTEGER NOT NULL DEFAULT 0 CHECK (interface BETWEEN 0 AND 7);
+)sql";
+
 constexpr std::array kMigrations{
     Migration{.to = 1, .sql = kFirst},
     Migration{.to = 2, .sql = kNetworks},
+    Migration{.to = 3, .sql = kInterfaces},
 };
 
 Result<void> apply(Connection& connection, const Migration& migration) {

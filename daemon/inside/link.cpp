@@ -1,12 +1,12 @@
 #include "daemon/inside/link.h"
 
 #include <algorithm>
+#include <map>
 
 #include "core/kernel/freebsd/pure/units.h"
 #include "core/kernel/freebsd/system/addresses.h"
 #include "core/kernel/freebsd/system/interfaces.h"
 #include "core/kernel/freebsd/system/routes.h"
-#include "core/kernel/names.h"
 
 namespace jaild::inside {
 namespace {
@@ -19,11 +19,11 @@ Error vanished(const std::string& name) {
     return Error{.code = Errc::busy, .op = "jaild-inside", .detail = name + " vanished while it was set up"};
 }
 
-/// What is here of our pair, by driver and unit.
-Result<std::vector<Interface>> ends() {
+/// What is here of our pair of that index, by driver and unit.
+Result<std::vector<Interface>> ends(unsigned index) {
     auto all = interfaces();
     if (!all) return all;
-    std::erase_if(*all, [](const Interface& one) { return driver(one) != kPairDriver; });
+    std::erase_if(*all, [&](const Interface& one) { return driver(one) != pair_driver(index); });
     return all;
 }
 
@@ -34,9 +34,9 @@ Result<void> discard(const std::vector<Interface>& some) {
     return {};
 }
 
-/// Whole: vnet0 here, and the host's end either taken out or here under its name.
+/// Whole: the jail's end here under its name, and the host's end either taken out or here under its name.
 bool is_whole(const std::vector<Interface>& found, const InsideLink& link) {
-    if (named(found, kernel::kJailInterface) == nullptr) return false;
+    if (named(found, link.name) == nullptr) return false;
     if (link.host_end_outside) return found.size() == 1;
     return found.size() == 2 && named(found, link.host_name) != nullptr;
 }
@@ -47,14 +47,25 @@ Result<void> mark_and_name(const std::string& end, const std::string& mark, cons
     return rename(end, name);
 }
 
+/// The jail's root may have given another pair's end this name: that one is mended in its turn.
+Result<void> free_name(const std::string& name) {
+    const auto all = interfaces();
+    if (!all) return std::unexpected(all.error());
+    const auto* holder = named(*all, name);
+    if (holder == nullptr) return {};
+    const auto of = driver(*holder);
+    return parse_pair_driver(of) ? rename(name, of + "b") : Result<void>{};
+}
+
 Result<void> make_pair(const InsideLink& link) {
-    const auto first = create(std::string(kPairDriver));
+    const auto first = create(pair_driver(link.index));
     if (!first) return std::unexpected(first.error());
     // epair(4): the kernel answers with the name of the end "a"; the other one is called the same but for its "b".
     auto second = *first;
     second.back() = 'b';
     if (auto done = mark_and_name(*first, link.mark, link.host_name); !done) return done;
-    if (auto done = mark_and_name(second, link.mark, kernel::kJailInterface); !done) return done;
+    if (auto done = free_name(link.name); !done) return done;
+    if (auto done = mark_and_name(second, link.mark, link.name); !done) return done;
     if (auto done = set_mac(link.host_name, link.host_mac); !done) return done;
     return set_mtu(link.host_name, link.mtu);
 }
@@ -99,38 +110,45 @@ Result<void> raise_loopback() {
 
 Result<void> ensure_link(const InsideLink& link) {
     if (auto done = raise_loopback(); !done) return done;
-    auto found = ends();
+    auto found = ends(link.index);
     if (!found) return std::unexpected(found.error());
     if (!is_whole(*found, link)) {
         if (auto done = discard(*found); !done) return done;
         if (auto done = make_pair(link); !done) return done;
-        found = ends();
+        found = ends(link.index);
         if (!found) return std::unexpected(found.error());
     }
-    const auto* end = named(*found, kernel::kJailInterface);
-    if (end == nullptr) return std::unexpected(vanished(kernel::kJailInterface));
+    const auto* end = named(*found, link.name);
+    if (end == nullptr) return std::unexpected(vanished(link.name));
     return configure(*end, link);
 }
 
-Result<void> destroy_link() {
-    const auto found = ends();
+Result<void> destroy_link(unsigned index) {
+    const auto found = ends(index);
     if (!found) return std::unexpected(found.error());
     return discard(*found);
 }
 
 Result<InsideView> look(int jid) {
-    const auto found = ends();
-    if (!found) return std::unexpected(found.error());
-    InsideView view{.jid = jid, .ends = static_cast<unsigned>(found->size())};
-    const auto* end = named(*found, kernel::kJailInterface);
-    if (end == nullptr) return view;
-    auto gateways = default_gateways(end->index);
-    if (!gateways) return std::unexpected(gateways.error());
-    view.jail_end = true;
-    view.up = end->up;
-    view.mtu = end->mtu;
-    view.addresses = end->addresses;
-    view.gateways = *std::move(gateways);
+    const auto all = interfaces();
+    if (!all) return std::unexpected(all.error());
+    std::map<unsigned, std::vector<const Interface*>> pairs;
+    for (const auto& interface : *all)
+        if (const auto index = parse_pair_driver(driver(interface))) pairs[*index].push_back(&interface);
+    InsideView view{.jid = jid, .links = {}};
+    for (const auto& [index, found] : pairs) {
+        InsideEnd end{.index = index, .ends = static_cast<unsigned>(found.size()), .name = {}};
+        if (found.size() == 1) {
+            auto gateways = default_gateways(found.front()->index);
+            if (!gateways) return std::unexpected(gateways.error());
+            end.name = found.front()->name;
+            end.up = found.front()->up;
+            end.mtu = found.front()->mtu;
+            end.addresses = found.front()->addresses;
+            end.gateways = *std::move(gateways);
+        }
+        view.links.push_back(std::move(end));
+    }
     return view;
 }
 

@@ -3,7 +3,7 @@
 //   jaild-inside make PARAMETER…                 a jail, complete and persistent: "jid=5"
 //   jaild-inside look JID NAME PATH …            one line for each jail that is there
 //   jaild-inside ensure JID NAME PATH FIELD=…    the inner side of a jail's link, and its line
-//   jaild-inside destroy JID NAME PATH           the jail's pair, and its line
+//   jaild-inside destroy JID NAME PATH LINK      one of the jail's pairs, and the jail's line
 //
 // The texts are core/kernel/freebsd/pure/inside_text.h's. On standard output is the answer, or one line that begins
 // with "error", and then the exit code is 1.
@@ -84,6 +84,13 @@ Result<std::string> run_ensure(Arguments arguments) {
     return change(arguments.first(3), [&] { return ensure_link(*link); });
 }
 
+Result<std::string> run_destroy(Arguments arguments) {
+    if (arguments.size() != 4) return std::unexpected(usage());
+    const auto index = parse_link_index(arguments.back());
+    if (!index) return std::unexpected(index.error());
+    return change(arguments.first(3), [&] { return destroy_link(*index); });
+}
+
 Result<std::string> run(Arguments arguments) {
     if (arguments.empty()) return std::unexpected(usage());
     const auto& verb = arguments.front();
@@ -91,7 +98,7 @@ Result<std::string> run(Arguments arguments) {
     if (verb == "make") return run_make(rest);
     if (verb == "look") return run_look(rest);
     if (verb == "ensure") return run_ensure(rest);
-    if (verb == "destroy") return change(rest, [] { return destroy_link(); });
+    if (verb == "destroy") return run_destroy(rest);
     return std::unexpected(usage());
 }
 

@@ -89,7 +89,7 @@ TEST_CASE("a bridge is not removed under its members", "[links]") {
     LinkFixture fixture;
     fixture.start_jail(kWeb);
     CHECK(error_of(fixture.links.remove_bridge(fixture.network.id)).code == Errc::busy);
-    value_of(fixture.links.destroy(kWeb));
+    value_of(fixture.links.destroy({kWeb}));
     value_of(fixture.links.remove_bridge(fixture.network.id));
     value_of(fixture.links.remove_bridge(fixture.network.id));
     CHECK(value_of(fixture.links.bridges()).empty());

@@ -9,7 +9,7 @@ void kill_jail(const Client& /*client*/, const std::string& name) {
 
 void delete_link(const TestHost& host, const Client& client, const std::string& name) {
     host.run_on_host(
-        {"ifconfig", kernel::pair_name(client.instance(), client.id(name), kernel::PairEnd::host), "destroy"});
+        {"ifconfig", kernel::pair_name(client.instance(), {client.id(name)}, kernel::PairEnd::host), "destroy"});
 }
 
 void delete_address(const TestHost& host, const std::string& interface, const std::string& address) {

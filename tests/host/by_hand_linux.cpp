@@ -9,7 +9,7 @@ void kill_jail(const Client& client, const std::string& name) {
 
 void delete_link(const TestHost& host, const Client& client, const std::string& name) {
     host.run_on_host(
-        {"ip", "link", "delete", kernel::pair_name(client.instance(), client.id(name), kernel::PairEnd::host)});
+        {"ip", "link", "delete", kernel::pair_name(client.instance(), {client.id(name)}, kernel::PairEnd::host)});
 }
 
 void delete_address(const TestHost& host, const std::string& interface, const std::string& address) {

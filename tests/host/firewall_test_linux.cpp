@@ -124,7 +124,8 @@ TEST_CASE("one network's jails do not reach another's", "[firewall]") {
     other.ipv6 = value_of(Prefix::parse("fd21:3707:2::/64"));
     value_of(fixture.links.ensure_bridge(other));
     fixture.make_jail(JailId{3});
-    value_of(fixture.links.ensure({.jail = JailId{3},
+    value_of(fixture.links.ensure({.id = {JailId{3}},
+                                   .name = "vnet0",
                                    .network = other.id,
                                    .addresses = {value_of(Prefix::parse("10.213.8.9/24"))},
                                    .gateways = {*other.gateway(Family::ipv4)}}));

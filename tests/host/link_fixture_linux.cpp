@@ -45,15 +45,33 @@ std::string LinkFixture::ipv6(JailId id) const {
 }
 
 kernel::LinkParameters LinkFixture::parameters(JailId id) const {
-    return {.jail = id,
+    return {.id = {id},
+            .name = "vnet0",
             .network = network.id,
             .addresses = {value_of(Prefix::parse(ipv4(id) + "/24")), value_of(Prefix::parse(ipv6(id) + "/64"))},
             .gateways = {*network.gateway(Family::ipv4), *network.gateway(Family::ipv6)},
             .mtu = network.mtu};
 }
 
+model::Network LinkFixture::lab() const {
+    auto lab = network;
+    lab.id = NetworkId{2};
+    lab.ipv4 = value_of(Prefix::parse("10.213.8.0/24"));
+    lab.ipv6 = value_of(Prefix::parse("fd21:3707:8::/64"));
+    return lab;
+}
+
+kernel::LinkParameters LinkFixture::second_parameters(JailId id) const {
+    return {.id = {.jail = id, .index = 1},
+            .name = "vnet1",
+            .network = lab().id,
+            .addresses = {value_of(Prefix::parse("10.213.8.9/24")), value_of(Prefix::parse("fd21:3707:8::9/64"))},
+            .gateways = {},
+            .mtu = lab().mtu};
+}
+
 std::string LinkFixture::host_end(JailId id) const {
-    return kernel::pair_name(host.instance(), id, kernel::PairEnd::host);
+    return kernel::pair_name(host.instance(), {id}, kernel::PairEnd::host);
 }
 
 std::string LinkFixture::bridge() const {
@@ -68,9 +86,10 @@ void LinkFixture::start_jail(JailId id) {
 
 kernel::ObservedLink LinkFixture::converged(JailId id) const {
     const auto wanted = parameters(id);
-    return {.jail = id,
+    return {.id = {id},
             .host_end = true,
             .jail_end = true,
+            .name = wanted.name,
             .up = true,
             .bridge = wanted.network,
             .addresses = wanted.addresses,
@@ -80,7 +99,7 @@ kernel::ObservedLink LinkFixture::converged(JailId id) const {
 
 kernel::ObservedLink LinkFixture::observed(JailId id) {
     const auto found = value_of(links.list(id));
-    return found.empty() ? kernel::ObservedLink{.jail = id} : found.front();
+    return found.empty() ? kernel::ObservedLink{.id = {id}} : found.front();
 }
 
 void LinkFixture::ip_inside(JailId id, const std::string& command) const {

@@ -28,6 +28,9 @@ struct LinkFixture {
     [[nodiscard]] Argv inside(JailId id, const Argv& argv) const;
     /// Addresses .10+id and ::10+id of the network.
     [[nodiscard]] kernel::LinkParameters parameters(JailId id) const;
+    /// Another network, 10.213.8.0/24 and fd21:3707:8::/64, and a second interface on it, without default routes.
+    [[nodiscard]] model::Network lab() const;
+    [[nodiscard]] kernel::LinkParameters second_parameters(JailId id) const;
     [[nodiscard]] std::string ipv4(JailId id) const;
     [[nodiscard]] std::string ipv6(JailId id) const;
     [[nodiscard]] std::string host_end(JailId id) const;

@@ -10,20 +10,39 @@ using jaild::test::instance;
 
 TEST_CASE("an interface's name leads back to its jail and fits the kernel", "[names]") {
     for (const std::int64_t id : {1LL, 9LL, 10LL, 35LL, 36LL, 1000LL, 2'821'109'907'455LL}) {
-        const auto host = pair_name(instance(), JailId{id}, PairEnd::host);
+        const auto host = pair_name(instance(), {JailId{id}}, PairEnd::host);
         INFO(host);
         CHECK(host.size() <= kMaxInterfaceName);
-        CHECK(parse_pair_name(instance(), host) == JailId{id});
+        CHECK(parse_pair_name(instance(), host) == LinkId{JailId{id}});
         CHECK(parse_bridge_name(instance(), bridge_name(instance(), NetworkId{id})) == NetworkId{id});
     }
-    CHECK(pair_name(instance(), JailId{12}, PairEnd::host) == "jk3f9aca");
-    CHECK(pair_name(instance(), JailId{12}, PairEnd::jail) == "jk3f9acb");
+    CHECK(pair_name(instance(), {JailId{12}}, PairEnd::host) == "jk3f9aca");
+    CHECK(pair_name(instance(), {JailId{12}}, PairEnd::jail) == "jk3f9acb");
     CHECK(bridge_name(instance(), NetworkId{1}) == "jk3f9a1n");
 }
 
+TEST_CASE("each of a jail's interfaces has names and addresses of its own", "[names]") {
+    std::set<std::string> seen;
+    for (unsigned index = 0; index < kMaxInterfaces; ++index) {
+        const LinkId link{.jail = JailId{12}, .index = index};
+        const auto host = pair_name(instance(), link, PairEnd::host);
+        INFO(host);
+        CHECK(parse_pair_name(instance(), host) == link);
+        CHECK_FALSE(parse_bridge_name(instance(), host));
+        for (const auto end : {PairEnd::host, PairEnd::jail}) {
+            CHECK(seen.insert(pair_name(instance(), link, end)).second);
+            CHECK(seen.insert(mac_address(instance(), link, end)).second);
+        }
+        CHECK(jail_interface(index) == "vnet" + std::to_string(index));
+    }
+    CHECK(pair_name(instance(), {.jail = JailId{12}, .index = 1}, PairEnd::host) == "jk3f9acc");
+    CHECK(pair_name(instance(), {.jail = JailId{12}, .index = 7}, PairEnd::jail) == "jk3f9acp");
+}
+
 TEST_CASE("a name that we would not have written is nobody's of ours", "[names]") {
-    for (const char* name : {"", "eth0", "jk3f9aa", "jk3f9a0a", "jk3f9a01a", "jk3f9acb", "jk3f9a1n", "jk3f9bca",
-                             "Jk3f9aca", "jk3f9aCa", "jk3f9ac-a", "jk3f9azzzzzzzzza", "jk3f9a a", "jk3f9aca "}) {
+    for (const char* name :
+         {"", "eth0", "jk3f9aa", "jk3f9a0a", "jk3f9a01a", "jk3f9acb", "jk3f9acd", "jk3f9acq", "jk3f9a1n", "jk3f9bca",
+          "Jk3f9aca", "jk3f9aCa", "jk3f9ac-a", "jk3f9azzzzzzzzza", "jk3f9a a", "jk3f9aca "}) {
         INFO(name);
         CHECK_FALSE(parse_pair_name(instance(), name));
     }
@@ -59,14 +78,14 @@ TEST_CASE("addresses of the link layer are stable, locally administered and diff
     std::set<std::string> seen;
     for (std::int64_t id = 1; id <= 1000; ++id) {
         for (const auto& mac :
-             {mac_address(instance(), JailId{id}, PairEnd::host), mac_address(instance(), JailId{id}, PairEnd::jail),
-              bridge_mac_address(instance(), NetworkId{id})}) {
+             {mac_address(instance(), {JailId{id}}, PairEnd::host),
+              mac_address(instance(), {JailId{id}}, PairEnd::jail), bridge_mac_address(instance(), NetworkId{id})}) {
             REQUIRE(mac.size() == 17);
             REQUIRE(mac.starts_with("02:"));
             REQUIRE(seen.insert(mac).second);
         }
     }
-    CHECK(mac_address(instance(), JailId{1}, PairEnd::host) == mac_address(instance(), JailId{1}, PairEnd::host));
-    CHECK(mac_address(instance(), JailId{1}, PairEnd::host) !=
-          mac_address(*InstanceId::parse("aaaaa"), JailId{1}, PairEnd::host));
+    CHECK(mac_address(instance(), {JailId{1}}, PairEnd::host) == mac_address(instance(), {JailId{1}}, PairEnd::host));
+    CHECK(mac_address(instance(), {JailId{1}}, PairEnd::host) !=
+          mac_address(*InstanceId::parse("aaaaa"), {JailId{1}}, PairEnd::host));
 }

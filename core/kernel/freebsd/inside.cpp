@@ -72,9 +72,10 @@ Result<InsideView> Inside::ensure(const JailReference& jail, const InsideLink& l
     return ask_for_one(std::move(arguments));
 }
 
-Result<void> Inside::destroy(const JailReference& jail) const {
+Result<void> Inside::destroy(const JailReference& jail, unsigned index) const {
     Argv arguments{"destroy"};
     append(arguments, to_arguments(jail));
+    arguments.push_back(std::to_string(index));
     const auto view = ask_for_one(std::move(arguments));
     if (!view && view.error().reason == "jail_not_found") return {};  // and its pair with it
     if (!view) return std::unexpected(view.error());

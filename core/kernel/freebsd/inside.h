@@ -22,7 +22,7 @@ public:
     [[nodiscard]] Result<std::vector<InsideView>> look(const std::vector<JailReference>& jails) const;
     /// Errc::not_found "jail_not_found". Answers what is there then.
     [[nodiscard]] Result<InsideView> ensure(const JailReference& jail, const InsideLink& link) const;
-    [[nodiscard]] Result<void> destroy(const JailReference& jail) const;
+    [[nodiscard]] Result<void> destroy(const JailReference& jail, unsigned index) const;
 
 private:
     [[nodiscard]] Result<std::string> ask(Argv arguments) const;

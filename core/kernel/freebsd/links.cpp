@@ -49,8 +49,8 @@ Result<void> FreeBsdLinks::ensure(const LinkParameters& parameters) {
     return freebsd::pair::ensure(places_, inside_, parameters);
 }
 
-Result<void> FreeBsdLinks::destroy(JailId jail) {
-    return freebsd::pair::destroy(places_, inside_, jail);
+Result<void> FreeBsdLinks::destroy(LinkId id) {
+    return freebsd::pair::destroy(places_, inside_, id);
 }
 
 Result<std::vector<ObservedBridge>> FreeBsdLinks::bridges() {

@@ -15,7 +15,7 @@ public:
 
     Result<std::vector<ObservedLink>> list(Scope scope) override;
     Result<void> ensure(const LinkParameters& parameters) override;
-    Result<void> destroy(JailId jail) override;
+    Result<void> destroy(LinkId id) override;
     Result<std::vector<ObservedBridge>> bridges() override;
     Result<void> ensure_bridge(const model::Network& network) override;
     Result<void> remove_bridge(NetworkId network) override;

@@ -25,9 +25,9 @@ Error still_dying(const std::string& name) {
                  .reason = "jail_dying"};
 }
 
-bool is_ours(const InstanceId& instance, JailId jail, const Interface& end) {
-    return end.name == pair_name(instance, jail, PairEnd::host) && description(end.name) == jail_mark(instance, jail) &&
-           driver(end) == kPairDriver;
+bool is_ours(const InstanceId& instance, LinkId id, const Interface& end) {
+    return end.name == pair_name(instance, id, PairEnd::host) &&
+           description(end.name) == jail_mark(instance, id.jail) && driver(end) == pair_driver(id.index);
 }
 
 /// The host's side of one pair.
@@ -51,16 +51,16 @@ Result<std::map<std::string, Interface>> bridges_by_member(const InstanceId& ins
     return bridges;
 }
 
-Result<std::map<JailId, HostEnd>> host_ends(const InstanceId& instance, Scope scope) {
+Result<std::map<LinkId, HostEnd>> host_ends(const InstanceId& instance, Scope scope) {
     const auto all = interfaces();
     if (!all) return std::unexpected(all.error());
     const auto bridges = bridges_by_member(instance, *all);
     if (!bridges) return std::unexpected(bridges.error());
-    std::map<JailId, HostEnd> ends;
+    std::map<LinkId, HostEnd> ends;
     for (const auto& interface : *all) {
-        const auto jail = parse_pair_name(instance, interface.name);
-        if (!jail || (scope && *scope != *jail) || !is_ours(instance, *jail, interface)) continue;
-        auto& host = ends[*jail];
+        const auto id = parse_pair_name(instance, interface.name);
+        if (!id || (scope && *scope != id->jail) || !is_ours(instance, *id, interface)) continue;
+        auto& host = ends[*id];
         host.end = interface;
         const auto on = bridges->find(interface.name);
         if (on == bridges->end()) continue;
@@ -70,36 +70,37 @@ Result<std::map<JailId, HostEnd>> host_ends(const InstanceId& instance, Scope sc
     return ends;
 }
 
-Result<HostEnd> host_end(const InstanceId& instance, JailId jail) {
-    auto ends = host_ends(instance, jail);
+Result<HostEnd> host_end(const InstanceId& instance, LinkId id) {
+    auto ends = host_ends(instance, id.jail);
     if (!ends) return std::unexpected(ends.error());
-    const auto found = ends->find(jail);
+    const auto found = ends->find(id);
     return found == ends->end() ? HostEnd{} : std::move(found->second);
 }
 
-ObservedLink observed(JailId jail, const HostEnd& host, const InsideView* view) {
-    ObservedLink link{.jail = jail};
+ObservedLink observed(LinkId id, const HostEnd& host, const InsideEnd* inside) {
+    ObservedLink link{.id = id};
     // Two ends inside: what the host has is an earlier pair's.
-    link.host_end = host.end.has_value() && (view == nullptr || view->ends < 2);
+    link.host_end = host.end.has_value() && (inside == nullptr || inside->ends < 2);
     if (link.host_end) link.bridge = host.network;
-    if (view == nullptr || !view->jail_end) return link;
+    if (inside == nullptr || inside->name.empty()) return link;
     link.jail_end = true;
-    link.up = link.host_end && host.end->up && view->up;
-    link.mtu = view->mtu;
-    link.addresses = view->addresses;
-    link.gateways = view->gateways;
+    link.name = inside->name;
+    link.up = link.host_end && host.end->up && inside->up;
+    link.mtu = inside->mtu;
+    link.addresses = inside->addresses;
+    link.gateways = inside->gateways;
     return link;
 }
 
 /// Takes the host's end out of the jail and looks whether it is what it should be: the jail's root may have been faster
 /// and have put something else under that name.
-Result<Interface> take_out(const InstanceId& instance, JailId jail, int jid) {
-    const auto name = pair_name(instance, jail, PairEnd::host);
+Result<Interface> take_out(const InstanceId& instance, LinkId id, int jid) {
+    const auto name = pair_name(instance, id, PairEnd::host);
     if (auto done = reclaim(name, jid); !done) return std::unexpected(done.error());
     const auto all = interfaces();
     if (!all) return std::unexpected(all.error());
     const auto* end = named(*all, name);
-    if (end != nullptr && is_ours(instance, jail, *end)) return *end;
+    if (end != nullptr && is_ours(instance, id, *end)) return *end;
     if (auto gone = freebsd::destroy(name); !gone) return std::unexpected(gone.error());
     return std::unexpected(
         Error{.code = Errc::busy, .op = "links", .detail = name + " was changed inside the jail while it was set up"});
@@ -110,7 +111,7 @@ Result<void> configure(const InstanceId& instance, const LinkParameters& paramet
     // On the host it is a member of a bridge and nothing else: no address, not even a link-local one.
     if (auto done = set_ipv6(end.name, Ipv6::off); !done) return done;
     if (auto done = set_addresses(end, {}); !done) return done;
-    if (const auto mac = mac_address(instance, parameters.jail, PairEnd::host); end.mac != mac) {
+    if (const auto mac = mac_address(instance, parameters.id, PairEnd::host); end.mac != mac) {
         if (auto done = set_mac(end.name, mac); !done) return done;
     }
     // if_bridge(4) takes members of its own MTU only.
@@ -135,12 +136,12 @@ Result<Interface> find_bridge(const InstanceId& instance, NetworkId network) {
 }
 
 /// Somebody else's interface has the name of the host's end.
-Result<void> check_host_name(const InstanceId& instance, JailId jail) {
-    const auto name = pair_name(instance, jail, PairEnd::host);
+Result<void> check_host_name(const InstanceId& instance, LinkId id) {
+    const auto name = pair_name(instance, id, PairEnd::host);
     const auto all = interfaces();
     if (!all) return std::unexpected(all.error());
     const auto* there = named(*all, name);
-    if (there == nullptr || is_ours(instance, jail, *there)) return {};
+    if (there == nullptr || is_ours(instance, id, *there)) return {};
     return std::unexpected(Error{.code = Errc::conflict,
                                  .op = "links",
                                  .detail = "an interface that is not ours has the name " + name,
@@ -177,66 +178,73 @@ Result<std::vector<ObservedLink>> list(const Places& places, const Inside& insid
     const auto views = living.empty() ? std::vector<InsideView>{} : inside.look(living);
     if (!views) return std::unexpected(views.error());
 
-    std::map<JailId, ObservedLink> links;
-    for (const auto& [jail, host] : *ends) links[jail] = observed(jail, host, nullptr);
-    for (const auto& [id, prison] : *jails) {
+    std::map<LinkId, ObservedLink> links;
+    for (const auto& [id, host] : *ends) links[id] = observed(id, host, nullptr);
+    for (const auto& [jail, prison] : *jails) {
         const auto view = std::ranges::find(*views, prison.jid, &InsideView::jid);
-        if (view == views->end() || view->ends == 0) continue;
-        const auto host = ends->find(id);
-        links[id] = observed(id, host == ends->end() ? HostEnd{} : host->second, &*view);
+        if (view == views->end()) continue;
+        for (const auto& end : view->links) {
+            const LinkId id{.jail = jail, .index = end.index};
+            const auto host = ends->find(id);
+            links[id] = observed(id, host == ends->end() ? HostEnd{} : host->second, &end);
+        }
     }
     std::vector<ObservedLink> listed;
-    for (auto& [jail, link] : links) listed.push_back(std::move(link));
+    for (auto& [id, link] : links) listed.push_back(std::move(link));
     return listed;
 }
 
 Result<void> ensure(const Places& places, const Inside& inside, const LinkParameters& parameters) {
     const auto& instance = places.instance;
-    const JailId jail = parameters.jail;
+    const LinkId id = parameters.id;
     if (auto loaded = load_module("if_epair"); !loaded) return loaded;
-    const auto prison = our_prison(places, jail);
+    const auto prison = our_prison(places, id.jail);
     if (!prison) return std::unexpected(prison.error());
-    if (!*prison) return std::unexpected(not_found(fmt::format("jail {} does not run", jail.value), "jail_not_found"));
+    if (!*prison)
+        return std::unexpected(not_found(fmt::format("jail {} does not run", id.jail.value), "jail_not_found"));
     const auto bridge = find_bridge(instance, parameters.network);
     if (!bridge) return std::unexpected(bridge.error());
-    if (auto free = check_host_name(instance, jail); !free) return free;
+    if (auto free = check_host_name(instance, id); !free) return free;
 
-    auto host = host_end(instance, jail);
+    auto host = host_end(instance, id);
     if (!host) return std::unexpected(host.error());
-    const auto view = inside.ensure(reference(**prison), {.host_name = pair_name(instance, jail, PairEnd::host),
-                                                          .mark = jail_mark(instance, jail),
-                                                          .host_mac = mac_address(instance, jail, PairEnd::host),
-                                                          .jail_mac = mac_address(instance, jail, PairEnd::jail),
+    const auto view = inside.ensure(reference(**prison), {.index = id.index,
+                                                          .name = parameters.name,
+                                                          .host_name = pair_name(instance, id, PairEnd::host),
+                                                          .mark = jail_mark(instance, id.jail),
+                                                          .host_mac = mac_address(instance, id, PairEnd::host),
+                                                          .jail_mac = mac_address(instance, id, PairEnd::jail),
                                                           .mtu = parameters.mtu,
                                                           .host_end_outside = host->end.has_value(),
                                                           .addresses = parameters.addresses,
                                                           .gateways = parameters.gateways});
     if (!view) return std::unexpected(view.error());
     // The pair may have been made anew, and an earlier one destroyed with both its ends.
-    host = host_end(instance, jail);
+    host = host_end(instance, id);
     if (!host) return std::unexpected(host.error());
-    if (host->end && view->ends >= 2) {
-        if (auto gone = discard_stale(places, jail, *host->end); !gone) return gone;
+    const auto* made = view->link(id.index);
+    if (host->end && made != nullptr && made->ends >= 2) {
+        if (auto gone = discard_stale(places, id.jail, *host->end); !gone) return gone;
         host = HostEnd{};
     }
     if (!host->end) {
-        auto end = take_out(instance, jail, (*prison)->jid);
+        auto end = take_out(instance, id, (*prison)->jid);
         if (!end) return std::unexpected(end.error());
         host->end = *std::move(end);
     }
     return configure(instance, parameters, *host->end, *host, *bridge);
 }
 
-Result<void> destroy(const Places& places, const Inside& inside, JailId jail) {
-    const auto host = host_end(places.instance, jail);
+Result<void> destroy(const Places& places, const Inside& inside, LinkId id) {
+    const auto host = host_end(places.instance, id);
     if (!host) return std::unexpected(host.error());
     if (host->end) {
-        if (auto gone = discard_stale(places, jail, *host->end); !gone) return gone;
+        if (auto gone = discard_stale(places, id.jail, *host->end); !gone) return gone;
     }
-    const auto prison = our_prison(places, jail);
+    const auto prison = our_prison(places, id.jail);
     if (!prison) return std::unexpected(prison.error());
     if (!*prison) return {};
-    return inside.destroy(reference(**prison));
+    return inside.destroy(reference(**prison), id.index);
 }
 
 }  // namespace jaild::kernel::freebsd::pair

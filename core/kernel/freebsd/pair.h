@@ -9,8 +9,8 @@
 #include "core/kernel/links.h"
 #include "core/kernel/scope.h"
 
-/// The epair(4) of a jail: made inside it and marked, then its host end is taken out. What a crash leaves is inside the
-/// jail, and goes with it, or is on the host with its mark. Blocking, idempotent.
+/// The epair(4)s of a jail, one for each of its interfaces: made inside it and marked, then its host end is taken out.
+/// What a crash leaves is inside the jail, and goes with it, or is on the host with its mark. Blocking, idempotent.
 namespace jaild::kernel::freebsd::pair {
 
 Result<std::vector<ObservedLink>> list(const Places& places, const Inside& inside, Scope scope);
@@ -18,6 +18,6 @@ Result<std::vector<ObservedLink>> list(const Places& places, const Inside& insid
 /// still has the pair.
 Result<void> ensure(const Places& places, const Inside& inside, const LinkParameters& parameters);
 /// Errc::busy while the jail is dying: its network stack is about to destroy the pair itself.
-Result<void> destroy(const Places& places, const Inside& inside, JailId jail);
+Result<void> destroy(const Places& places, const Inside& inside, LinkId id);
 
 }  // namespace jaild::kernel::freebsd::pair

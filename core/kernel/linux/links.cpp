@@ -55,8 +55,8 @@ Result<void> LinuxLinks::ensure(const LinkParameters& parameters) {
     return pair::ensure(options_.instance, parameters);
 }
 
-Result<void> LinuxLinks::destroy(JailId jail) {
-    return pair::destroy(options_.instance, jail);
+Result<void> LinuxLinks::destroy(LinkId id) {
+    return pair::destroy(options_.instance, id);
 }
 
 Result<std::vector<ObservedBridge>> LinuxLinks::bridges() {

@@ -17,11 +17,11 @@ namespace {
 using rtnl::Change;
 using rtnl::Interface;
 
-/// The pieces of one jail's pair that exist, and where.
+/// The pieces of one pair that exist, and where.
 struct Pieces {
     std::optional<Interface> outside;  ///< host end on the host, ours
     std::optional<Interface> foreign;  ///< has the host end's name on the host, not our mark
-    std::vector<Interface> inside;     ///< all in the jail's namespace that have a name of the pair's
+    std::vector<Interface> inside;     ///< all in the jail's namespace that have a name of the pair's, or are its end
 
     [[nodiscard]] const Interface* named(const std::string& name) const {
         const auto found = std::ranges::find(inside, name, &Interface::name);
@@ -29,17 +29,19 @@ struct Pieces {
     }
 };
 
-/// One jail's pair. Made on a thread inside the jail's namespace; `host` was opened outside.
+/// One of a jail's pairs. Made on a thread inside the jail's namespace; `host` was opened outside.
 class Pair {
 public:
-    Pair(const InstanceId& instance, JailId jail, nl::Socket& host, nl::Socket& inside)
+    /// `name`: of the jail's end.
+    Pair(const InstanceId& instance, LinkId id, std::string name, nl::Socket& host, nl::Socket& inside)
         : instance_(instance),
-          jail_(jail),
+          id_(id),
           host_(host),
           inside_(inside),
-          host_name_(pair_name(instance, jail, PairEnd::host)),
-          first_name_(pair_name(instance, jail, PairEnd::jail)),
-          mark_(jail_mark(instance, jail)) {}
+          host_name_(pair_name(instance, id, PairEnd::host)),
+          first_name_(pair_name(instance, id, PairEnd::jail)),
+          name_(std::move(name)),
+          mark_(jail_mark(instance, id.jail)) {}
 
     Result<void> ensure(const LinkParameters& parameters, const Interface& bridge, int host_netns);
     Result<void> destroy();
@@ -58,13 +60,19 @@ private:
     Result<void> raise_loopback();
 
     const InstanceId& instance_;
-    JailId jail_;
+    LinkId id_;
     nl::Socket& host_;
     nl::Socket& inside_;
     std::string host_name_;
-    std::string first_name_;  ///< of the jail's end until it is vnet0
+    std::string first_name_;  ///< of the jail's end until it has its own
+    std::string name_;
     std::string mark_;
 };
+
+/// Two ends of one cable; each namespace has its own indices.
+bool are_peers(const Interface& one, const Interface& other) {
+    return one.kind == "veth" && other.kind == "veth" && one.peer == other.index && other.peer == one.index;
+}
 
 Error vanished(const std::string& name) {
     return Error{.code = Errc::busy, .op = "links", .detail = name + " vanished while it was set up"};
@@ -77,15 +85,16 @@ Result<Pieces> Pair::find() {
     if (*outside) ((*outside)->alias == mark_ ? pieces.outside : pieces.foreign) = std::move(*outside);
     auto all = rtnl::interfaces(inside_);
     if (!all) return std::unexpected(all.error());
-    std::erase_if(*all, [this](const Interface& interface) {
-        return interface.name != host_name_ && interface.name != first_name_ && interface.name != kJailInterface;
+    std::erase_if(*all, [&](const Interface& interface) {
+        const bool named = interface.name == host_name_ || interface.name == first_name_ || interface.name == name_;
+        return !named && !(pieces.outside && are_peers(*pieces.outside, interface));
     });
     pieces.inside = std::move(*all);
     return pieces;
 }
 
 const Interface* Pair::jail_end(const Pieces& pieces) const {
-    const auto* renamed = pieces.named(kJailInterface);
+    const auto* renamed = pieces.named(name_);
     return renamed != nullptr ? renamed : pieces.named(first_name_);
 }
 
@@ -99,7 +108,7 @@ bool Pair::sound(const Pieces& pieces) const {
     const auto* host = host_end(pieces);
     const auto* jail = jail_end(pieces);
     if (host == nullptr || jail == nullptr || pieces.inside.size() + (pieces.outside ? 1 : 0) != 2) return false;
-    return host->kind == "veth" && jail->kind == "veth" && host->peer == jail->index && jail->peer == host->index;
+    return are_peers(*host, *jail);
 }
 
 Result<void> Pair::remove(const Pieces& pieces) {
@@ -114,8 +123,8 @@ Result<void> Pair::remove(const Pieces& pieces) {
 
 Result<Pieces> Pair::make(unsigned mtu) {
     auto made =
-        rtnl::add_veth(inside_, {.name = host_name_, .mac = mac_address(instance_, jail_, PairEnd::host), .mtu = mtu},
-                       {.name = first_name_, .mac = mac_address(instance_, jail_, PairEnd::jail), .mtu = mtu});
+        rtnl::add_veth(inside_, {.name = host_name_, .mac = mac_address(instance_, id_, PairEnd::host), .mtu = mtu},
+                       {.name = first_name_, .mac = mac_address(instance_, id_, PairEnd::jail), .mtu = mtu});
     if (!made) return std::unexpected(made.error());
     auto pieces = find();
     if (pieces && !sound(*pieces)) return std::unexpected(vanished(host_name_));
@@ -145,7 +154,7 @@ Result<Interface> Pair::take_out(const Pieces& pieces, int host_netns) {
 
 Result<void> Pair::configure_host_end(const Interface& end, const Interface& bridge, unsigned mtu) {
     Change change;
-    if (const auto mac = mac_address(instance_, jail_, PairEnd::host); end.mac != mac) change.mac = mac;
+    if (const auto mac = mac_address(instance_, id_, PairEnd::host); end.mac != mac) change.mac = mac;
     if (end.mtu != mtu) change.mtu = mtu;
     if (end.master != bridge.index) change.master = bridge.index;
     if (!end.up) change.up = true;
@@ -153,14 +162,14 @@ Result<void> Pair::configure_host_end(const Interface& end, const Interface& bri
 }
 
 Result<void> Pair::configure_jail_end(Interface end, const LinkParameters& parameters) {
-    if (end.name != kJailInterface) {
-        if (auto done = rtnl::change(inside_, end, Change{.name = kJailInterface, .up = false}); !done) return done;
-        end.name = kJailInterface;
+    if (end.name != name_) {
+        if (auto done = rtnl::change(inside_, end, Change{.name = name_, .up = false}); !done) return done;
+        end.name = name_;
         end.up = false;
     }
     if (auto done = rtnl::prepare_ipv6(end.name, parameters.addresses); !done) return done;
     Change change;
-    if (const auto mac = mac_address(instance_, jail_, PairEnd::jail); end.mac != mac) change.mac = mac;
+    if (const auto mac = mac_address(instance_, id_, PairEnd::jail); end.mac != mac) change.mac = mac;
     if (end.mtu != parameters.mtu) change.mtu = parameters.mtu;
     if (!end.up) change.up = true;
     if (auto done = rtnl::change(inside_, end, change); !done) return done;
@@ -196,8 +205,13 @@ Result<void> Pair::ensure(const LinkParameters& parameters, const Interface& bri
 }
 
 Result<void> Pair::destroy() {
-    const auto pieces = find();
+    auto pieces = find();
     if (!pieces) return std::unexpected(pieces.error());
+    // No name is needed here, so that one that the jail's root uses for something of his own stays.
+    std::erase_if(pieces->inside, [&](const Interface& interface) {
+        const bool joined = pieces->outside && are_peers(*pieces->outside, interface);
+        return interface.name == name_ && interface.alias != mark_ && !joined;
+    });
     return remove(*pieces);
 }
 
@@ -226,48 +240,31 @@ Result<bool> visit(const InstanceId& instance, JailId jail, const std::function<
     return true;
 }
 
-/// Adds what a jail's namespace says of its end; `some` when anything of a pair is there.
-Result<void> observe_inside(nl::Socket& inside, const InstanceId& instance, ObservedLink& link, bool& some) {
-    const auto all = rtnl::interfaces(inside);
-    if (!all) return std::unexpected(all.error());
-    const auto has = [&all](const std::string& name) { return std::ranges::find(*all, name, &Interface::name); };
-    const auto end = has(kJailInterface);
-    some = end != all->end() || has(pair_name(instance, link.jail, PairEnd::host)) != all->end();
-    if (end == all->end()) return {};
-    auto addresses = rtnl::addresses_of(inside, end->index);
-    if (!addresses) return std::unexpected(addresses.error());
-    auto gateways = rtnl::gateways_of(inside, end->index);
-    if (!gateways) return std::unexpected(gateways.error());
-    link.jail_end = true;
-    link.up = link.up && end->up;
-    link.mtu = end->mtu;
-    link.addresses = std::move(*addresses);
-    link.gateways = std::move(*gateways);
-    return {};
-}
-
-/// Host ends of ours with the bridges that they are on.
-using HostEnds = std::map<JailId, ObservedLink>;
+/// A host end of ours, with the bridge that it is on.
+struct HostEnd {
+    Interface interface;
+    NetworkId bridge{};  ///< 0: none of ours
+};
+using HostEnds = std::map<LinkId, HostEnd>;
+using Links = std::map<LinkId, ObservedLink>;
 
 void add_host_end(HostEnds& ends, const InstanceId& instance, const Interface& end, const Interface* master) {
-    const auto jail = parse_pair_name(instance, end.name);
-    if (!jail || end.alias != jail_mark(instance, *jail)) return;
-    auto& link = ends[*jail];
-    link.jail = *jail;
-    link.host_end = true;
-    link.up = end.up;
+    const auto id = parse_pair_name(instance, end.name);
+    if (!id || end.alias != jail_mark(instance, id->jail)) return;
+    auto& known = ends[*id];
+    known.interface = end;
     if (master == nullptr) return;
     const auto network = parse_bridge_name(instance, master->name);
-    if (network && bridge::is_ours(instance, *network, *master)) link.bridge = *network;
+    if (network && bridge::is_ours(instance, *network, *master)) known.bridge = *network;
 }
 
-/// One question to the kernel for one jail, one dump for all.
-Result<HostEnds> host_ends(nl::Socket& host, const InstanceId& instance, Scope scope) {
+/// One question to the kernel for each name that the jail's could have.
+Result<HostEnds> host_ends_of(nl::Socket& host, const InstanceId& instance, JailId jail) {
     HostEnds ends;
-    if (scope) {
-        const auto end = rtnl::find(host, pair_name(instance, *scope, PairEnd::host));
+    for (unsigned index = 0; index < kMaxInterfaces; ++index) {
+        const auto end = rtnl::find(host, pair_name(instance, {.jail = jail, .index = index}, PairEnd::host));
         if (!end) return std::unexpected(end.error());
-        if (!*end) return ends;
+        if (!*end) continue;
         std::optional<Interface> master;
         if ((*end)->master != 0) {
             auto found = rtnl::find(host, (*end)->master);
@@ -275,8 +272,14 @@ Result<HostEnds> host_ends(nl::Socket& host, const InstanceId& instance, Scope s
             master = std::move(*found);
         }
         add_host_end(ends, instance, **end, master ? &*master : nullptr);
-        return ends;
     }
+    return ends;
+}
+
+/// One dump for all.
+Result<HostEnds> host_ends(nl::Socket& host, const InstanceId& instance, Scope scope) {
+    if (scope) return host_ends_of(host, instance, *scope);
+    HostEnds ends;
     const auto all = rtnl::interfaces(host);
     if (!all) return std::unexpected(all.error());
     std::map<int, const Interface*> by_index;
@@ -286,6 +289,56 @@ Result<HostEnds> host_ends(nl::Socket& host, const InstanceId& instance, Scope s
         add_host_end(ends, instance, interface, master == by_index.end() ? nullptr : master->second);
     }
     return ends;
+}
+
+/// Fills in what the jail's end itself says.
+Result<void> observe_end(nl::Socket& inside, const Interface& end, ObservedLink& link) {
+    auto addresses = rtnl::addresses_of(inside, end.index);
+    if (!addresses) return std::unexpected(addresses.error());
+    auto gateways = rtnl::gateways_of(inside, end.index);
+    if (!gateways) return std::unexpected(gateways.error());
+    link.jail_end = true;
+    link.name = end.name;
+    link.up = link.up && end.up;
+    link.mtu = end.mtu;
+    link.addresses = std::move(*addresses);
+    link.gateways = std::move(*gateways);
+    return {};
+}
+
+/// Whose end an interface inside is: by the cable, or where the host's end is not out, or gone, by a name of ours.
+std::optional<LinkId> link_of(const Interface& interface, const InstanceId& instance, JailId jail,
+                              const HostEnds& ends) {
+    for (const auto& [id, end] : ends)
+        if (id.jail == jail && are_peers(end.interface, interface)) return id;
+    for (unsigned index = 0; index < kMaxInterfaces; ++index) {
+        const LinkId id{.jail = jail, .index = index};
+        const bool named = interface.name == pair_name(instance, id, PairEnd::host) ||
+                           interface.name == pair_name(instance, id, PairEnd::jail);
+        // The jail's root may have a vnet1 of his own.
+        const bool marked = interface.name == jail_interface(index) && interface.alias == jail_mark(instance, jail);
+        if (named || marked) return id;
+    }
+    return std::nullopt;
+}
+
+/// Adds what a jail's namespace says of its ends to what the host says of theirs.
+Result<void> observe_inside(nl::Socket& inside, const InstanceId& instance, JailId jail, const HostEnds& ends,
+                            Links& links) {
+    const auto all = rtnl::interfaces(inside);
+    if (!all) return std::unexpected(all.error());
+    for (const auto& interface : *all) {
+        const auto id = link_of(interface, instance, jail, ends);
+        if (!id) continue;
+        auto& link = links[*id];
+        link.id = *id;
+        const auto host = ends.find(*id);
+        const bool joined = host != ends.end() && are_peers(host->second.interface, interface);
+        // What the cable says outranks what has a name only.
+        if (!joined && (interface.name != jail_interface(id->index) || link.jail_end)) continue;
+        if (auto done = observe_end(inside, interface, link); !done) return done;
+    }
+    return {};
 }
 
 /// Jails that may have an end inside.
@@ -305,31 +358,31 @@ Result<std::vector<JailId>> with_namespace(const InstanceId& instance, Scope sco
 Result<std::vector<ObservedLink>> list(const InstanceId& instance, Scope scope) {
     auto host = nl::Socket::open();
     if (!host) return std::unexpected(host.error());
-    auto ends = host_ends(*host, instance, scope);
+    const auto ends = host_ends(*host, instance, scope);
     if (!ends) return std::unexpected(ends.error());
     const auto jails = with_namespace(instance, scope);
     if (!jails) return std::unexpected(jails.error());
+    Links links;
+    for (const auto& [id, end] : *ends) {
+        links[id] = {.id = id,
+                     .host_end = true,
+                     .name = {},
+                     .up = end.interface.up,
+                     .bridge = end.bridge,
+                     .addresses = {},
+                     .gateways = {}};
+    }
     for (const auto jail : *jails) {
-        const auto known = ends->find(jail);
-        ObservedLink link;
-        if (known != ends->end()) link = known->second;
-        link.jail = jail;
-        bool some = link.host_end;
-        const auto visited = visit(instance, jail, [&](nl::Socket& inside) {
-            bool inner = false;
-            auto done = observe_inside(inside, instance, link, inner);
-            some = some || inner;
-            return done;
-        });
+        const auto visited = visit(
+            instance, jail, [&](nl::Socket& inside) { return observe_inside(inside, instance, jail, *ends, links); });
         if (!visited) return std::unexpected(visited.error());
-        if (some) (*ends)[jail] = std::move(link);
     }
-    std::vector<ObservedLink> links;
-    for (auto& [jail, link] : *ends) {
+    std::vector<ObservedLink> listed;
+    for (auto& [id, link] : links) {
         link.up = link.up && link.host_end && link.jail_end;
-        links.push_back(std::move(link));
+        listed.push_back(std::move(link));
     }
-    return links;
+    return listed;
 }
 
 Result<void> ensure(const InstanceId& instance, const LinkParameters& parameters) {
@@ -339,29 +392,30 @@ Result<void> ensure(const InstanceId& instance, const LinkParameters& parameters
     if (!own) return std::unexpected(own.error());
     const auto bridge = find_bridge(*host, instance, parameters.network);
     if (!bridge) return std::unexpected(bridge.error());
-    const auto visited = visit(instance, parameters.jail, [&](nl::Socket& inside) {
-        return Pair(instance, parameters.jail, *host, inside).ensure(parameters, *bridge, own->get());
+    const auto visited = visit(instance, parameters.id.jail, [&](nl::Socket& inside) {
+        return Pair(instance, parameters.id, parameters.name, *host, inside).ensure(parameters, *bridge, own->get());
     });
     if (!visited) return std::unexpected(visited.error());
     if (*visited) return {};
     return std::unexpected(
         Error{.code = Errc::not_found,
               .op = "links",
-              .detail = fmt::format("{} does not exist", netns::path(container_name(instance, parameters.jail))),
+              .detail = fmt::format("{} does not exist", netns::path(container_name(instance, parameters.id.jail))),
               .reason = "jail_not_found"});
 }
 
-Result<void> destroy(const InstanceId& instance, JailId jail) {
+Result<void> destroy(const InstanceId& instance, LinkId id) {
     auto host = nl::Socket::open();
     if (!host) return std::unexpected(host.error());
-    const auto visited =
-        visit(instance, jail, [&](nl::Socket& inside) { return Pair(instance, jail, *host, inside).destroy(); });
+    const auto visited = visit(instance, id.jail, [&](nl::Socket& inside) {
+        return Pair(instance, id, jail_interface(id.index), *host, inside).destroy();
+    });
     if (!visited) return std::unexpected(visited.error());
     if (*visited) return {};
     // No namespace: a host end that is still there waits for the kernel to clear away the one that it had.
-    const auto outside = rtnl::find(*host, pair_name(instance, jail, PairEnd::host));
+    const auto outside = rtnl::find(*host, pair_name(instance, id, PairEnd::host));
     if (!outside) return std::unexpected(outside.error());
-    if (!*outside || (*outside)->alias != jail_mark(instance, jail)) return {};
+    if (!*outside || (*outside)->alias != jail_mark(instance, id.jail)) return {};
     return rtnl::remove(*host, **outside);
 }
 

@@ -14,9 +14,9 @@ model::LimitRule foreign_limit() {
 
 }  // namespace
 
-Pair* Hand::pair(JailId id) {
+Pair* Hand::pair(JailId id, unsigned index) {
     auto* prison = world_.prison(id);
-    return prison ? world_.pair_in(prison->jid) : nullptr;
+    return prison ? world_.pair_in(prison->jid, index) : nullptr;
 }
 
 bool Hand::kill_jail(JailId id, Remains remains) {
@@ -32,27 +32,28 @@ bool Hand::kill_jail(JailId id, Remains remains) {
     return true;
 }
 
-bool Hand::delete_link(JailId id) {
+bool Hand::delete_link(JailId id, unsigned index) {
     std::lock_guard lock(world_.mutex);
-    auto* there = pair(id);
+    auto* there = pair(id, index);
     if (!there) return false;
-    std::erase_if(world_.state.pairs, [jid = there->jid](const Pair& one) { return one.jid == jid; });
+    std::erase_if(world_.state.pairs,
+                  [jid = there->jid, index](const Pair& one) { return one.jid == jid && one.owner.index == index; });
     world_.notifier.changed(id);
     return true;
 }
 
-bool Hand::set_link_down(JailId id) {
+bool Hand::set_link_down(JailId id, unsigned index) {
     std::lock_guard lock(world_.mutex);
-    auto* there = pair(id);
+    auto* there = pair(id, index);
     if (!there) return false;
     there->jail_up = false;
     there->gateways.clear();
     return true;
 }
 
-bool Hand::delete_address(JailId id) {
+bool Hand::delete_address(JailId id, unsigned index) {
     std::lock_guard lock(world_.mutex);
-    auto* there = pair(id);
+    auto* there = pair(id, index);
     if (!there || there->addresses.empty()) return false;
     const auto family = there->addresses.back().address.family;
     there->addresses.pop_back();
@@ -60,17 +61,17 @@ bool Hand::delete_address(JailId id) {
     return true;
 }
 
-bool Hand::delete_route(JailId id) {
+bool Hand::delete_route(JailId id, unsigned index) {
     std::lock_guard lock(world_.mutex);
-    auto* there = pair(id);
+    auto* there = pair(id, index);
     if (!there || there->gateways.empty()) return false;
     there->gateways.pop_back();
     return true;
 }
 
-bool Hand::leave_bridge(JailId id) {
+bool Hand::leave_bridge(JailId id, unsigned index) {
     std::lock_guard lock(world_.mutex);
-    auto* there = pair(id);
+    auto* there = pair(id, index);
     if (!there || there->bridge == NetworkId{}) return false;
     there->bridge = {};
     return true;

@@ -20,11 +20,11 @@ public:
     explicit Hand(World& world) : world_(world) {}
 
     bool kill_jail(JailId id, Remains remains);
-    bool delete_link(JailId id);
-    bool set_link_down(JailId id);
-    bool delete_address(JailId id);
-    bool delete_route(JailId id);
-    bool leave_bridge(JailId id);
+    bool delete_link(JailId id, unsigned index = 0);
+    bool set_link_down(JailId id, unsigned index = 0);
+    bool delete_address(JailId id, unsigned index = 0);
+    bool delete_route(JailId id, unsigned index = 0);
+    bool leave_bridge(JailId id, unsigned index = 0);
     /// umount -f of the topmost mount there, unless something is mounted on it.
     bool unmount(JailId id, const std::string& target);
     /// Something of his own, beneath a jail's directory.
@@ -62,7 +62,7 @@ public:
     bool give_name_back(const std::string& name);
 
 private:
-    Pair* pair(JailId id);
+    Pair* pair(JailId id, unsigned index);
     World& world_;
 };
 

@@ -170,7 +170,7 @@ Result<void> MemoryJails::remove(JailId id) {
     if (auto met = world_.faults.at("jails.remove"); !met) return met;
     auto* there = world_.prison(id);
     if (!there) return {};
-    if (const auto* pair = world_.pair_in(there->jid); pair && pair->taken_out) {
+    if (std::ranges::any_of(world_.pairs_in(there->jid), [](const Pair* pair) { return pair->taken_out; })) {
         // It would return only when the last reference to the jail drops, and its network stack answers until then.
         world_.violate(fmt::format("jail {} is removed before its link", id.value));
     }

@@ -29,52 +29,59 @@ Result<std::vector<ObservedLink>> MemoryLinks::list(Scope scope) {
     if (auto met = world_.faults.at("links.list"); !met) return std::unexpected(met.error());
     std::vector<ObservedLink> listed;
     for (const auto& pair : world_.state.pairs) {
-        if (!world_.owns(pair.owner, scope)) continue;
+        if (!world_.owns(pair.owner.jail, scope)) continue;
         const auto* prison = world_.prison_of(pair.jid);
         const bool inside = prison && prison->life == JailLife::alive;  // nobody can look into another
         ObservedLink link;
-        link.jail = pair.owner;
+        link.id = pair.owner;
         link.host_end = pair.taken_out;
         link.bridge = pair.bridge;
         link.mtu = pair.mtu;
-        if (inside && pair.jail_name == kJailInterface) {
+        if (inside && !pair.jail_mark.empty()) {
             link.jail_end = true;
+            link.name = pair.jail_name;
             link.up = pair.host_up && pair.jail_up;
             link.addresses = pair.addresses;
             link.gateways = pair.gateways;
         }
         if (link.host_end || link.jail_end) listed.push_back(link);
     }
+    std::ranges::sort(listed, {}, &ObservedLink::id);
     return listed;
 }
 
 /// Pair, names and marks inside the vnet, in which nothing of the user's runs yet.
-Result<void> MemoryLinks::make_pair(JailId jail, std::int64_t jid) {
+Result<void> MemoryLinks::make_pair(const LinkParameters& parameters, std::int64_t jid) {
+    const LinkId id = parameters.id;
     auto& faults = world_.faults;
     const auto& instance = world_.driver.instance;
     auto created = faults.step("links.ensure.create", [&]() -> Result<void> {
         const auto unit = ++world_.state.last_unit;
-        world_.state.pairs.push_back({.owner = jail,
+        world_.state.pairs.push_back({.owner = id,
                                       .jid = jid,
                                       .host_name = fmt::format("epair{}a", unit),
                                       .jail_name = fmt::format("epair{}b", unit)});
         return {};
     });
     if (!created) return created;
-    const auto host_name = pair_name(instance, jail, PairEnd::host);
+    const auto host_name = pair_name(instance, id, PairEnd::host);
     auto renamed = faults.step("links.ensure.rename", [&]() -> Result<void> {
         if (host_name.size() > kMaxInterfaceName) {
             return std::unexpected(system_error("SIOCSIFNAME", ENAMETOOLONG, host_name));
         }
-        auto* pair = world_.pair_in(jid);
+        const auto others = world_.pairs_in(jid);
+        if (std::ranges::find(others, parameters.name, &Pair::jail_name) != others.end()) {
+            return std::unexpected(system_error("SIOCSIFNAME", EEXIST, parameters.name));
+        }
+        auto* pair = world_.pair_in(jid, id.index);
         pair->host_name = host_name;
-        pair->jail_name = kJailInterface;
+        pair->jail_name = parameters.name;
         return {};
     });
     if (!renamed) return renamed;
     return faults.step("links.ensure.mark", [&]() -> Result<void> {
-        auto* pair = world_.pair_in(jid);
-        pair->host_mark = jail_mark(instance, jail);
+        auto* pair = world_.pair_in(jid, id.index);
+        pair->host_mark = jail_mark(instance, id.jail);
         pair->jail_mark = pair->host_mark;
         return {};
     });
@@ -131,11 +138,11 @@ Result<void> MemoryLinks::set_addresses(Pair& pair, const LinkParameters& parame
             for (const auto& other : world_.state.pairs) {
                 const auto* lives = world_.prison_of(other.jid);
                 // A dying one cannot be looked into, so nobody can know; its end leaves the bridge in destroy().
-                if (other.owner == pair.owner || !lives || lives->life == JailLife::dying) continue;
+                if (other.owner.jail == pair.owner.jail || !lives || lives->life == JailLife::dying) continue;
                 for (const auto& taken : other.addresses) {
                     if (taken.address != address.address) continue;
-                    world_.violate(fmt::format("jails {} and {} both have {}", other.owner.value, pair.owner.value,
-                                               address.address.to_string()));
+                    world_.violate(fmt::format("jails {} and {} both have {}", other.owner.jail.value,
+                                               pair.owner.jail.value, address.address.to_string()));
                 }
             }
             pair.addresses.push_back(address);
@@ -148,6 +155,13 @@ Result<void> MemoryLinks::set_addresses(Pair& pair, const LinkParameters& parame
 
 Result<void> MemoryLinks::configure(Pair& pair, const LinkParameters& parameters) {
     auto& faults = world_.faults;
+    if (pair.jail_name != parameters.name) {
+        auto renamed = faults.step("links.ensure.rename_inside", [&]() -> Result<void> {
+            pair.jail_name = parameters.name;
+            return {};
+        });
+        if (!renamed) return renamed;
+    }
     if (!pair.host_up || !pair.jail_up) {
         auto raised = faults.step("links.ensure.up", [&]() -> Result<void> {
             pair.host_up = pair.jail_up = true;
@@ -172,34 +186,36 @@ Result<void> MemoryLinks::ensure(const LinkParameters& parameters) {
     std::lock_guard lock(world_.mutex);
     auto& faults = world_.faults;
     if (auto met = faults.at("links.ensure"); !met) return met;
-    auto* prison = world_.prison(parameters.jail);
+    auto* prison = world_.prison(parameters.id.jail);
     if (!prison || prison->life != JailLife::alive) {
         return std::unexpected(system_error("jail_attach", ENOENT, "the jail is not there"));
     }
     const auto jid = prison->jid;
-    if (auto* half = world_.pair_in(jid); half && !half->taken_out) {
+    const auto index = parameters.id.index;
+    if (auto* half = world_.pair_in(jid, index); half && !half->taken_out) {
         // Made by somebody who died before its end was out: nothing outside knows of it.
         auto discarded = faults.step("links.ensure.discard", [&]() -> Result<void> {
-            std::erase_if(world_.state.pairs, [&](const Pair& pair) { return pair.jid == jid; });
+            std::erase_if(world_.state.pairs,
+                          [&](const Pair& pair) { return pair.jid == jid && pair.owner.index == index; });
             return {};
         });
         if (!discarded) return discarded;
     }
-    if (!world_.pair_in(jid)) {
-        if (auto made = make_pair(parameters.jail, jid); !made) return made;
-        if (auto out = take_out(*world_.pair_in(jid)); !out) return out;
+    if (!world_.pair_in(jid, index)) {
+        if (auto made = make_pair(parameters, jid); !made) return made;
+        if (auto out = take_out(*world_.pair_in(jid, index)); !out) return out;
     }
-    auto& pair = *world_.pair_in(jid);
+    auto& pair = *world_.pair_in(jid, index);
     if (auto joined = join_bridge(pair, parameters); !joined) return joined;
     return configure(pair, parameters);
 }
 
-Result<void> MemoryLinks::destroy(JailId jail) {
+Result<void> MemoryLinks::destroy(LinkId id) {
     std::lock_guard lock(world_.mutex);
     if (auto met = world_.faults.at("links.destroy"); !met) return met;
     for (auto& pair : world_.state.pairs) {
         const auto* prison = world_.prison_of(pair.jid);
-        if (pair.owner == jail && prison && prison->life == JailLife::dying) {
+        if (pair.owner == id && prison && prison->life == JailLife::dying) {
             // Destroying a pair while its vnet is being returned panics a real kernel: wait. But its network stack
             // answers still, so that it must not stay on the bridge.
             pair.host_up = false;
@@ -209,7 +225,7 @@ Result<void> MemoryLinks::destroy(JailId jail) {
         }
     }
     return world_.faults.step("links.destroy.pair", [&]() -> Result<void> {
-        std::erase_if(world_.state.pairs, [&](const Pair& pair) { return pair.owner == jail; });
+        std::erase_if(world_.state.pairs, [&](const Pair& pair) { return pair.owner == id; });
         return {};
     });
 }

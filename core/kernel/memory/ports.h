@@ -29,7 +29,7 @@ public:
     explicit MemoryLinks(World& world) : world_(world) {}
     Result<std::vector<ObservedLink>> list(Scope scope) override;
     Result<void> ensure(const LinkParameters& parameters) override;
-    Result<void> destroy(JailId jail) override;
+    Result<void> destroy(LinkId id) override;
     Result<std::vector<ObservedBridge>> bridges() override;
     Result<void> ensure_bridge(const model::Network& network) override;
     Result<void> remove_bridge(NetworkId network) override;
@@ -39,7 +39,7 @@ public:
     Result<void> enable_forwarding(Family family) override;
 
 private:
-    Result<void> make_pair(JailId jail, std::int64_t jid);
+    Result<void> make_pair(const LinkParameters& parameters, std::int64_t jid);
     Result<void> take_out(Pair& pair);
     Result<void> join_bridge(Pair& pair, const LinkParameters& parameters);
     Result<void> configure(Pair& pair, const LinkParameters& parameters);

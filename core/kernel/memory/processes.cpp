@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
@@ -103,8 +104,11 @@ Result<Directory*> MemoryProcesses::runnable(JailId id, std::string_view op) {
 void MemoryProcesses::check_configured(JailId id, std::string_view what) {
     const auto* prison = world_.prison(id);
     if (!prison || prison->mode != model::NetworkMode::vnet) return;
-    const auto* pair = world_.pair_in(prison->jid);
-    if (!pair || !pair->taken_out || !pair->jail_up || pair->addresses.empty() || pair->bridge == NetworkId{}) {
+    const auto pairs = world_.pairs_in(prison->jid);
+    const auto configured = [](const Pair* pair) {
+        return pair->taken_out && pair->jail_up && !pair->addresses.empty() && pair->bridge != NetworkId{};
+    };
+    if (pairs.empty() || !std::ranges::all_of(pairs, configured)) {
         world_.violate(fmt::format("{} of jail {} before its network is configured", what, id.value));
     }
 }

@@ -52,9 +52,9 @@ struct Prison {
 
 /// The two ends of one cable. It is made inside a vnet and destroyed with that.
 struct Pair {
-    JailId owner{};
+    LinkId owner{};
     std::int64_t jid = 0;     ///< whose vnet it was made in
-    std::string host_name{};  ///< "epair3a" until it is renamed
+    std::string host_name{};  ///< "epair3a" until it is renamed; the unit says which interface it is for
     std::string host_mark{};
     bool taken_out = false;  ///< the host end is on the host
     std::string jail_name{};

@@ -25,9 +25,17 @@ Directory* World::directory(JailId id) {
     return found == state.directories.end() ? nullptr : &found->second;
 }
 
-Pair* World::pair_in(std::int64_t jid) {
-    auto found = std::ranges::find(state.pairs, jid, &Pair::jid);
+Pair* World::pair_in(std::int64_t jid, unsigned index) {
+    auto found =
+        std::ranges::find_if(state.pairs, [&](const Pair& one) { return one.jid == jid && one.owner.index == index; });
     return found == state.pairs.end() ? nullptr : &*found;
+}
+
+std::vector<const Pair*> World::pairs_in(std::int64_t jid) const {
+    std::vector<const Pair*> found;
+    for (const auto& pair : state.pairs)
+        if (pair.jid == jid) found.push_back(&pair);
+    return found;
 }
 
 bool World::host_has_interface(std::string_view name) const {

@@ -42,7 +42,9 @@ public:
     Prison* prison_of(std::int64_t jid);
     /// `<state>/jails/<id>`, or nullptr.
     Directory* directory(JailId id);
-    Pair* pair_in(std::int64_t jid);
+    /// A jail's pair of that index, or nullptr.
+    Pair* pair_in(std::int64_t jid, unsigned index);
+    [[nodiscard]] std::vector<const Pair*> pairs_in(std::int64_t jid) const;
     [[nodiscard]] bool host_has_interface(std::string_view name) const;
     /// Somebody else's jail has that name.
     [[nodiscard]] bool foreign_jail(std::string_view name) const;

@@ -37,9 +37,11 @@ model::NetworkSpec random_network(Dice& dice) {
         network.interfaces.clear();
         return network;
     }
+    while (network.interfaces.size() < 3 && dice.chance(0.25)) network.interfaces.emplace_back();
     // Static ones collide with each other and with assigned ones: then the row is refused.
     if (dice.chance(0.3)) {
-        network.interfaces[0].addresses.push_back(*Prefix::parse(fmt::format("10.213.0.{}/28", dice.between(2, 14))));
+        network.interfaces[dice.below(network.interfaces.size())].addresses.push_back(
+            *Prefix::parse(fmt::format("10.213.0.{}/28", dice.between(2, 14))));
     }
     if (dice.chance(0.2)) network.nameservers.push_back(*IpAddress::parse("192.0.2.53"));
     return network;

@@ -69,7 +69,8 @@ private:
     }
     std::vector<Pair> pairs(JailId id) const {
         std::vector<Pair> mine;
-        std::ranges::copy_if(state_.pairs, std::back_inserter(mine), [&](const Pair& one) { return one.owner == id; });
+        std::ranges::copy_if(state_.pairs, std::back_inserter(mine),
+                             [&](const Pair& one) { return one.owner.jail == id; });
         return mine;
     }
     const kernel::memory::Directory* directory(JailId id) const {
@@ -132,7 +133,7 @@ private:
                 "has a link without a network");
             return false;
         }
-        check_link(jail.id, made);
+        check_links(jail.id, made);
         return true;
     }
 
@@ -185,7 +186,7 @@ private:
         if (!asks_for_link(jail) || made.spec.root.kind == model::RootKind::path) return;
         std::set<std::string> expected;
         for (const auto& other : scene_.jails())
-            for (const auto& one : other.addresses)
+            for (const auto& one : other.addresses())
                 if (other.id != jail.id)
                     expected.insert(
                         fmt::format("{0} {1} {1}.default.jaild", one.address.to_string(), other.name.text()));
@@ -231,23 +232,31 @@ private:
         demand(held->applied->incarnation == jail.incarnation, "is recorded with another incarnation");
     }
 
-    void check_link(JailId id, const MadeWith& made) {
-        const auto mine = pairs(id);
-        if (mine.size() != 1) {
+    void check_links(JailId id, const MadeWith& made) {
+        auto mine = pairs(id);
+        if (mine.size() != made.interfaces.size()) {
             fault(fmt::format("has {} links", mine.size()));
             return;
         }
-        const auto& link = mine.front();
+        std::ranges::sort(mine, {}, &Pair::owner);
+        for (unsigned index = 0; index < mine.size(); ++index)
+            check_link(mine[index], {.jail = id, .index = index}, made);
+        const auto routes = [](const Pair& one) { return one.gateways.size(); };
+        demand(routes(mine.front()) == 2, "lacks a default route");
+        demand(std::ranges::all_of(mine.begin() + 1, mine.end(), [&](const Pair& one) { return routes(one) == 0; }),
+               "has default routes by two interfaces");
+    }
+
+    void check_link(const Pair& link, LinkId id, const MadeWith& made) {
         const auto& instance = scene_.kernel_instance();
-        const auto& network = scene_.network();
+        demand(link.owner == id, fmt::format("has no link {}", id.index));
         demand(link.taken_out && link.jid == made.jid, "has a link that is not whole");
         demand(link.host_name == kernel::pair_name(instance, id, kernel::PairEnd::host), "host end: " + link.host_name);
-        demand(link.jail_name == kernel::kJailInterface, "jail end: " + link.jail_name);
-        demand(link.host_mark == kernel::jail_mark(instance, id), "has a link without our mark");
+        demand(link.jail_name == kernel::jail_interface(id.index), "jail end: " + link.jail_name);
+        demand(link.host_mark == kernel::jail_mark(instance, id.jail), "has a link without our mark");
         demand(link.host_up && link.jail_up, "has a link that is down");
-        demand(link.bridge == network.id, "has a link that is not on its bridge");
-        demand(std::ranges::is_permutation(link.addresses, made.addresses), "has other addresses");
-        demand(link.gateways.size() == 2, "lacks a default route");
+        demand(link.bridge == made.interfaces[id.index].network, "has a link that is not on its bridge");
+        demand(std::ranges::is_permutation(link.addresses, made.interfaces[id.index].addresses), "has other addresses");
     }
 
     void check_stopped(const model::Jail& jail) {
@@ -278,7 +287,7 @@ private:
         const auto alive = prisons(jail.id);
         const bool old_parameter = !made->second.hint_lost && !alive.empty() && has_old_parameter(jail, alive.front());
         const bool waits = !model::restart_fields_changed(made->second.spec, jail.spec).empty() ||
-                           made->second.addresses != jail.addresses || old_parameter;
+                           made->second.interfaces != jail.interfaces || old_parameter;
         const auto said = std::ranges::find_if(
             status.conditions, [](const model::Condition& one) { return one.type == "RestartRequired" && one.status; });
         const bool says = said != status.conditions.end();
@@ -295,7 +304,7 @@ private:
             demand(known.contains(id), fmt::format("{} of jail {}, which nobody knows", what, id.value));
         };
         for (const auto& one : state_.prisons) demand_known(one.id, "a jail");
-        for (const auto& one : state_.pairs) demand_known(one.owner, "a link");
+        for (const auto& one : state_.pairs) demand_known(one.owner.jail, "a link");
         for (const auto& one : state_.mounts) demand_known(one.id, "a mount");
         for (const auto& [id, held] : state_.directories) demand_known(id, "a directory");
         std::set<std::string> names;
@@ -336,7 +345,7 @@ private:
         }
         seen.clear();
         for (const auto& jail : scene_.jails()) {
-            for (const auto& one : jail.addresses) {
+            for (const auto& one : jail.addresses()) {
                 demand(seen.insert(one.address).second, one.address.to_string() + " is assigned twice");
             }
         }
@@ -358,10 +367,11 @@ private:
 }  // namespace
 
 bool waits_for_address(Scene& scene, const model::Jail& jail) {
+    const auto addresses = jail.addresses();
     for (const auto& pair : scene.kernel().state().pairs) {
-        if (pair.owner == jail.id) continue;
+        if (pair.owner.jail == jail.id) continue;
         for (const auto& used : pair.addresses) {
-            if (std::ranges::find(jail.addresses, used) != jail.addresses.end()) return true;
+            if (std::ranges::find(addresses, used) != addresses.end()) return true;
         }
     }
     return false;

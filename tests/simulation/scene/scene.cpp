@@ -168,7 +168,7 @@ void Scene::notice_new_jails() {
         const bool hint = held != state.directories.end() && held->second.applied;
         const bool assumed = made.hint_lost && hint && lost_hints_.erase(one.id) > 0;
         if (made.jid == one.jid && !assumed) continue;
-        if (const auto row = jail(one.id)) made = {one.jid, row->spec, row->addresses, assumed && made.jid == one.jid};
+        if (const auto row = jail(one.id)) made = {one.jid, row->spec, row->interfaces, assumed && made.jid == one.jid};
     }
 }
 

@@ -23,7 +23,7 @@ enum class Round { done, failed, crashed };
 struct MadeWith {
     std::int64_t jid = 0;
     model::JailSpec spec;
-    std::vector<Prefix> addresses;
+    std::vector<model::AssignedInterface> interfaces;
     bool hint_lost = false;  ///< since then the daemon takes it for what the row asks, and runs nothing more in it
 };
 

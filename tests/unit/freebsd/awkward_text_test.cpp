@@ -41,7 +41,7 @@ TEST_CASE("the longest name of a jail is one iovec and one subject of rctl(8)", 
 
 TEST_CASE("an interface's name of 15 characters stands whole in pf.conf(5) and in the arguments of jaild-inside",
           "[freebsd][awkward]") {
-    const auto host = pair_name(instance(), JailId{kLastShort}, PairEnd::host);
+    const auto host = pair_name(instance(), {JailId{kLastShort}}, PairEnd::host);
     CHECK(host == "jk3f9azzzzzzzza");
     CHECK(host.size() == kMaxInterfaceName);
     const auto arguments = to_arguments(InsideLink{.host_name = host, .mark = "m"});

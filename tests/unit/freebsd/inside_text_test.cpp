@@ -9,24 +9,29 @@ namespace {
 
 InsideView view() {
     return {.jid = 5,
-            .ends = 1,
-            .jail_end = true,
-            .up = true,
-            .mtu = 1500,
-            .addresses = {*Prefix::parse("10.213.0.2/24"), *Prefix::parse("fd00::2/64")},
-            .gateways = {*IpAddress::parse("10.213.0.1"), *IpAddress::parse("fd00::1")}};
+            .links = {{.index = 0,
+                       .ends = 1,
+                       .name = "vnet0",
+                       .up = true,
+                       .mtu = 1500,
+                       .addresses = {*Prefix::parse("10.213.0.2/24"), *Prefix::parse("fd00::2/64")},
+                       .gateways = {*IpAddress::parse("10.213.0.1"), *IpAddress::parse("fd00::1")}},
+                      {.index = 2, .ends = 2, .name = {}, .mtu = 9000, .addresses = {}, .gateways = {}}}};
 }
 
 }  // namespace
 
 TEST_CASE("what a jail looks like from inside is one line", "[freebsd]") {
     CHECK(to_text(view()) ==
-          "view jid=5 ends=1 vnet0=1 up=1 mtu=1500 address=10.213.0.2/24 address=fd00::2/64 gateway=10.213.0.1 "
-          "gateway=fd00::1\n");
+          "view jid=5 link=0 ends=1 name=vnet0 up=1 mtu=1500 address=10.213.0.2/24 address=fd00::2/64 "
+          "gateway=10.213.0.1 gateway=fd00::1 link=2 ends=2 up=0 mtu=9000\n");
+    auto odd = view();
+    odd.links[0].name = "a b\nlink=1";
+    CHECK(parse_views(to_text(odd))->at(0).links[0].name == "a?b?link?1");
 }
 
 TEST_CASE("lines about jails are read back", "[freebsd]") {
-    const InsideView bare{.jid = 7};
+    const InsideView bare{.jid = 7, .links = {}};
     const auto both = parse_views(to_text(view()) + to_text(bare));
 
     REQUIRE(both);
@@ -36,15 +41,18 @@ TEST_CASE("lines about jails are read back", "[freebsd]") {
 
 TEST_CASE("lines that jaild-inside does not write are refused", "[freebsd]") {
     const auto* text =
-        GENERATE("view jid=5", "view\n", "look jid=5\n", "view jid=0\n", "view jid=-5\n", "view jid=5 mtu=x\n",
-                 "view jid=5 colour=red\n", "view jid=5 up=2\n", "view jid=5 address=10.0.0.1\n",
-                 "view jid=5 gateway=web\n", "view jid=5  up=1\n", "\n");
+        GENERATE("view jid=5", "view\n", "look jid=5\n", "view jid=0\n", "view jid=-5\n", "view jid=5 link=0 mtu=x\n",
+                 "view jid=5 link=0 colour=red\n", "view jid=5 link=0 up=2\n", "view jid=5 link=0 address=10.0.0.1\n",
+                 "view jid=5 link=0 gateway=web\n", "view jid=5 link=0  up=1\n", "view jid=5 up=1\n",
+                 "view jid=5 link=8\n", "\n");
     CAPTURE(text);
     CHECK_FALSE(parse_views(text));
 }
 
 TEST_CASE("a link survives the way through arguments", "[freebsd]") {
-    const InsideLink link{.host_name = "jk3f9a12a",
+    const InsideLink link{.index = 3,
+                          .name = "vnet3",
+                          .host_name = "jk3f9a12a",
                           .mark = "jaild:k3f9a:jail:38",
                           .host_mac = "02:11:22:33:44:55",
                           .jail_mac = "02:11:22:33:44:56",
@@ -62,6 +70,9 @@ TEST_CASE("a link that lacks its names is refused", "[freebsd]") {
     CHECK_FALSE(parse_link(std::vector<std::string>{"mtu=1500"}));
     CHECK_FALSE(parse_link(std::vector<std::string>{"host_name="}));
     CHECK_FALSE(parse_link(std::vector<std::string>{"nonsense"}));
+    CHECK_FALSE(parse_link(std::vector<std::string>{"link=8"}));
+    CHECK_FALSE(parse_link_index("8"));
+    CHECK(parse_link_index("7") == 7U);
 }
 
 TEST_CASE("jails are named by number, name and path, whatever the path holds", "[freebsd]") {

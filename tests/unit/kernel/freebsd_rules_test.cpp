@@ -45,7 +45,7 @@ void kill_lingering(Machine& machine) {
 TEST_CASE("dying: who removes a jail and takes that for its end finds it there still", "[memory][rules]") {
     Machine machine;
     machine.start();
-    value_of(machine.kernel.links().destroy(kWeb));
+    value_of(machine.kernel.links().destroy({kWeb}));
     machine.kernel.set_nature({.seed = 1, .linger = 1, .linger_rounds = 1});
     value_of(machine.kernel.jails().remove(kWeb));
     REQUIRE(machine.kernel.state().prisons.size() == 1);
@@ -55,7 +55,7 @@ TEST_CASE("dying: who removes a jail and takes that for its end finds it there s
 TEST_CASE("dying: the jail has its number still, and no longer its name", "[memory][rules]") {
     Machine machine;
     machine.start();
-    value_of(machine.kernel.links().destroy(kWeb));
+    value_of(machine.kernel.links().destroy({kWeb}));
     kill_lingering(machine);
     value_of(machine.create());
     const auto both = value_of(machine.kernel.jails().list(kWeb));
@@ -73,13 +73,13 @@ TEST_CASE("late interfaces: who removes the jail before its link cannot take dow
     CHECK(value_of(machine.kernel.links().list(kWeb)).at(0).host_end);
     CHECK(value_of(machine.kernel.links().bridges()).at(0).members == 1);
     CHECK(error_of(machine.kernel.links().remove_bridge(NetworkId{1})).sys == EBUSY);
-    CHECK(error_of(machine.kernel.links().destroy(kWeb)).sys == EBUSY);
+    CHECK(error_of(machine.kernel.links().destroy({kWeb})).sys == EBUSY);
     while (!value_of(machine.kernel.jails().list(kWeb)).empty()) continue;
     CHECK(value_of(machine.kernel.links().list(kWeb)).empty());
 
     Machine well;
     well.start();
-    value_of(well.kernel.links().destroy(kWeb));
+    value_of(well.kernel.links().destroy({kWeb}));
     remove_lingering(well);
     CHECK(value_of(well.kernel.links().list(kWeb)).empty());
     CHECK(well.kernel.violations() == std::vector<std::string>{});

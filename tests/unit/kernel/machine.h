@@ -45,7 +45,8 @@ struct Machine {
                 .search = {}};
     }
     LinkParameters link(JailId id = kWeb) const {
-        return {.jail = id,
+        return {.id = {id},
+                .name = "vnet0",
                 .network = NetworkId{1},
                 .addresses = {value_of(Prefix::parse("10.213.0.2/24"))},
                 .gateways = {value_of(IpAddress::parse("10.213.0.1"))}};
@@ -68,7 +69,7 @@ struct Machine {
         value_of(kernel.links().ensure(link()));
     }
     void stop() {
-        value_of(kernel.links().destroy(kWeb));
+        value_of(kernel.links().destroy({kWeb}));
         value_of(kernel.jails().remove(kWeb));
         value_of(kernel.processes().release(kWeb));
         auto mounts = value_of(kernel.mounts().list(kWeb));

@@ -109,7 +109,7 @@ TEST_CASE("a removed jail may linger, with its interfaces and its root", "[memor
     REQUIRE(first.size() == 1);
     CHECK(first[0].dying);
     CHECK(value_of(machine.kernel.links().list(kWeb)).at(0).host_end);
-    CHECK(error_of(machine.kernel.links().destroy(kWeb)).sys == EBUSY);
+    CHECK(error_of(machine.kernel.links().destroy({kWeb})).sys == EBUSY);
     value_of(machine.kernel.mounts().unmount(kWeb, "root/dev"));
     CHECK(error_of(machine.kernel.mounts().unmount(kWeb, "root")).sys == EBUSY);
 

@@ -57,7 +57,10 @@ TEST_CASE("a jail without network has no interface", "[model][spec]") {
     CHECK(spec(R"({"network": {"mode": "none", "interfaces": []}})").network.interfaces.empty());
     CHECK(refusal(R"({"network": {"mode": "none", "interfaces": [{}]}})") == "invalid_value /network/interfaces");
     CHECK(refusal(R"({"network": {"interfaces": []}})") == "invalid_value /network/interfaces");
-    CHECK(refusal(R"({"network": {"interfaces": [{}, {}]}})") == "too_many /network/interfaces");
+    CHECK(spec(R"({"network": {"interfaces": [{}, {"network": "lan"}]}})").network.interfaces.at(1).network == "lan");
+    CHECK(spec(R"({"network": {"interfaces": [{}, {}, {}, {}, {}, {}, {}, {}]}})").network.interfaces.size() == 8);
+    CHECK(refusal(R"({"network": {"interfaces": [{}, {}, {}, {}, {}, {}, {}, {}, {}]}})") ==
+          "too_many /network/interfaces");
 }
 
 TEST_CASE("an unknown field is refused at every level, with its path", "[model][spec]") {

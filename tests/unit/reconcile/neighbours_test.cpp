@@ -39,7 +39,7 @@ Steps known_by(House& house, const model::Jail& jail) {
 }
 
 std::string line_of(const model::Jail& jail, std::size_t address) {
-    return jail.addresses.at(address).address.to_string() + " " + jail.name.text() + " " + jail.name.text() +
+    return jail.addresses().at(address).address.to_string() + " " + jail.name.text() + " " + jail.name.text() +
            ".default.jaild";
 }
 

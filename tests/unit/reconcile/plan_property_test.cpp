@@ -17,15 +17,15 @@ bool coin(Chance& chance) {
 }
 
 Desired random_wish(Chance& chance) {
-    auto desired = wanted_web();
+    auto desired = coin(chance) ? wanted_web() : wanted_on_two_networks();
     auto& spec = desired.jail.spec;
     if (coin(chance)) spec.command = {"/bin/server"};
     if (coin(chance)) spec.exec.start = {"/bin/sh", "/etc/rc"};
     if (coin(chance)) spec.exec.stop = {"/bin/sh", "/etc/rc.shutdown"};
     if (chance() % 4 == 0) {
         spec.network = {.mode = model::NetworkMode::none, .interfaces = {}, .nameservers = {}, .search = {}};
-        desired.network.reset();
-        desired.jail.addresses.clear();
+        desired.networks.clear();
+        desired.jail.interfaces.clear();
     }
     desired.jail.generation = 1 + chance() % 3;
     desired.jail.incarnation = 1 + chance() % 3;
@@ -57,7 +57,7 @@ Toy random_past(const Desired& was, Chance& chance) {
     }
     if (observed.shim && chance() % 4 == 0) toy.kill_shim();
     if (observed.shim && chance() % 4 == 0) toy.end_command();
-    if (observed.link && chance() % 4 == 0) observed.link->up = false;
+    if (!observed.links.empty() && chance() % 4 == 0) observed.links.front().up = false;
     if (!observed.mounts.empty() && chance() % 4 == 0) observed.mounts.pop_back();
     if (!observed.mounts.empty() && chance() % 4 == 0) observed.mounts.front().read_only = false;
     if (chance() % 8 == 0) observed.applied = {};
@@ -77,7 +77,7 @@ void check_end(const Desired& desired, const Toy& toy) {
         return;
     }
     CHECK_FALSE(observed.jail);
-    CHECK_FALSE(observed.link);
+    CHECK(observed.links.empty());
     CHECK_FALSE(shim_alive(observed));
     CHECK(observed.mounts.empty());
     CHECK(toy.row != desired.jail.removing);

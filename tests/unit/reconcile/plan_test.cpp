@@ -32,7 +32,8 @@ TEST_CASE("a new jail is built from its root upwards, and the user's programs co
 TEST_CASE("a jail without a network has no link", "[plan]") {
     auto desired = wanted_web();
     desired.jail.spec.network = {.mode = model::NetworkMode::none, .interfaces = {}, .nameservers = {}, .search = {}};
-    desired.network.reset();
+    desired.networks.clear();
+    desired.jail.interfaces.clear();
     Toy toy;
     CHECK_FALSE(contains(toy.converge(desired), "ensure_link vnet0"));
 }
@@ -223,10 +224,10 @@ TEST_CASE("a half-made jail that only got labels is continued", "[plan][crash]")
 
 TEST_CASE("each thing that is taken from a running jail comes back alone", "[plan][drift]") {
     auto toy = Toy::running(wanted_web());
-    auto& link = *toy.observed.link;
+    auto& link = toy.observed.links.front();
 
     SECTION("the link") {
-        toy.observed.link.reset();
+        toy.observed.links.clear();
     }
     SECTION("its host end") {
         link.host_end = false;
@@ -253,10 +254,65 @@ TEST_CASE("each thing that is taken from a running jail comes back alone", "[pla
     CHECK(plan(wanted_web(), toy.observed).empty());
 }
 
+TEST_CASE("a jail with several interfaces has a link for each", "[plan]") {
+    const auto desired = wanted_on_two_networks();
+    Toy toy;
+    const auto steps = toy.converge(desired);
+    CHECK(contains(steps, "ensure_link vnet0"));
+    CHECK(contains(steps, "ensure_link vnet1"));
+    REQUIRE(toy.observed.links.size() == 2);
+    CHECK(toy.observed.links[1].bridge == NetworkId{2});
+    CHECK(toy.observed.links[1].addresses == desired.jail.interfaces[1].addresses);
+
+    SECTION("the default routes lead through the first one alone") {
+        CHECK(toy.observed.links[0].gateways.size() == 2);
+        CHECK(toy.observed.links[1].gateways.empty());
+    }
+    SECTION("one that is taken away comes back alone") {
+        toy.observed.links.pop_back();
+        CHECK(toy.do_once(desired) == Steps{"ensure_link vnet1"});
+    }
+    SECTION("the other one is not touched when the first is disturbed") {
+        toy.observed.links[0].addresses.clear();
+        CHECK(toy.do_once(desired) == Steps{"ensure_link vnet0"});
+    }
+    SECTION("one that the spec does not know is taken away") {
+        auto extra = toy.observed.links[1];
+        extra.id.index = 5;
+        toy.observed.links.push_back(extra);
+        CHECK(toy.do_once(desired) == Steps{"destroy_link vnet5"});
+        CHECK(plan(desired, toy.observed).empty());
+    }
+    SECTION("an interface that is added waits for a restart, its network too") {
+        auto one = wanted_web();
+        auto first = Toy::running(one);
+        auto two = wanted_on_two_networks();
+        two.jail.generation++;
+        CHECK(first.do_once(two) == Steps{"record_done"});
+        CHECK(effective(two.jail, first.observed).waiting == Steps{"/network/interfaces"});
+        CHECK(contains(first.converge(restarted(two)), "ensure_link vnet1"));
+    }
+    SECTION("all of them go with it") {
+        const auto down = toy.converge(stopped(desired));
+        CHECK(contains(down, "destroy_link vnet0"));
+        CHECK(contains(down, "destroy_link vnet1"));
+        CHECK(toy.observed.links.empty());
+    }
+}
+
+TEST_CASE("a default route is by the first interface that has an address of its family", "[plan]") {
+    auto desired = wanted_on_two_networks();
+    desired.jail.interfaces[0].addresses.pop_back();  // no IPv6 there
+    const auto links = link_parameters(desired.jail, desired.networks);
+    REQUIRE(links.size() == 2);
+    CHECK(links[0].gateways == std::vector{desired.networks[0].gateway(Family::ipv4).value()});
+    CHECK(links[1].gateways == std::vector{desired.networks[1].gateway(Family::ipv6).value()});
+}
+
 TEST_CASE("what a jail's own root adds to its interface is his affair", "[plan]") {
     auto toy = Toy::running(wanted_web());
-    toy.observed.link->addresses.push_back(value_of(Prefix::parse("192.0.2.1/24")));
-    toy.observed.link->gateways.push_back(value_of(IpAddress::parse("192.0.2.254")));
+    toy.observed.links.front().addresses.push_back(value_of(Prefix::parse("192.0.2.1/24")));
+    toy.observed.links.front().gateways.push_back(value_of(IpAddress::parse("192.0.2.254")));
     CHECK(plan(wanted_web(), toy.observed).empty());
 }
 
@@ -287,20 +343,20 @@ TEST_CASE("restart fields wait, and drift is mended to what the jail was made wi
         spec.command = {"/bin/other"};
         spec.network.interfaces[0].addresses = {value_of(Prefix::parse("10.213.0.50/24"))};
     });
-    const auto old_addresses = pending.jail.addresses;
-    pending.jail.addresses[0] = value_of(Prefix::parse("10.213.0.50/24"));
+    const auto old_addresses = pending.jail.addresses();
+    pending.jail.interfaces[0].addresses[0] = value_of(Prefix::parse("10.213.0.50/24"));
 
     CHECK(toy.do_once(pending) == Steps{"record_done"});
     CHECK(plan(pending, toy.observed).empty());
     CHECK(effective(pending.jail, toy.observed).waiting == Steps{"/command", "/network/interfaces"});
 
-    toy.observed.link.reset();
+    toy.observed.links.clear();
     CHECK(toy.do_once(pending) == Steps{"ensure_link vnet0"});
-    CHECK(toy.observed.link->addresses == old_addresses);
+    CHECK(toy.observed.links.front().addresses == old_addresses);
     CHECK(toy.command_runs == 1);
 
     toy.converge(restarted(pending));
-    CHECK(toy.observed.link->addresses == pending.jail.addresses);
+    CHECK(toy.observed.links.front().addresses == pending.jail.addresses());
     CHECK(effective(pending.jail, toy.observed).waiting.empty());
     CHECK(toy.command_runs == 2);
 }
@@ -322,7 +378,7 @@ TEST_CASE("nothing of the user's is run in a jail of which nobody knows if it wa
     const auto desired = with_command(with_exec());
     Toy toy;
     toy.do_once(desired, 9);  // linked, nothing run yet
-    REQUIRE(toy.observed.link);
+    REQUIRE_FALSE(toy.observed.links.empty());
     toy.observed.applied = {};  // the hint is deleted by hand
     CHECK(toy.converge(desired) == Steps{"record_done"});
     CHECK(toy.command_runs == 0);
@@ -360,7 +416,7 @@ TEST_CASE("a hint that is gone or cannot be read", "[plan]") {
     }
     SECTION("gone, with the link: the jail runs on and is linked") {
         toy.observed.applied = {};
-        toy.observed.link.reset();
+        toy.observed.links.clear();
         CHECK(toy.converge(wanted_web()) == Steps{"ensure_link vnet0", "record_done"});
     }
     SECTION("gone, and the command ended: it is not run again") {
@@ -379,7 +435,7 @@ TEST_CASE("a crash between a restart's first hint and its command does not cost 
     auto toy = Toy::running(with_command());
     toy.observed.shim->alive = false;  // killed with its command, which is recorded as lost by the next shim
     toy.observed.jail.reset();
-    toy.observed.link.reset();
+    toy.observed.links.clear();
     auto again = with_command();
     again.jail.incarnation++;
     const auto steps = texts(plan(again, toy.observed));
@@ -414,9 +470,9 @@ TEST_CASE("a link or a command without a living jail is taken down before a buil
     Toy toy = Toy::running(with_command());
 
     SECTION("a link") {
-        const auto link = toy.observed.link;
+        const auto links = toy.observed.links;
         toy.lose_jail();
-        toy.observed.link = link;
+        toy.observed.links = links;
         CHECK(contains(texts(plan(with_command(), toy.observed)), "destroy_link vnet0"));
         CHECK_FALSE(contains(texts(plan(with_command(), toy.observed)), "create_jail web"));
     }
@@ -431,7 +487,7 @@ TEST_CASE("a link or a command without a living jail is taken down before a buil
 TEST_CASE("a live root is never prepared or refreshed again", "[plan]") {
     auto toy = Toy::running(wanted_web());
     toy.observed.prepared = false;
-    toy.observed.link.reset();
+    toy.observed.links.clear();
     CHECK(texts(plan(wanted_web(), toy.observed)) == Steps{"ensure_link vnet0"});
 }
 

@@ -23,7 +23,7 @@ TEST_CASE("a jail that is asked for runs, and its operation has succeeded", "[re
     const auto status = house.status(web);
     CHECK(status.state == JailState::running);
     CHECK(status.command_pid != 0);
-    CHECK(status.addresses == web.addresses);
+    CHECK(status.addresses == web.addresses());
     CHECK(status.observed_generation == web.generation);
     CHECK(house.condition(web, "Ready")->status);
     CHECK(house.operation(web) == "succeeded");
@@ -197,7 +197,7 @@ TEST_CASE("an address is not used twice while its old owner runs on with it", "[
     value_of(house.reconciler->reconcile(web.id));
     const auto old = value_of(Prefix::parse("10.213.0.2/24"));
     const auto db = house.create(R"({"name":"db","network":{"interfaces":[{"addresses":["10.213.0.2/24"]}]}})");
-    REQUIRE(db.addresses.front() == old);
+    REQUIRE(db.addresses().front() == old);
 
     CHECK(error_of(house.reconciler->reconcile(db.id)).reason == "address_in_use");
     CHECK(house.condition(db, "Ready")->message.find("restart or stop jail web") != std::string::npos);

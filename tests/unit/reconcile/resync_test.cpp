@@ -93,7 +93,7 @@ TEST_CASE("a jail that is removed while a resync looks at it is forgotten, its a
     REQUIRE(store_test::all_jails(*house.state.store).empty());
 
     const auto db = house.create(R"({"name":"db"})");
-    REQUIRE(db.addresses == web.addresses);
+    REQUIRE(db.addresses() == web.addresses());
     value_of(house.reconciler->reconcile(db.id));
     CHECK(house.status(db).state == JailState::running);
 }

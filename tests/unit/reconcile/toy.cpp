@@ -18,12 +18,29 @@ Desired wanted_web() {
                      .name = value_of(model::Name::parse("web")),
                      .spec = {},
                      .created_at = {},
-                     .addresses = {value_of(Prefix::parse("10.213.0.2/24")), value_of(Prefix::parse("fd00:213::2/64"))},
+                     .interfaces = {{.network = NetworkId{1},
+                                     .addresses = {value_of(Prefix::parse("10.213.0.2/24")),
+                                                   value_of(Prefix::parse("fd00:213::2/64"))}}},
                      .status = {}};
     return {.jail = std::move(jail),
             .mounts = {{.source = "/usr", .target = "root/usr", .read_only = true},
                        {.kind = kernel::MountKind::devfs, .target = "root/dev"}},
-            .network = default_network()};
+            .networks = {default_network()}};
+}
+
+Desired wanted_on_two_networks() {
+    auto desired = wanted_web();
+    auto lab = default_network();
+    lab.id = NetworkId{2};
+    lab.name = value_of(model::Name::parse("lab"));
+    lab.ipv4 = value_of(Prefix::parse("10.99.0.0/24"));
+    lab.ipv6 = value_of(Prefix::parse("fd99::/64"));
+    desired.jail.spec.network.interfaces.push_back({.network = "lab", .addresses = {}});
+    desired.jail.interfaces.push_back(
+        {.network = lab.id,
+         .addresses = {value_of(Prefix::parse("10.99.0.2/24")), value_of(Prefix::parse("fd99::2/64"))}});
+    desired.networks.push_back(lab);
+    return desired;
 }
 
 Desired stopped(Desired desired) {
@@ -131,15 +148,19 @@ void Toy::build(const Desired& desired, const Observed& before, const Step& step
 void Toy::run(const Desired& desired, const Step& step) {
     REQUIRE(lives());
     if (step.kind == StepKind::ensure_link) {
-        const auto wanted_link = link_parameters(desired.jail, *desired.network);
-        observed.link = kernel::ObservedLink{.jail = desired.jail.id,
-                                             .host_end = true,
-                                             .jail_end = true,
-                                             .up = true,
-                                             .bridge = wanted_link.network,
-                                             .addresses = wanted_link.addresses,
-                                             .gateways = wanted_link.gateways,
-                                             .mtu = wanted_link.mtu};
+        const auto wanted_link = link_parameters(desired.jail, desired.networks).at(step.interface);
+        REQUIRE(step.object == wanted_link.name);
+        std::erase_if(observed.links, [&](const auto& one) { return one.id == wanted_link.id; });
+        observed.links.push_back({.id = wanted_link.id,
+                                  .host_end = true,
+                                  .jail_end = true,
+                                  .name = wanted_link.name,
+                                  .up = true,
+                                  .bridge = wanted_link.network,
+                                  .addresses = wanted_link.addresses,
+                                  .gateways = wanted_link.gateways,
+                                  .mtu = wanted_link.mtu});
+        std::ranges::sort(observed.links, {}, &kernel::ObservedLink::id);
         return;
     }
     REQUIRE(observed.shim->alive);
@@ -148,7 +169,8 @@ void Toy::run(const Desired& desired, const Step& step) {
         stop_runs++;
         return;
     }
-    REQUIRE((observed.link || desired.jail.spec.network.mode == model::NetworkMode::none));
+    REQUIRE((observed.links.size() == desired.jail.interfaces.size() ||
+             desired.jail.spec.network.mode == model::NetworkMode::none));
     REQUIRE(observed.shim->command == CommandState::none);
     if (step.kind == StepKind::exec_start) {
         REQUIRE_FALSE(observed.shim->start_done);
@@ -170,10 +192,10 @@ void Toy::take_down(const Step& step) {
             end_command();
             return;
         case StepKind::destroy_link:
-            observed.link.reset();
+            std::erase_if(observed.links, [&](const auto& one) { return one.id.index == step.interface; });
             return;
         case StepKind::remove_jail:
-            REQUIRE_FALSE(observed.link);
+            REQUIRE(observed.links.empty());
             observed.jail.reset();
             if (observed.shim && observed.shim->command == CommandState::running) end_command();
             return;
@@ -287,7 +309,7 @@ void Toy::kill_jail() {
 
 void Toy::lose_jail() {
     observed.jail.reset();
-    observed.link.reset();
+    observed.links.clear();
     if (observed.shim->alive) end_command();
 }
 
@@ -298,7 +320,7 @@ void Toy::kill_shim() {
 void Toy::reboot() {
     observed.shim->alive = false;
     observed.jail.reset();
-    observed.link.reset();
+    observed.links.clear();
     observed.mounts.clear();
 }
 

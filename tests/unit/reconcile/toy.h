@@ -18,6 +18,8 @@ using Steps = std::vector<std::string>;
 model::Network default_network();
 /// Jail "web", id 1, generation 1, incarnation 1, wanted on `default` with two mounts beneath its root.
 Desired wanted_web();
+/// The same with a second interface, on network `lab`, which has gateways too.
+Desired wanted_on_two_networks();
 /// The same, but its row says something else.
 Desired stopped(Desired desired);
 Desired removed(Desired desired);

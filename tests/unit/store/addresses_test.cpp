@@ -24,6 +24,21 @@ model::NamedSpec with_mode_none(const std::string& name) {
     return spec;
 }
 
+/// A jail with an interface on each of these networks.
+model::NamedSpec on(const std::string& name, std::initializer_list<std::string_view> networks) {
+    auto spec = plain(name);
+    spec.spec.network.interfaces.clear();
+    for (const auto network : networks)
+        spec.spec.network.interfaces.push_back({.network = std::string(network), .addresses = {}});
+    return spec;
+}
+
+NetworkId add_network(store::Store& store, std::string_view name, std::string_view ipv4, std::string_view ipv6) {
+    return value_of(store::write<model::Network>(
+                        store, [&](store::Writer& writer) { return writer.insert_network(network(name, ipv4, ipv6)); }))
+        .id;
+}
+
 std::string updated(store::Store& store, JailId id, const model::NamedSpec& spec) {
     auto jail =
         store::write<model::Jail>(store, [&](store::Writer& writer) { return writer.update_jail(id, spec.spec); });
@@ -142,6 +157,69 @@ TEST_CASE("a change that is refused keeps the addresses", "[store][addresses]") 
     CHECK(jails[1].generation == 1);
 }
 
+TEST_CASE("each interface of a jail has addresses of its own network", "[store][addresses]") {
+    MemoryState state;
+    auto& store = *state.store;
+    const auto lab = add_network(store, "lab", "10.99.0.0/24", "fd99::/64");
+    const auto jail = insert(store, on("web", {"default", "lab", "lab"}));
+    CHECK(addresses(jail) == "10.213.0.2/24 fd12:3456:789a::2/64 10.99.0.2/24 fd99::2/64 10.99.0.3/24 fd99::3/64");
+    REQUIRE(jail.interfaces.size() == 3);
+    CHECK(jail.interfaces[0].network != lab);
+    CHECK(jail.interfaces[1].network == lab);
+    CHECK(jail.interfaces[2].network == lab);
+    CHECK(all_jails(store).front().interfaces == jail.interfaces);
+}
+
+TEST_CASE("an interface keeps its addresses while others come and go", "[store][addresses]") {
+    MemoryState state;
+    auto& store = *state.store;
+    add_network(store, "lab", "10.99.0.0/24", "fd99::/64");
+    const auto jail = insert(store, on("web", {"default"}));
+    insert(store, on("db", {"lab"}));
+    CHECK(updated(store, jail.id, on("web", {"default", "lab"})) ==
+          "10.213.0.2/24 fd12:3456:789a::2/64 10.99.0.3/24 fd99::3/64");
+    CHECK(updated(store, jail.id, on("web", {"default"})) == "10.213.0.2/24 fd12:3456:789a::2/64");
+    CHECK(addresses(insert(store, on("mail", {"lab"}))) == "10.99.0.3/24 fd99::3/64");
+    CHECK(updated(store, jail.id, on("web", {"lab"})) == "10.99.0.4/24 fd99::4/64");
+    CHECK(addresses(insert(store, "next")) == "10.213.0.2/24 fd12:3456:789a::2/64");
+}
+
+TEST_CASE("what is wrong with an interface is said with its place in the list", "[store][addresses]") {
+    MemoryState state;
+    auto& store = *state.store;
+    add_network(store, "lab", "10.99.0.0/30", "fd99::/64");
+    auto spec = on("web", {"default", "lab"});
+    const auto refused = [&](std::string_view address) {
+        spec.spec.network.interfaces[1].addresses = {*Prefix::parse(address)};
+        const auto error = insert_refused(store, spec);
+        CHECK(error.field == "/network/interfaces/1/addresses/0");
+        return error.reason;
+    };
+    CHECK(refused("10.213.0.9/24") == "address_outside");
+    CHECK(refused("fd99::1/64") == "address_is_gateway");
+    CHECK(insert_refused(store, on("web", {"default", "nowhere"})).field == "/network/interfaces/1/network");
+
+    auto twice = on("web", {"default", "default"});
+    for (auto& interface : twice.spec.network.interfaces) interface.addresses = {*Prefix::parse("10.213.0.9/24")};
+    const auto error = insert_refused(store, twice);
+    CHECK(error.reason == "address_in_use");
+    CHECK(error.field == "/network/interfaces/1/addresses/0");
+
+    insert(store, on("db", {"lab"}));  // the only one that fits into a /30
+    const auto full = insert_refused(store, on("web", {"default", "lab"}));
+    CHECK(full.reason == "addresses_exhausted");
+    CHECK(full.field == "/network/interfaces/1/network");
+    CHECK(all_jails(store).size() == 1);
+}
+
+TEST_CASE("a static address of one interface is not assigned to another of the same jail", "[store][addresses]") {
+    MemoryState state;
+    auto spec = on("web", {"default", "default"});
+    spec.spec.network.interfaces[1].addresses = {*Prefix::parse("10.213.0.2/24")};
+    CHECK(addresses(insert(*state.store, spec)) ==
+          "10.213.0.3/24 fd12:3456:789a::2/64 10.213.0.2/24 fd12:3456:789a::3/64");
+}
+
 TEST_CASE("thousands of jails each have their own address", "[store][addresses]") {
     MemoryState state({}, "10.213.0.0/16");
     constexpr int count = 3000;
@@ -154,7 +232,7 @@ TEST_CASE("thousands of jails each have their own address", "[store][addresses]"
     }));
     std::set<std::string> distinct;
     for (const auto& jail : all_jails(*state.store)) {
-        for (const auto& address : jail.addresses) distinct.insert(address.to_string());
+        for (const auto& address : jail.addresses()) distinct.insert(address.to_string());
     }
     CHECK(distinct.size() == 2 * count);
     CHECK(distinct.contains(fmt::format("10.213.{}.{}/16", (count + 1) / 256, (count + 1) % 256)));

@@ -51,7 +51,7 @@ TEST_CASE("64 jails asked for at once never get one address twice", "[store][con
     std::set<std::int64_t> ids;
     for (const auto& jail : all_jails(store)) {
         ids.insert(jail.id.value);
-        for (const auto& address : jail.addresses) addresses_seen.insert(address.to_string());
+        for (const auto& address : jail.addresses()) addresses_seen.insert(address.to_string());
     }
     CHECK(ids.size() == 64);
     CHECK(addresses_seen.size() == 128);

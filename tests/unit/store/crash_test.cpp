@@ -119,7 +119,7 @@ TEST_CASE("a daemon killed at any moment has every change that it acknowledged, 
         std::set<std::string> names;
         for (const auto& jail : all_jails(*store)) {
             names.insert(jail.name.text());
-            CHECK(jail.addresses.size() == 2);
+            CHECK(jail.addresses().size() == 2);
         }
         std::istringstream lines(acknowledged);
         for (std::string name; std::getline(lines, name);) {

@@ -71,7 +71,7 @@ std::vector<model::Jail> all_jails(store::Store& store) {
 
 std::string addresses(const model::Jail& jail) {
     std::string text;
-    for (const auto& address : jail.addresses) text += (text.empty() ? "" : " ") + address.to_string();
+    for (const auto& address : jail.addresses()) text += (text.empty() ? "" : " ") + address.to_string();
     return text;
 }
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "core/store/addresses.h"
 #include "core/store/networks.h"
 #include "tests/catch.h"
 #include "tests/results.h"
@@ -30,6 +31,24 @@ TEST_CASE("our own migrations lead from nothing to the latest version, one by on
     REQUIRE(migrate(*connection, migrations()));
     CHECK(value_of(schema_version(*connection)) == expected);
     CHECK(value_of(first_text(connection->prepare("PRAGMA quick_check"))) == std::optional<std::string>("ok"));
+}
+
+TEST_CASE("the addresses of an older database are those of each jail's first interface", "[store][migrations]") {
+    auto connection = memory();
+    REQUIRE(migrate(*connection, migrations().first(1)));
+    value_of(
+        connection->script("INSERT INTO networks VALUES (1, 'default', '10.213.0.0/24', 'fd00::/64', 1, 1500);"
+                           "INSERT INTO jails (id, name, spec, created_at) VALUES (3, 'web', '{}', 0);"
+                           "INSERT INTO jails (id, name, spec, created_at) VALUES (4, 'hermit', '{}', 0);"
+                           "INSERT INTO addresses VALUES (1, 4, x'0AD50009', 3);"
+                           "INSERT INTO addresses VALUES (1, 6, x'FD000000000000000000000000000009', 3)"));
+    REQUIRE(migrate(*connection, migrations()));
+
+    const auto interfaces = value_of(addresses::of_jail(*connection, JailId{3}));
+    REQUIRE(interfaces.size() == 1);
+    CHECK(interfaces[0].network == NetworkId{1});
+    CHECK(interfaces[0].addresses == std::vector{*Prefix::parse("10.213.0.9/24"), *Prefix::parse("fd00::9/64")});
+    CHECK(value_of(addresses::of_jail(*connection, JailId{4})).empty());
 }
 
 TEST_CASE("migrations run once each, from whatever version is there", "[store][migrations]") {

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <optional>
 
+#include "core/base/ascii.h"
+
 namespace jaild::kernel::freebsd {
 namespace {
 
@@ -52,6 +54,8 @@ bool assign_flag(bool& to, std::string_view text) {
 }
 
 bool take(InsideLink& link, const Pair& pair) {
+    if (pair.key == "link") return assign(link.index, pair.value) && link.index < kMaxInterfaces;
+    if (pair.key == "name") return !(link.name = pair.value).empty();
     if (pair.key == "host_name") return !(link.host_name = pair.value).empty();
     if (pair.key == "mark") return !(link.mark = pair.value).empty();
     if (pair.key == "host_mac") return !(link.host_mac = pair.value).empty();
@@ -63,15 +67,21 @@ bool take(InsideLink& link, const Pair& pair) {
     return false;
 }
 
+bool take(InsideEnd& end, const Pair& pair) {
+    if (pair.key == "ends") return assign(end.ends, pair.value);
+    if (pair.key == "name") return !(end.name = pair.value).empty();
+    if (pair.key == "up") return assign_flag(end.up, pair.value);
+    if (pair.key == "mtu") return assign(end.mtu, pair.value);
+    if (pair.key == "address") return append(end.addresses, pair.value);
+    if (pair.key == "gateway") return append(end.gateways, pair.value);
+    return false;
+}
+
 bool take(InsideView& view, const Pair& pair) {
     if (pair.key == "jid") return assign(view.jid, pair.value);
-    if (pair.key == "ends") return assign(view.ends, pair.value);
-    if (pair.key == "vnet0") return assign_flag(view.jail_end, pair.value);
-    if (pair.key == "up") return assign_flag(view.up, pair.value);
-    if (pair.key == "mtu") return assign(view.mtu, pair.value);
-    if (pair.key == "address") return append(view.addresses, pair.value);
-    if (pair.key == "gateway") return append(view.gateways, pair.value);
-    return false;
+    if (pair.key != "link") return !view.links.empty() && take(view.links.back(), pair);
+    auto& end = view.links.emplace_back();
+    return assign(end.index, pair.value) && end.index < kMaxInterfaces;
 }
 
 std::string_view next(std::string_view& rest, char separator) {
@@ -105,9 +115,10 @@ Result<std::vector<JailReference>> parse_jails(std::span<const std::string> argu
 
 std::vector<std::string> to_arguments(const InsideLink& link) {
     std::vector<std::string> arguments{
-        "host_name=" + link.host_name,     "mark=" + link.mark,
-        "host_mac=" + link.host_mac,       "jail_mac=" + link.jail_mac,
-        "mtu=" + std::to_string(link.mtu), std::string("outside=") + (link.host_end_outside ? "1" : "0")};
+        "link=" + std::to_string(link.index), "name=" + link.name,
+        "host_name=" + link.host_name,        "mark=" + link.mark,
+        "host_mac=" + link.host_mac,          "jail_mac=" + link.jail_mac,
+        "mtu=" + std::to_string(link.mtu),    std::string("outside=") + (link.host_end_outside ? "1" : "0")};
     for (const auto& address : link.addresses) arguments.push_back("address=" + address.to_string());
     for (const auto& gateway : link.gateways) arguments.push_back("gateway=" + gateway.to_string());
     return arguments;
@@ -119,18 +130,40 @@ Result<InsideLink> parse_link(std::span<const std::string> arguments) {
         const auto pair = split(argument);
         if (!pair || !take(link, *pair)) return std::unexpected(not_understood(argument));
     }
-    if (link.host_name.empty() || link.mark.empty() || link.host_mac.empty() || link.jail_mac.empty())
+    if (link.name.empty() || link.host_name.empty() || link.mark.empty() || link.host_mac.empty() ||
+        link.jail_mac.empty())
         return std::unexpected(not_understood("a link without a name, a mark or an address"));
     return link;
 }
 
+Result<unsigned> parse_link_index(std::string_view argument) {
+    const auto index = number<unsigned>(argument);
+    if (!index || *index >= kMaxInterfaces) return std::unexpected(not_understood(argument));
+    return *index;
+}
+
 std::string to_text(const InsideView& view) {
-    std::string text = "view jid=" + std::to_string(view.jid) + " ends=" + std::to_string(view.ends) +
-                       (view.jail_end ? " vnet0=1" : " vnet0=0") + (view.up ? " up=1" : " up=0") +
-                       " mtu=" + std::to_string(view.mtu);
-    for (const auto& address : view.addresses) text += " address=" + address.to_string();
-    for (const auto& gateway : view.gateways) text += " gateway=" + gateway.to_string();
+    std::string text = "view jid=" + std::to_string(view.jid);
+    for (const auto& end : view.links) {
+        text += " link=" + std::to_string(end.index) + " ends=" + std::to_string(end.ends);
+        if (!end.name.empty()) text += " name=" + safe_name(end.name);
+        text += (end.up ? " up=1" : " up=0") + (" mtu=" + std::to_string(end.mtu));
+        for (const auto& address : end.addresses) text += " address=" + address.to_string();
+        for (const auto& gateway : end.gateways) text += " gateway=" + gateway.to_string();
+    }
     return text + "\n";
+}
+
+std::string safe_name(std::string_view name) {
+    std::string safe(name);
+    std::ranges::replace_if(
+        safe, [](char c) { return !is_letter(c) && !is_digit(c) && c != '.' && c != '-' && c != '_'; }, '?');
+    return safe;
+}
+
+const InsideEnd* InsideView::link(unsigned index) const {
+    const auto found = std::ranges::find(links, index, &InsideEnd::index);
+    return found == links.end() ? nullptr : &*found;
 }
 
 Result<std::vector<InsideView>> parse_views(std::string_view text) {

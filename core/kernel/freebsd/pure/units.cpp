@@ -9,6 +9,7 @@ namespace {
 // if_clone(9): units go up to IF_MAXUNIT, 0x7fff; one above is ENOSPC. Small ones are what people and rc.conf(5) use.
 constexpr std::uint64_t kFirstUnit = 1'000;
 constexpr std::uint64_t kUnits = 0x7fff - kFirstUnit;
+constexpr unsigned kFirstPair = 20'001;
 
 /// FNV-1a (draft-eastlake-fnv).
 std::uint64_t hash(const std::string& text) {
@@ -21,6 +22,16 @@ std::uint64_t hash(const std::string& text) {
 }
 
 }  // namespace
+
+std::string pair_driver(unsigned index) {
+    return "epair" + std::to_string(kFirstPair + index);
+}
+
+std::optional<unsigned> parse_pair_driver(std::string_view driver) {
+    for (unsigned index = 0; index < kMaxInterfaces; ++index)
+        if (driver == pair_driver(index)) return index;
+    return std::nullopt;
+}
 
 BridgeDrivers bridge_drivers(const InstanceId& instance, NetworkId network) {
     const auto first = hash(instance.text() + ":network:" + std::to_string(network.value));

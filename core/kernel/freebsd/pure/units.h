@@ -11,8 +11,11 @@
 /// only if nobody has that unit, and ifmib(4) tells driver and unit whatever the interface is called later. Pure.
 namespace jaild::kernel::freebsd {
 
-/// Both ends of a jail's pair, in the vnet's own numbering: "epair20001". No other interface inside is ours.
-inline constexpr std::string_view kPairDriver = "epair20001";
+/// Both ends of a jail's pair of that index, in the vnet's own numbering: "epair20001", "epair20002" … No other
+/// interface inside is ours.
+std::string pair_driver(unsigned index);
+/// The index of the pair that an interface with this driver is an end of.
+std::optional<unsigned> parse_pair_driver(std::string_view driver);
 
 /// The names that a network's bridge may have before it is renamed, and its driver afterwards: "bridge20147". The first
 /// that nobody has is taken. The same after a crash, so that one without our description yet is known to be ours.
