@@ -21,7 +21,7 @@ struct CreateOptions {
     std::string name;
     std::string template_name;
     std::string root;
-    std::string network;
+    std::vector<std::string> networks;
     std::string hostname;
     std::string restart;
     std::string user;
@@ -106,19 +106,48 @@ json root_of(const std::string& text) {
     return {{"kind", text}};
 }
 
+bool is_network_mode(const std::string& text) {
+    return text == "none" || text == "inherit" || text == "alias";
+}
+
+/// One interface for each --network, with the addresses that name it. Nothing, and said, when they do not fit.
+std::optional<json> interfaces_of(const CreateOptions& options) {
+    json interfaces = json::array();
+    for (const auto& network : options.networks) interfaces.push_back({{"network", network}});
+    for (const auto& text : options.addresses) {
+        const auto equals = text.find('=');
+        const auto network = text.substr(0, equals == std::string::npos ? 0 : equals);
+        const auto named = [&](const json& one) { return one.at("network") == network; };
+        const auto found = std::ranges::find_if(interfaces, named);
+        if (found == interfaces.end()) {
+            fmt::print(stderr, "jaildctl: with several networks, --address is NETWORK=IP/LEN: \"{}\"\n", text);
+            return std::nullopt;
+        }
+        (*found)["addresses"].push_back(text.substr(equals + 1));
+    }
+    return interfaces;
+}
+
 /// Sets mode and interfaces in the file's network; what else it says stays. False, and said, for options that
 /// contradict each other.
 bool set_network(json& network, const CreateOptions& options) {
-    if (options.network.empty() && options.addresses.empty()) return true;
-    const bool mode = options.network == "none" || options.network == "inherit" || options.network == "alias";
-    if (mode && !options.addresses.empty()) {
-        fmt::print(stderr, "jaildctl: with --network {} a jail has no interface that could have an --address\n",
-                   options.network);
+    if (options.networks.empty() && options.addresses.empty()) return true;
+    const auto mode = std::ranges::find_if(options.networks, is_network_mode);
+    if (mode != options.networks.end() && (options.networks.size() > 1 || !options.addresses.empty())) {
+        fmt::print(stderr, "jaildctl: with --network {} a jail has no interface that could have {}\n", *mode,
+                   options.addresses.empty() ? "another --network" : "an --address");
         return false;
     }
-    if (mode) {
-        network["mode"] = options.network;
+    if (mode != options.networks.end()) {
+        network["mode"] = *mode;
         network.erase("interfaces");
+        return true;
+    }
+    network["mode"] = "vnet";
+    if (options.networks.size() > 1) {
+        auto interfaces = interfaces_of(options);
+        if (!interfaces) return false;
+        network["interfaces"] = *std::move(interfaces);
         return true;
     }
     json interface = json::object();
@@ -126,9 +155,8 @@ bool set_network(json& network, const CreateOptions& options) {
     if (const auto known = network.find("interfaces");
         known != network.end() && known->is_array() && known->size() == 1 && known->front().is_object())
         interface = known->front();
-    if (!options.network.empty()) interface["network"] = options.network;
+    if (!options.networks.empty()) interface["network"] = options.networks.front();
     if (!options.addresses.empty()) interface["addresses"] = options.addresses;
-    network["mode"] = "vnet";
     network["interfaces"] = json::array({std::move(interface)});
     return true;
 }
@@ -198,8 +226,15 @@ void add_create(CLI::App& app, Command& chosen) {
     create_app->add_option("name", options->name, "letters, digits, - and _; not only digits")->required();
     create_app->add_option("--template", options->template_name, "what its root is made from (host)");
     create_app->add_option("--root", options->root, "thin, or path=DIR for a directory that exists");
-    create_app->add_option("--network", options->network, "a network's name (default), or none");
-    create_app->add_option("--address", options->addresses, "IP/LEN within the network; IPv4, IPv6 or both")
+    create_app
+        ->add_option("--network", options->networks,
+                     "a network's name (default), several for an interface on each, or none")
+        ->expected(1)
+        ->take_all()
+        ->allow_extra_args(false);
+    create_app
+        ->add_option("--address", options->addresses,
+                     "IP/LEN within the network; IPv4, IPv6 or both; NETWORK=IP/LEN with several networks")
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false);

@@ -19,7 +19,9 @@ struct LinkParameters {
     NetworkId network;
     std::vector<Prefix> addresses;    ///< inside
     std::vector<IpAddress> gateways;  ///< default routes, at most one of each family
-    unsigned mtu = 1500;
+    unsigned mtu = 1500;              ///< of the host end, which is its bridge's
+    unsigned jail_mtu = 1500;         ///< of the jail's end
+    std::string mac{};                ///< of the jail's end; empty: ours
     bool operator==(const LinkParameters&) const = default;
 };
 
@@ -32,7 +34,8 @@ struct ObservedLink {
     NetworkId bridge;               ///< 0: not a member of a bridge of ours
     std::vector<Prefix> addresses;  ///< inside, without link-local
     std::vector<IpAddress> gateways;
-    unsigned mtu = 0;
+    unsigned mtu = 0;   ///< inside
+    std::string mac{};  ///< inside
     bool operator==(const ObservedLink&) const = default;
 };
 

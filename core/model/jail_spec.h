@@ -32,7 +32,12 @@ struct InterfaceSpec {
     std::string network = "default";
     /// Static ones, at most one of each family, within the network. A family without one is assigned from the network.
     std::vector<Prefix> addresses;
+    std::string mac;   ///< lower case, "06:00:00:00:00:01"; empty: jaild's own, which begin with 02
+    unsigned mtu = 0;  ///< inside, at most the network's; 0: the network's
+    std::string name;  ///< inside; empty: "vnet" and its place in the list
     bool operator==(const InterfaceSpec&) const = default;
+    /// The name inside.
+    [[nodiscard]] std::string name_at(std::size_t index) const;
 };
 
 struct NetworkSpec {
@@ -95,6 +100,9 @@ struct SpecLimits {
     static constexpr std::size_t hostname_bytes = 63;
     static constexpr std::size_t nameservers = 3;  ///< resolv.conf(5) MAXNS
     static constexpr std::size_t search_domains = 6;
+    static constexpr std::size_t interface_name_bytes = 15;  ///< IFNAMSIZ less the NUL, both systems
+    static constexpr std::int64_t mtu_least = 1280;          ///< RFC 8200 §5
+    static constexpr std::int64_t mtu_most = 65'535;
     static constexpr std::int64_t timeout_seconds = 86'400;
 };
 

@@ -1,4 +1,5 @@
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/base/ascii.h"
 #include "core/model/fields.h"
@@ -44,6 +45,15 @@ Result<void> parse_address(const json& value, const std::string& at, std::vector
     return {};
 }
 
+Result<void> parse_mtu(const json& value, const std::string& at, unsigned& mtu) {
+    if (!value.is_number_integer()) return std::unexpected(wrong_type(at, "a number"));
+    const auto number = value.get<std::int64_t>();
+    if (number < SpecLimits::mtu_least || number > SpecLimits::mtu_most)
+        return std::unexpected(Error::invalid("invalid_value", at, "an MTU is 1280, which IPv6 needs, to 65535"));
+    mtu = static_cast<unsigned>(number);
+    return {};
+}
+
 Result<InterfaceSpec> parse_interface(const json& value, const std::string& at) {
     InterfaceSpec interface;
     Fields fields(value, at);
@@ -57,8 +67,32 @@ Result<InterfaceSpec> parse_interface(const json& value, const std::string& at) 
     fields.each("addresses", 2, [&](const json& address, const std::string& where) {
         return parse_address(address, where, interface.addresses);
     });
+    fields.read("mac", [&](const json& mac, const std::string& where) -> Result<void> {
+        const auto text = read_text(mac, where, kAddressText);
+        if (!text) return std::unexpected(text.error());
+        auto read = read_mac(*text, where);
+        if (!read) return std::unexpected(read.error());
+        interface.mac = *std::move(read);
+        return {};
+    });
+    fields.read("mtu", [&](const json& mtu, const std::string& where) { return parse_mtu(mtu, where, interface.mtu); });
+    fields.text("name", interface.name, SpecLimits::interface_name_bytes);
+    if (!interface.name.empty())
+        if (auto good = check_interface_name(interface.name, fields.at("name")); !good) fields.fail(good.error());
     if (auto done = fields.done(); !done) return std::unexpected(done.error());
     return interface;
+}
+
+/// No two of them have one name inside.
+Result<void> check_names(const std::vector<InterfaceSpec>& interfaces, const std::string& at) {
+    std::set<std::string> names;
+    for (std::size_t index = 0; index < interfaces.size(); ++index) {
+        const auto name = interfaces[index].name_at(index);
+        if (!names.insert(name).second)
+            return std::unexpected(Error::invalid("invalid_value", at + "/" + std::to_string(index) + "/name",
+                                                  "another interface of this jail has the name " + name));
+    }
+    return {};
 }
 
 Error wrong_count(NetworkMode mode, const std::string& at) {
@@ -86,6 +120,10 @@ Result<void> parse_search(const json& value, const std::string& at, std::vector<
     return {};
 }
 
+std::string InterfaceSpec::name_at(std::size_t index) const {
+    return name.empty() ? "vnet" + std::to_string(index) : name;
+}
+
 Result<NetworkSpec> parse_network(const json& value, const std::string& at) {
     NetworkSpec network;
     Fields fields(value, at);
@@ -110,6 +148,7 @@ Result<NetworkSpec> parse_network(const json& value, const std::string& at) {
     });
     if (network.interfaces.empty() != (network.mode == NetworkMode::none))
         fields.fail(wrong_count(network.mode, fields.at("interfaces")));
+    if (auto good = check_names(network.interfaces, fields.at("interfaces")); !good) fields.fail(good.error());
     if (auto done = fields.done(); !done) return std::unexpected(done.error());
     return network;
 }
@@ -121,7 +160,11 @@ json to_json(const NetworkSpec& network) {
     for (const auto& interface : network.interfaces) {
         json addresses = json::array();
         for (const auto& address : interface.addresses) addresses.push_back(address.to_string());
-        result["interfaces"].push_back({{"network", interface.network}, {"addresses", std::move(addresses)}});
+        json one{{"network", interface.network}, {"addresses", std::move(addresses)}};
+        if (!interface.mac.empty()) one["mac"] = interface.mac;
+        if (interface.mtu != 0) one["mtu"] = interface.mtu;
+        if (!interface.name.empty()) one["name"] = interface.name;
+        result["interfaces"].push_back(std::move(one));
     }
     return result;
 }

@@ -77,4 +77,37 @@ Result<void> check_label_key(std::string_view key, const std::string& at) {
     return {};
 }
 
+Result<void> check_interface_name(std::string_view name, const std::string& at) {
+    const auto refused = [&](std::string_view why) {
+        return std::unexpected(Error::invalid("invalid_value", at, std::string(why)));
+    };
+    if (name.empty() || !is_letter(name.front())) return refused("an interface's name begins with a letter");
+    for (const char c : name)
+        if (!is_alphanumeric(c) && c != '.' && c != '-' && c != '_')
+            return refused("an interface's name is letters, digits, \".\", \"-\" and \"_\"");
+    // The loopback interfaces, and what sysctl(8) on Linux calls every interface and a new one.
+    for (const std::string_view taken : {"lo", "lo0", "all", "default"})
+        if (name == taken) return refused(in_quotes(name) + " means something else already");
+    return {};
+}
+
+Result<std::string> read_mac(std::string_view text, const std::string& at) {
+    const auto refused = [&](std::string_view why) {
+        return std::unexpected(Error::invalid("invalid_mac", at, in_quotes(text) + " " + std::string(why)));
+    };
+    constexpr std::size_t length = 17;
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string mac(text);
+    for (auto& c : mac)
+        if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
+    bool good = mac.size() == length;
+    for (std::size_t i = 0; good && i < length; ++i)
+        good = i % 3 == 2 ? mac[i] == ':' : digits.find(mac[i]) != std::string_view::npos;
+    if (!good) return refused("is no address of an interface: write 06:00:00:00:00:01");
+    if (digits.find(mac[1]) % 2 != 0) return refused("is a group's address: the first number must be even");
+    if (mac == "00:00:00:00:00:00") return refused("is nobody's address");
+    if (mac.starts_with("02:")) return refused("begins like those that jaild gives itself: begin with 06, 0a or 0e");
+    return mac;
+}
+
 }  // namespace jaild::model

@@ -70,9 +70,9 @@ Milliseconds stop_timeout(const model::Jail& jail) {
 Result<void> refresh_root(const Context& context) {
     auto parameters = root_parameters(context.desired.jail);
     parameters.neighbours = context.desired.neighbours;
-    if (const auto& network = context.desired.network) {
-        if (parameters.nameservers.empty()) parameters.nameservers = network->nameservers;
-        if (parameters.search.empty()) parameters.search = network->search;
+    for (const auto& network : context.desired.networks) {  // the first that has some
+        if (parameters.nameservers.empty()) parameters.nameservers = network.nameservers;
+        if (parameters.search.empty()) parameters.search = network.search;
     }
     return context.kernel.roots().refresh(parameters);
 }

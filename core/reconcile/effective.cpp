@@ -172,7 +172,13 @@ std::vector<kernel::LinkParameters> link_parameters(const model::Jail& jail,
                                     .network = network.id,
                                     .addresses = addresses,
                                     .gateways = {},
-                                    .mtu = network.mtu};
+                                    .mtu = network.mtu,
+                                    .jail_mtu = network.mtu};
+        if (index < jail.spec.network.interfaces.size()) {
+            const auto& asked = jail.spec.network.interfaces[index];
+            if (asked.mtu != 0) link.jail_mtu = std::min(asked.mtu, network.mtu);
+            link.mac = asked.mac;
+        }
         for (const auto family : {Family::ipv4, Family::ipv6}) {
             const auto gateway = network.gateway(family);
             const auto of_it = [&](const Prefix& address) { return address.address.family == family; };
@@ -184,8 +190,9 @@ std::vector<kernel::LinkParameters> link_parameters(const model::Jail& jail,
     return links;
 }
 
-std::string interface_name(const model::Jail&, unsigned index) {
-    return kernel::jail_interface(index);
+std::string interface_name(const model::Jail& jail, unsigned index) {
+    const auto& asked = jail.spec.network.interfaces;
+    return index < asked.size() ? asked[index].name_at(index) : kernel::jail_interface(index);
 }
 
 bool on_network(const model::Jail& jail, const model::Network& network) {

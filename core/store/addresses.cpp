@@ -215,6 +215,11 @@ Result<std::vector<Wanted>> read_wanted(Connection& connection, const model::Net
         }
         if (!network) return std::unexpected(network.error());
         all.push_back({.index = index, .network = *std::move(network), .spec = &interface});
+        if (const auto most = all.back().network.mtu; interface.mtu > most) {
+            return std::unexpected(
+                Error::invalid("mtu_too_large", all.back().field("mtu"),
+                               fmt::format("network \"{}\" has an MTU of {}", all.back().network.name.text(), most)));
+        }
         for (std::size_t which = 0; which < interface.addresses.size(); ++which) {
             auto fine = check_static(all.back().network, interface.addresses[which], all.back().address_field(which));
             if (!fine) return std::unexpected(fine.error());
@@ -249,12 +254,32 @@ Result<std::vector<Assigned>> keep_fitting(Connection& connection, JailId jail, 
     return kept;
 }
 
+Result<void> check_mac_free(Connection& connection, const Wanted& wanted) {
+    if (wanted.spec->mac.empty()) return {};
+    auto holder =
+        first_text(connection.prepare("SELECT jails.name FROM interfaces JOIN jails ON jails.id = jail"
+                                      " WHERE network = ?1 AND mac = ?2",
+                                      wanted.network.id.value, wanted.spec->mac));
+    if (!holder) return std::unexpected(holder.error());
+    if (!*holder) return {};
+    return std::unexpected(Error{.code = Errc::conflict,
+                                 .op = "assign_address",
+                                 .detail = fmt::format("jail \"{}\" has {} on network \"{}\"", **holder,
+                                                       wanted.spec->mac, wanted.network.name.text()),
+                                 .reason = "mac_in_use",
+                                 .field = wanted.field("mac"),
+                                 .remedy = "give another one, or none"});
+}
+
 Result<void> write_interfaces(Connection& connection, JailId jail, const std::vector<Wanted>& all) {
     auto done = connection.run("DELETE FROM interfaces WHERE jail = ?1", jail.value);
     for (const auto& wanted : all) {
+        if (done) done = check_mac_free(connection, wanted);
         if (!done) break;
-        done = connection.run("INSERT INTO interfaces (jail, number, network) VALUES (?1, ?2, ?3)", jail.value,
-                              std::int64_t{wanted.index}, wanted.network.id.value);
+        const auto& mac = wanted.spec->mac;
+        done = connection.run("INSERT INTO interfaces (jail, number, network, mac) VALUES (?1, ?2, ?3, ?4)", jail.value,
+                              std::int64_t{wanted.index}, wanted.network.id.value,
+                              mac.empty() ? std::nullopt : std::optional(mac));
     }
     return done;
 }

@@ -127,10 +127,16 @@ INSERT INTO interfaces (jail, number, network) SELECT DISTINCT jail, 0, network 
 ALTER TABLE addresses ADD COLUMN interface INTEGER NOT NULL DEFAULT 0 CHECK (interface BETWEEN 0 AND 7);
 )sql";
 
+constexpr std::string_view kInterfaceMacs = R"sql(
+ALTER TABLE interfaces ADD COLUMN mac TEXT;  -- lower case; NULL: one that jaild makes, which is like no other
+CREATE UNIQUE INDEX interfaces_mac ON interfaces (network, mac);
+)sql";
+
 constexpr std::array kMigrations{
     Migration{.to = 1, .sql = kFirst},
     Migration{.to = 2, .sql = kNetworks},
     Migration{.to = 3, .sql = kInterfaces},
+    Migration{.to = 4, .sql = kInterfaceMacs},
 };
 
 Result<void> apply(Connection& connection, const Migration& migration) {

@@ -144,6 +144,7 @@ Result<InsideView> look(int jid) {
             end.name = found.front()->name;
             end.up = found.front()->up;
             end.mtu = found.front()->mtu;
+            end.mac = found.front()->mac;
             end.addresses = found.front()->addresses;
             end.gateways = *std::move(gateways);
         }

@@ -195,6 +195,18 @@ class Create(ApiTest):
         self.assertIn("--address", ran.err)
         self.assertEqual(self.daemon.request("GET", f"/v1/jails/{self.name}").status, 404)
 
+    def test_with_several_networks_each_address_names_its_own(self):
+        for arguments in (["--network", "none", "--network", "default"],
+                          ["--network", "default", "--network", "default", "--address", "10.0.0.2/24"],
+                          ["--network", "default", "--network", "default", "--address", "lab=10.0.0.2/24"]):
+            ran = jaildctl(self.daemon, "create", self.name, *arguments)
+            self.assertEqual((ran.code, ran.out), (2, ""), (arguments, ran))
+            self.assertIn("--network" if "none" in arguments else "NETWORK=IP/LEN", ran.err)
+        host = self.daemon.request("GET", "/v1/networks/default").json()
+        address = host["spec"]["ipv4"].replace(".0/", ".78/")
+        network = self.planned("--network", "default", "--network", "default", "--address", f"default={address}")["network"]
+        self.assertEqual([each["addresses"] for each in network["interfaces"]], [[address], []])
+
     def test_options_change_mode_and_interfaces_of_a_file_only(self):
         file = self.file(json.dumps({"network": {"nameservers": ["9.9.9.9"], "search": ["example.org"]}}))
         host = self.daemon.request("GET", "/v1/networks/default").json()

@@ -94,7 +94,8 @@ kernel::ObservedLink LinkFixture::converged(JailId id) const {
             .bridge = wanted.network,
             .addresses = wanted.addresses,
             .gateways = wanted.gateways,
-            .mtu = wanted.mtu};
+            .mtu = wanted.jail_mtu,
+            .mac = kernel::mac_address(host.instance(), {id}, kernel::PairEnd::jail)};
 }
 
 kernel::ObservedLink LinkFixture::observed(JailId id) {

@@ -195,7 +195,7 @@ TEST_CASE("a change of addresses and MTU is applied to the living pair", "[links
     auto wanted = fixture.parameters(kWeb);
     wanted.addresses = {value_of(Prefix::parse("10.213.7.77/24"))};
     wanted.gateways = {*fixture.network.gateway(Family::ipv4)};
-    wanted.mtu = 1400;
+    wanted.mtu = wanted.jail_mtu = 1400;
     const auto before = find_here(fixture.host_end(kWeb));
 
     value_of(fixture.links.ensure(wanted));
@@ -322,6 +322,42 @@ TEST_CASE("a jail has an interface on each of two networks, and loses none with 
         CHECK(value_of(fixture.links.list(kWeb)) == both);
         value_of(fixture.links.destroy({.jail = kWeb, .index = 2}));
         fixture.ip_inside(kWeb, "link show vnet2");
+    }
+}
+
+TEST_CASE("an interface has the name, MAC address and MTU that it was asked for", "[links]") {
+    LinkFixture fixture;
+    value_of(fixture.links.ensure_bridge(fixture.network));
+    fixture.make_jail(kWeb);
+    auto wanted = fixture.parameters(kWeb);
+    wanted.name = "lan.0";
+    wanted.mac = "06:00:00:00:00:01";
+    wanted.jail_mtu = 1400;
+    auto converged = fixture.converged(kWeb);
+    converged.name = wanted.name;
+    converged.mac = wanted.mac;
+    converged.mtu = wanted.jail_mtu;
+    value_of(fixture.links.ensure(wanted));
+    CHECK(fixture.observed(kWeb) == converged);
+    CHECK(find_here(fixture.host_end(kWeb))->mtu == fixture.network.mtu);
+
+    SECTION("its root changes all of them") {
+        fixture.ip_inside(kWeb, "link set lan.0 down");
+        fixture.ip_inside(kWeb, "link set lan.0 name eth0 mtu 1300 address 06:00:00:00:00:02");
+        CHECK(fixture.observed(kWeb).name == "eth0");
+        CHECK(fixture.observed(kWeb).mac == "06:00:00:00:00:02");
+        value_of(fixture.links.ensure(wanted));
+        CHECK(fixture.observed(kWeb) == converged);
+    }
+    SECTION("the name of a live one changes") {
+        wanted.name = converged.name = "wan0";
+        value_of(fixture.links.ensure(wanted));
+        CHECK(fixture.observed(kWeb) == converged);
+    }
+    SECTION("it is destroyed under whatever name") {
+        value_of(fixture.links.destroy({kWeb}));
+        CHECK(value_of(fixture.links.list(kWeb)).empty());
+        CHECK_FALSE(find_here(fixture.host_end(kWeb)));
     }
 }
 

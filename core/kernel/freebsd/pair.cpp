@@ -87,6 +87,7 @@ ObservedLink observed(LinkId id, const HostEnd& host, const InsideEnd* inside) {
     link.name = inside->name;
     link.up = link.host_end && host.end->up && inside->up;
     link.mtu = inside->mtu;
+    link.mac = inside->mac;
     link.addresses = inside->addresses;
     link.gateways = inside->gateways;
     return link;
@@ -208,16 +209,18 @@ Result<void> ensure(const Places& places, const Inside& inside, const LinkParame
 
     auto host = host_end(instance, id);
     if (!host) return std::unexpected(host.error());
-    const auto view = inside.ensure(reference(**prison), {.index = id.index,
-                                                          .name = parameters.name,
-                                                          .host_name = pair_name(instance, id, PairEnd::host),
-                                                          .mark = jail_mark(instance, id.jail),
-                                                          .host_mac = mac_address(instance, id, PairEnd::host),
-                                                          .jail_mac = mac_address(instance, id, PairEnd::jail),
-                                                          .mtu = parameters.mtu,
-                                                          .host_end_outside = host->end.has_value(),
-                                                          .addresses = parameters.addresses,
-                                                          .gateways = parameters.gateways});
+    const auto view =
+        inside.ensure(reference(**prison),
+                      {.index = id.index,
+                       .name = parameters.name,
+                       .host_name = pair_name(instance, id, PairEnd::host),
+                       .mark = jail_mark(instance, id.jail),
+                       .host_mac = mac_address(instance, id, PairEnd::host),
+                       .jail_mac = parameters.mac.empty() ? mac_address(instance, id, PairEnd::jail) : parameters.mac,
+                       .mtu = parameters.jail_mtu,
+                       .host_end_outside = host->end.has_value(),
+                       .addresses = parameters.addresses,
+                       .gateways = parameters.gateways});
     if (!view) return std::unexpected(view.error());
     // The pair may have been made anew, and an earlier one destroyed with both its ends.
     host = host_end(instance, id);

@@ -169,8 +169,9 @@ Result<void> Pair::configure_jail_end(Interface end, const LinkParameters& param
     }
     if (auto done = rtnl::prepare_ipv6(end.name, parameters.addresses); !done) return done;
     Change change;
-    if (const auto mac = mac_address(instance_, id_, PairEnd::jail); end.mac != mac) change.mac = mac;
-    if (end.mtu != parameters.mtu) change.mtu = parameters.mtu;
+    const auto mac = parameters.mac.empty() ? mac_address(instance_, id_, PairEnd::jail) : parameters.mac;
+    if (end.mac != mac) change.mac = mac;
+    if (end.mtu != parameters.jail_mtu) change.mtu = parameters.jail_mtu;
     if (!end.up) change.up = true;
     if (auto done = rtnl::change(inside_, end, change); !done) return done;
     if (auto done = rtnl::set_addresses(inside_, end.index, parameters.addresses); !done) return done;
@@ -301,6 +302,7 @@ Result<void> observe_end(nl::Socket& inside, const Interface& end, ObservedLink&
     link.name = end.name;
     link.up = link.up && end.up;
     link.mtu = end.mtu;
+    link.mac = end.mac;
     link.addresses = std::move(*addresses);
     link.gateways = std::move(*gateways);
     return {};

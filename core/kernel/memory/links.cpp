@@ -36,7 +36,8 @@ Result<std::vector<ObservedLink>> MemoryLinks::list(Scope scope) {
         link.id = pair.owner;
         link.host_end = pair.taken_out;
         link.bridge = pair.bridge;
-        link.mtu = pair.mtu;
+        link.mtu = pair.jail_mtu;
+        link.mac = pair.jail_mac;
         if (inside && !pair.jail_mark.empty()) {
             link.jail_end = true;
             link.name = pair.jail_name;
@@ -168,6 +169,14 @@ Result<void> MemoryLinks::configure(Pair& pair, const LinkParameters& parameters
             return {};
         });
         if (!raised) return raised;
+    }
+    if (pair.jail_mtu != parameters.jail_mtu || pair.jail_mac != parameters.mac) {
+        auto set = faults.step("links.ensure.inside", [&]() -> Result<void> {
+            pair.jail_mtu = parameters.jail_mtu;
+            pair.jail_mac = parameters.mac;
+            return {};
+        });
+        if (!set) return set;
     }
     if (auto set = set_addresses(pair, parameters); !set) return set;
     if (pair.gateways == parameters.gateways) return {};

@@ -63,6 +63,8 @@ struct Pair {
     bool jail_up = false;
     NetworkId bridge{};
     unsigned mtu = 1500;
+    unsigned jail_mtu = 1500;
+    std::string jail_mac{};  ///< empty: the one that we give by ourselves
     std::vector<Prefix> addresses{};
     std::vector<IpAddress> gateways{};
 };

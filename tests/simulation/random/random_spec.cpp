@@ -38,6 +38,11 @@ model::NetworkSpec random_network(Dice& dice) {
         return network;
     }
     while (network.interfaces.size() < 3 && dice.chance(0.25)) network.interfaces.emplace_back();
+    for (auto& interface : network.interfaces) {
+        if (dice.chance(0.2)) interface.mac = fmt::format("06:00:00:00:00:0{}", dice.below(4));
+        if (dice.chance(0.2)) interface.mtu = 1280;
+        if (dice.chance(0.2) && network.interfaces.size() == 1) interface.name = "lan0";
+    }
     // Static ones collide with each other and with assigned ones: then the row is refused.
     if (dice.chance(0.3)) {
         network.interfaces[dice.below(network.interfaces.size())].addresses.push_back(

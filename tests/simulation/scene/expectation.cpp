@@ -252,7 +252,10 @@ private:
         demand(link.owner == id, fmt::format("has no link {}", id.index));
         demand(link.taken_out && link.jid == made.jid, "has a link that is not whole");
         demand(link.host_name == kernel::pair_name(instance, id, kernel::PairEnd::host), "host end: " + link.host_name);
-        demand(link.jail_name == kernel::jail_interface(id.index), "jail end: " + link.jail_name);
+        const auto& asked = made.spec.network.interfaces.at(id.index);
+        demand(link.jail_name == asked.name_at(id.index), "jail end: " + link.jail_name);
+        demand(link.jail_mac == asked.mac, "has another MAC address");
+        demand(link.jail_mtu == (asked.mtu == 0 ? link.mtu : asked.mtu), "has another MTU inside");
         demand(link.host_mark == kernel::jail_mark(instance, id.jail), "has a link without our mark");
         demand(link.host_up && link.jail_up, "has a link that is down");
         demand(link.bridge == made.interfaces[id.index].network, "has a link that is not on its bridge");

@@ -14,6 +14,7 @@ InsideView view() {
                        .name = "vnet0",
                        .up = true,
                        .mtu = 1500,
+                       .mac = "02:11:22:33:44:55",
                        .addresses = {*Prefix::parse("10.213.0.2/24"), *Prefix::parse("fd00::2/64")},
                        .gateways = {*IpAddress::parse("10.213.0.1"), *IpAddress::parse("fd00::1")}},
                       {.index = 2, .ends = 2, .name = {}, .mtu = 9000, .addresses = {}, .gateways = {}}}};
@@ -23,7 +24,8 @@ InsideView view() {
 
 TEST_CASE("what a jail looks like from inside is one line", "[freebsd]") {
     CHECK(to_text(view()) ==
-          "view jid=5 link=0 ends=1 name=vnet0 up=1 mtu=1500 address=10.213.0.2/24 address=fd00::2/64 "
+          "view jid=5 link=0 ends=1 name=vnet0 up=1 mtu=1500 mac=02:11:22:33:44:55 address=10.213.0.2/24 "
+          "address=fd00::2/64 "
           "gateway=10.213.0.1 gateway=fd00::1 link=2 ends=2 up=0 mtu=9000\n");
     auto odd = view();
     odd.links[0].name = "a b\nlink=1";

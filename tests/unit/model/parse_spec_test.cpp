@@ -63,6 +63,35 @@ TEST_CASE("a jail without network has no interface", "[model][spec]") {
           "too_many /network/interfaces");
 }
 
+TEST_CASE("an interface may have a MAC address, an MTU and a name of its own", "[model][spec]") {
+    const auto of = [](const std::string& fields) { return R"({"network": {"interfaces": [{}, {)" + fields + "}]}}"; };
+    const auto one = spec(of(R"("mac": "0A:bc:00:00:00:01", "mtu": 1400, "name": "lan0")")).network.interfaces.at(1);
+    CHECK(one.mac == "0a:bc:00:00:00:01");
+    CHECK(one.mtu == 1400);
+    CHECK(one.name_at(1) == "lan0");
+    CHECK(spec(of("")).network.interfaces.at(1).name_at(1) == "vnet1");
+    const auto read_back =
+        parse_spec(to_json(spec(of(R"("mac": "06:00:00:00:00:01", "name": "a.b-c_d")")), Secrets::keep));
+    REQUIRE(read_back);
+    CHECK(*read_back == spec(of(R"("mac": "06:00:00:00:00:01", "name": "a.b-c_d")")));
+
+    const std::string at = " /network/interfaces/1/";
+    for (const auto* mac : {"", "06:00:00:00:00", "06:00:00:00:00:0g", "06-00-00-00-00-01", "06:00:00:00:00:01:02",
+                            "07:00:00:00:00:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "02:00:00:00:00:01"}) {
+        INFO(mac);
+        CHECK(refusal(of(std::string(R"("mac": ")") + mac + "\"")) == "invalid_mac" + at + "mac");
+    }
+    CHECK(refusal(of(R"("mac": 6)")) == "wrong_type" + at + "mac");
+    CHECK(refusal(of(R"("mtu": 1279)")) == "invalid_value" + at + "mtu");
+    CHECK(refusal(of(R"("mtu": 65536)")) == "invalid_value" + at + "mtu");
+    CHECK(refusal(of(R"("mtu": "1500")")) == "wrong_type" + at + "mtu");
+    for (const auto* name : {"lo", "lo0", "all", "default", "0a", "a b", "a/b", "a:b", "-a", "vnet0"}) {
+        INFO(name);
+        CHECK(refusal(of(std::string(R"("name": ")") + name + "\"")) == "invalid_value" + at + "name");
+    }
+    CHECK(refusal(of(R"("name": "a234567890123456")")) == "too_long" + at + "name");
+}
+
 TEST_CASE("an unknown field is refused at every level, with its path", "[model][spec]") {
     const auto [text, at] = GENERATE(table<std::string, std::string>({
         {R"({"nmae": "x"})", "/nmae"},
@@ -71,7 +100,7 @@ TEST_CASE("an unknown field is refused at every level, with its path", "[model][
         {R"({"": 1})", "/"},
         {R"({"root": {"kinds": "thin"}})", "/root/kinds"},
         {R"({"network": {"driver": "epair"}})", "/network/driver"},
-        {R"({"network": {"interfaces": [{"mac": "x"}]}})", "/network/interfaces/0/mac"},
+        {R"({"network": {"interfaces": [{"vlan": 1}]}})", "/network/interfaces/0/vlan"},
         {R"({"exec": {"prestart": []}})", "/exec/prestart"},
         {R"({"exec": {"env": {"A": {"value": "x", "hidden": true}}}})", "/exec/env/A/hidden"},
     }));

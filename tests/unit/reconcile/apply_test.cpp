@@ -23,8 +23,8 @@ TEST_CASE("the deletion of a large root is no call that hangs", "[apply][long]")
 TEST_CASE("a jail that names no nameserver asks its network's", "[apply][networks]") {
     kernel_test::Machine machine;
     auto desired = wanted_web();
-    desired.network->nameservers = {value_of(IpAddress::parse("9.9.9.9"))};
-    desired.network->search = {"example.org"};
+    desired.networks.at(0).nameservers = {value_of(IpAddress::parse("9.9.9.9"))};
+    desired.networks.at(0).search = {"example.org"};
     const auto generated = [&] {
         value_of(apply(machine.kernel, desired, {}, step(StepKind::refresh_root)));
         return machine.kernel.state().directories.at(desired.jail.id).generated;

@@ -309,6 +309,32 @@ TEST_CASE("a default route is by the first interface that has an address of its 
     CHECK(links[1].gateways == std::vector{desired.networks[1].gateway(Family::ipv6).value()});
 }
 
+TEST_CASE("what a spec says of an interface is what its link has", "[plan]") {
+    const auto desired = changed(wanted_on_two_networks(), [](model::JailSpec& spec) {
+        spec.network.interfaces[1].mac = "06:00:00:00:00:01";
+        spec.network.interfaces[1].mtu = 1400;
+        spec.network.interfaces[1].name = "lan0";
+    });
+    auto toy = Toy::running(desired);
+    auto& link = toy.observed.links.at(1);
+    CHECK(link.name == "lan0");
+    CHECK(link.mac == "06:00:00:00:00:01");
+    CHECK(link.mtu == 1400);
+    CHECK(link_parameters(desired.jail, desired.networks)[1].mtu == 1500);  // its end on the bridge
+
+    SECTION("another MAC address") {
+        link.mac = "06:00:00:00:00:02";
+    }
+    SECTION("another name") {
+        link.name = "eth0";
+    }
+    SECTION("another MTU") {
+        link.mtu = 1500;
+    }
+    CHECK(toy.do_once(desired) == Steps{"ensure_link lan0"});
+    CHECK(plan(desired, toy.observed).empty());
+}
+
 TEST_CASE("what a jail's own root adds to its interface is his affair", "[plan]") {
     auto toy = Toy::running(wanted_web());
     toy.observed.links.front().addresses.push_back(value_of(Prefix::parse("192.0.2.1/24")));

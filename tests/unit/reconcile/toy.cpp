@@ -159,7 +159,8 @@ void Toy::run(const Desired& desired, const Step& step) {
                                   .bridge = wanted_link.network,
                                   .addresses = wanted_link.addresses,
                                   .gateways = wanted_link.gateways,
-                                  .mtu = wanted_link.mtu});
+                                  .mtu = wanted_link.jail_mtu,
+                                  .mac = wanted_link.mac});
         std::ranges::sort(observed.links, {}, &kernel::ObservedLink::id);
         return;
     }

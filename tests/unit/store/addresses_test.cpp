@@ -212,6 +212,57 @@ TEST_CASE("what is wrong with an interface is said with its place in the list", 
     CHECK(all_jails(store).size() == 1);
 }
 
+TEST_CASE("a MAC address is one jail's alone on its network", "[store][addresses]") {
+    MemoryState state;
+    auto& store = *state.store;
+    add_network(store, "lab", "10.99.0.0/24", "fd99::/64");
+    const auto with_mac = [](const std::string& name, std::initializer_list<std::string_view> networks) {
+        auto spec = on(name, networks);
+        for (auto& interface : spec.spec.network.interfaces) interface.mac = "06:00:00:00:00:01";
+        return spec;
+    };
+    const auto web = insert(store, with_mac("web", {"default", "lab"}));
+    const auto error = insert_refused(store, with_mac("db", {"lab"}));
+    CHECK(error.code == Errc::conflict);
+    CHECK(error.reason == "mac_in_use");
+    CHECK(error.field == "/network/interfaces/0/mac");
+    CHECK(error.detail.find("\"web\"") != std::string::npos);
+    CHECK(insert_refused(store, with_mac("db", {"default", "default"})).reason == "mac_in_use");
+
+    updated(store, web.id, with_mac("web", {"default"}));
+    insert(store, with_mac("db", {"lab"}));
+    erase(store, web.id);
+    insert(store, with_mac("next", {"default"}));
+}
+
+TEST_CASE("an interface's MTU is at most its network's", "[store][addresses]") {
+    MemoryState state;
+    auto spec = plain("web");
+    spec.spec.network.interfaces[0].mtu = 1501;
+    const auto error = insert_refused(*state.store, spec);
+    CHECK(error.reason == "mtu_too_large");
+    CHECK(error.field == "/network/interfaces/0/mtu");
+    spec.spec.network.interfaces[0].mtu = 1500;
+    insert(*state.store, spec);
+}
+
+TEST_CASE("addresses stay with a jail over restarts and stops", "[store][addresses]") {
+    MemoryState state;
+    auto& store = *state.store;
+    insert(store, "first");
+    auto web = insert(store, "web");
+    const auto before = addresses(web);
+    erase(store, all_jails(store).front().id);  // a lower address is free now
+    for (const bool running : {false, true}) {
+        auto spec = plain("web");
+        spec.spec.running = running;
+        CHECK(updated(store, web.id, spec) == before);
+        web = value_of(
+            store::write<model::Jail>(store, [&](store::Writer& writer) { return writer.request_restart(web.id); }));
+        CHECK(addresses(web) == before);
+    }
+}
+
 TEST_CASE("a static address of one interface is not assigned to another of the same jail", "[store][addresses]") {
     MemoryState state;
     auto spec = on("web", {"default", "default"});

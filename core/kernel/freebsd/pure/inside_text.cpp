@@ -72,6 +72,7 @@ bool take(InsideEnd& end, const Pair& pair) {
     if (pair.key == "name") return !(end.name = pair.value).empty();
     if (pair.key == "up") return assign_flag(end.up, pair.value);
     if (pair.key == "mtu") return assign(end.mtu, pair.value);
+    if (pair.key == "mac") return !(end.mac = pair.value).empty();
     if (pair.key == "address") return append(end.addresses, pair.value);
     if (pair.key == "gateway") return append(end.gateways, pair.value);
     return false;
@@ -148,6 +149,7 @@ std::string to_text(const InsideView& view) {
         text += " link=" + std::to_string(end.index) + " ends=" + std::to_string(end.ends);
         if (!end.name.empty()) text += " name=" + safe_name(end.name);
         text += (end.up ? " up=1" : " up=0") + (" mtu=" + std::to_string(end.mtu));
+        if (!end.mac.empty()) text += " mac=" + end.mac;
         for (const auto& address : end.addresses) text += " address=" + address.to_string();
         for (const auto& gateway : end.gateways) text += " gateway=" + gateway.to_string();
     }

@@ -31,7 +31,7 @@ struct InsideLink {
     std::string mark;       ///< description of both ends
     std::string host_mac;
     std::string jail_mac;
-    unsigned mtu = 1500;
+    unsigned mtu = 1500;            ///< of the jail's end
     bool host_end_outside = false;  ///< taken out already
     std::vector<Prefix> addresses;
     std::vector<IpAddress> gateways;
@@ -47,9 +47,10 @@ struct InsideEnd {
     unsigned index = 0;
     unsigned ends = 0;  ///< in the jail
     std::string name;   ///< of the jail's end, which the rest is about; empty while both are in the jail. The jail's
-                       ///< root may call it anything: what is no letter, digit, '.', '-' or '_' is written as '?'
+                        ///< root may call it anything: what is no letter, digit, '.', '-' or '_' is written as '?'
     bool up = false;
     unsigned mtu = 0;
+    std::string mac{};
     std::vector<Prefix> addresses;  ///< sorted, without link-local
     std::vector<IpAddress> gateways;
     bool operator==(const InsideEnd&) const = default;
