@@ -66,6 +66,11 @@ UniqueFd receive_socket(int channel) {
 }  // namespace
 
 Result<UniqueFd> socket_in(const std::string& network, int family) {
+    if (network.empty()) {  // the host itself
+        UniqueFd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        if (!socket) return std::unexpected(Error::from_errno("socket", errno));
+        return socket;
+    }
     const auto jail = kernel::freebsd::prison_named(network);
     if (!jail) return std::unexpected(jail.error());
     if (!*jail) return std::unexpected(Error{.code = Errc::not_found, .op = "jail_get", .detail = network});

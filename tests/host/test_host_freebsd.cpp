@@ -51,9 +51,16 @@ std::vector<std::string> interfaces_of(const InstanceId& instance) {
     return found;
 }
 
+/// Those with rules: pf(4) keeps one with tables until the states are gone that its rules made.
 std::vector<std::string> anchors_of(const InstanceId& instance) {
     auto found = lines_with({"pfctl", "-v", "-s", "Anchors"}, "jaild/" + instance.text() + "-");
     for (auto& anchor : found) anchor.erase(0, anchor.find_first_not_of(' '));
+    std::erase_if(found, [](const std::string& anchor) {
+        const auto empty = [&](const char* what) {
+            return run({"pfctl", "-a", anchor, "-s", what}).value_or(Completed{}).output.empty();
+        };
+        return empty("rules") && empty("nat");
+    });
     return found;
 }
 

@@ -52,7 +52,22 @@ std::string fingerprint(const pfctl::Shown& shown) {
 
 }  // namespace
 
+Result<std::vector<std::string>> FreeBsdFirewall::client_interfaces() const {
+    auto all = addressed();
+    if (!all) return std::unexpected(all.error());
+    std::vector<std::string> names;
+    for (const auto& one : *all) names.push_back(one.name);
+    return names;
+}
+
 Result<std::vector<pf::Uplink>> FreeBsdFirewall::uplinks() const {
+    auto all = addressed();
+    if (!all) return std::unexpected(all.error());
+    std::erase_if(*all, [this](const pf::Uplink& one) { return parse_bridge_name(instance_, one.name).has_value(); });
+    return all;
+}
+
+Result<std::vector<pf::Uplink>> FreeBsdFirewall::addressed() {
     ifaddrs* first = nullptr;
     if (::getifaddrs(&first) != 0) return std::unexpected(Error::from_errno("getifaddrs", errno));
     const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> addresses(first, &::freeifaddrs);
@@ -60,7 +75,6 @@ Result<std::vector<pf::Uplink>> FreeBsdFirewall::uplinks() const {
     for (const ifaddrs* one = first; one != nullptr; one = one->ifa_next) {
         if ((one->ifa_flags & IFF_LOOPBACK) != 0 || one->ifa_addr == nullptr || !counts(*one->ifa_addr)) continue;
         const std::string name = one->ifa_name;
-        if (parse_bridge_name(instance_, name)) continue;
         auto& uplink = found[name];
         uplink.name = name;
         (one->ifa_addr->sa_family == AF_INET ? uplink.ipv4 : uplink.ipv6) = true;
@@ -144,47 +158,6 @@ Result<void> FreeBsdFirewall::remove(NetworkId network) {
     const auto present = pf::networks(instance_, *anchors);
     if (std::ranges::find(present, network) == present.end()) return {};
     return pfctl::flush(network_anchor(instance_, network));
-}
-
-namespace {
-
-Error no_jail_rules() {
-    return {.code = Errc::unsupported,
-            .op = "firewall",
-            .detail = "this version loads no rules of jails on this system",
-            .reason = "firewall_not_enforceable"};
-}
-
-}  // namespace
-
-Result<void> FreeBsdFirewall::enforceable() {
-    return std::unexpected(no_jail_rules());
-}
-
-Result<std::vector<ObservedJailRules>> FreeBsdFirewall::list_jails(const std::vector<JailRules>& desired) {
-    std::vector<ObservedJailRules> all;
-    for (const auto& one : desired) all.push_back({.jail = one.jail});
-    return all;
-}
-
-Result<void> FreeBsdFirewall::apply(const JailRules& /*rules*/) {
-    return std::unexpected(no_jail_rules());
-}
-
-Result<void> FreeBsdFirewall::remove(JailId /*jail*/) {
-    return {};
-}
-
-Result<void> FreeBsdFirewall::update(const std::vector<GroupUse>& /*groups*/) {
-    return {};
-}
-
-Result<LoadedText> FreeBsdFirewall::loaded(const JailRules& /*rules*/) {
-    return LoadedText{};
-}
-
-Result<std::optional<std::string>> FreeBsdFirewall::listener(const model::Publish& /*publish*/) {
-    return std::nullopt;
 }
 
 }  // namespace jaild::kernel

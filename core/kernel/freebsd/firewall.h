@@ -12,8 +12,8 @@
 
 namespace jaild::kernel {
 
-/// pf(4) by pfctl(8): an anchor "jaild/<instance>-n<id>" for each network, loaded in one transaction. The main ruleset
-/// is read and never written. Any thread.
+/// pf(4) by pfctl(8): an anchor "jaild/<instance>-n<id>" for each network and "jaild/<instance>-j<id>" for each jail,
+/// each loaded in one transaction. The main ruleset is read and never written. Any thread.
 class FreeBsdFirewall : public Firewall {
 public:
     explicit FreeBsdFirewall(const DriverOptions& options) : instance_(options.instance) {}
@@ -26,17 +26,29 @@ public:
     Result<std::vector<ObservedRules>> list(const std::vector<model::Network>& desired) override;
     Result<void> apply(const model::Network& network) override;
     Result<void> remove(NetworkId network) override;
-    /// Not yet by this driver: no jail's rules are loaded, and specs that ask for some are refused.
+    /// Not as long as nobody asks this driver for rules of jails: specs that ask for some are refused.
     Result<void> enforceable() override;
+    /// Whether they could be: not as long as packets between ports of a bridge pass pf(4) by. Loads if_bridge(4), which
+    /// brings that switch.
+    Result<void> check_bridge_filter();
+    /// One pfctl(8) for the rules of all jails, one more for each that publishes ports.
     Result<std::vector<ObservedJailRules>> list_jails(const std::vector<JailRules>& desired) override;
     Result<void> apply(const JailRules& rules) override;
     Result<void> remove(JailId jail) override;
+    /// By pf's ioctls: no rule is loaded anew.
     Result<void> update(const std::vector<GroupUse>& groups) override;
     Result<LoadedText> loaded(const JailRules& rules) override;
     Result<std::optional<std::string>> listener(const model::Publish& publish) override;
 
 private:
+    /// Interfaces but loopbacks that have an address, link-local ones apart; by name.
+    static Result<std::vector<freebsd::pf::Uplink>> addressed();
+    /// Those that lead elsewhere: not our bridges.
     [[nodiscard]] Result<std::vector<freebsd::pf::Uplink>> uplinks() const;
+    /// Those by which a client of a published port can come: our bridges too.
+    [[nodiscard]] Result<std::vector<std::string>> client_interfaces() const;
+    [[nodiscard]] Result<ObservedJailRules> look_at(const JailRules& desired, const std::string& shown,
+                                                    const std::vector<std::string>& interfaces);
 
     InstanceId instance_;
     std::mutex mutex_;
@@ -45,6 +57,9 @@ private:
     /// How the kernel showed a network's rules after apply(): finds a rule that was replaced under its old label. A
     /// hint that only ever makes list() stricter; empty after a start.
     std::map<NetworkId, std::string> loaded_;
+    std::mutex jails_mutex_;
+    /// The same for a jail's filter rules, as they were shown when they were first seen complete after apply().
+    std::map<JailId, std::string> jails_seen_;
 };
 
 }  // namespace jaild::kernel

@@ -12,7 +12,8 @@ namespace jaild::kernel::freebsd::pfctl {
 namespace {
 
 constexpr int kAttempts = 8;
-constexpr int kFirstWait = 10;  ///< milliseconds, doubled each time: about 1.3 s in all
+constexpr int kFirstWait = 10;                  ///< milliseconds, doubled each time: about 1.3 s in all
+constexpr std::size_t kOutputLimit = 64 << 20;  ///< the rules of all jails at once
 
 Error failed(const Completed& completed, bool busy) {
     std::string said = completed.error_output;
@@ -33,7 +34,7 @@ Result<std::string> call(const Argv& arguments, const std::string& input) {
     Argv argv{"pfctl"};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     for (int attempt = 1, wait = kFirstWait;; ++attempt, wait *= 2) {
-        auto completed = run(argv, {.input = input});
+        auto completed = run(argv, {.input = input, .output_limit = kOutputLimit});
         if (!completed) return std::unexpected(completed.error());
         if (completed->exit_code == 0) return std::move(completed->output);
         const bool busy = pf::is_busy(completed->error_output);
@@ -43,8 +44,8 @@ Result<std::string> call(const Argv& arguments, const std::string& input) {
 }
 
 Result<Shown> show(const std::string& anchor) {
-    Argv nat{"-s", "nat"};
-    Argv filter{"-s", "rules"};
+    Argv nat{"-P", "-s", "nat"};
+    Argv filter{"-P", "-s", "rules"};
     if (!anchor.empty()) {
         nat.insert(nat.begin(), {"-a", anchor});
         filter.insert(filter.begin(), {"-a", anchor});

@@ -15,7 +15,7 @@ bool is_present();
 /// Errc::kernel "pf_failed" with what it said.
 Result<std::string> call(const Argv& arguments, const std::string& input = {});
 
-/// The anchor's translation rules (-sn) and filter rules (-sr).
+/// The anchor's translation rules (-sn) and filter rules (-sr), ports as numbers.
 struct Shown {
     std::string nat;
     std::string filter;

@@ -35,7 +35,10 @@ inline constexpr Forwarding kForwarding6{"ipv6_forwarding", "net.inet6.ip6.forwa
 /// No value: this kernel has no such sysctl.
 model::Check forwarding(const Forwarding& what, std::optional<int> value);
 
-/// The names of those sysctls of if_bridge(4) that are on.
+/// if_bridge(4): packets between its members, and those from a member to the host, pass the packet filter there.
+inline constexpr const char* kFilterMembers = "net.link.bridge.pfil_member";
+inline constexpr const char* kFilterLocal = "net.link.bridge.pfil_local_phys";
+/// The names of those that are on.
 model::Check bridge_filter(std::span<const std::string> on);
 
 /// `value` of ifconfig_DEFAULT, and the interfaces of the host that have an address and so may owe it to that.

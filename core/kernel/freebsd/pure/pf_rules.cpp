@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdint>
 
-#include "core/base/ascii.h"
+#include "core/kernel/freebsd/pure/pf_text.h"
 #include "core/kernel/names.h"
 
 namespace jaild::kernel::freebsd::pf {
@@ -20,32 +19,6 @@ struct AnchorLine {
 };
 constexpr std::array kAnchorLines = std::to_array<AnchorLine>(
     {{R"(nat-anchor "jaild/*")", true}, {R"(rdr-anchor "jaild/*")", true}, {R"(anchor "jaild/*")", false}});
-
-/// Not empty, without spaces around them.
-std::vector<std::string_view> lines(std::string_view text) {
-    std::vector<std::string_view> found;
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        auto line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-        while (line.starts_with(' ')) line.remove_prefix(1);
-        while (line.ends_with(' ')) line.remove_suffix(1);
-        if (!line.empty()) found.push_back(line);
-    }
-    return found;
-}
-
-/// FNV-1a (draft-eastlake-fnv). Tells a rule of ours from one of an earlier version; not a secret.
-std::uint64_t hash(std::string_view text) {
-    std::uint64_t value = 0xcbf29ce484222325U;
-    for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-    return value;
-}
-
-bool is_plain(std::string_view name) {
-    return !name.empty() && name.size() <= kMaxInterfaceName &&
-           std::ranges::all_of(name, [](char c) { return is_alphanumeric(c) || c == '_' || c == '.'; });
-}
 
 /// ":0" leaves out aliases, and of IPv6 the link-local addresses; the parentheses follow changes of address.
 std::vector<std::string> nat_rules(const std::string& bridge, const model::Network& network,
