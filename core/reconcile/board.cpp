@@ -168,6 +168,14 @@ void Board::update(JailId id, const std::function<void(Memory&)>& change) {
     change(memories_[id]);
 }
 
+std::vector<JailId> Board::running() const {
+    std::vector<JailId> found;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, memory] : memories_)
+        if (memory.observed && alive(*memory.observed)) found.push_back(id);
+    return found;
+}
+
 std::optional<std::string> Board::holder_of(const std::vector<Prefix>& addresses, JailId self) const {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, memory] : memories_) {

@@ -76,6 +76,8 @@ public:
     [[nodiscard]] Memory get(JailId id) const;
     [[nodiscard]] std::map<JailId, Memory> all() const;
     void update(JailId id, const std::function<void(Memory&)>& change);
+    /// Jails that were alive when they were last looked at.
+    [[nodiscard]] std::vector<JailId> running() const;
 
     /// The name of another jail whose link still has one of these addresses.
     [[nodiscard]] std::optional<std::string> holder_of(const std::vector<Prefix>& addresses, JailId self) const;

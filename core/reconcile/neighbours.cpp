@@ -48,13 +48,11 @@ Result<void> Neighbours::begin(JailId id, const Write& write) {
     return {};
 }
 
-/// Those of an earlier daemon.
-void Neighbours::adopt_running_ones() {
-    const auto all = board_.all();
+/// Those of an earlier daemon, as they are found.
+void Neighbours::adopt_those_that_run() {
+    const auto running = board_.running();
     const std::lock_guard lock(mutex_);
-    for (const auto& [id, memory] : all)
-        if (memory.observed && alive(*memory.observed)) known_.try_emplace(id);
-    adopted_ = true;
+    for (const JailId id : running) known_.try_emplace(id);
 }
 
 /// Forgets whoever has no address any more.
@@ -74,7 +72,7 @@ std::vector<JailId> Neighbours::behind(const Look& look) {
 }
 
 Result<void> Neighbours::settle() {
-    if (!adopted_) adopt_running_ones();
+    adopt_those_that_run();
     const auto now = look();
     if (!now) return std::unexpected(now.error());
     Result<void> first;

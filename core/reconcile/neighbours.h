@@ -47,7 +47,7 @@ private:
     Result<Look> look();
     Known known(JailId id);
     void note(JailId id, const std::function<void(Known&)>& change);
-    void adopt_running_ones();
+    void adopt_those_that_run();
     std::vector<JailId> behind(const Look& look);
     Result<void> catch_up(JailId id, const Look& look);
 
@@ -58,7 +58,6 @@ private:
     mutable std::mutex mutex_;
     std::map<JailId, Known> known_;
     std::uint64_t looks_ = 0;
-    bool adopted_ = false;
 };
 
 }  // namespace jaild::reconcile

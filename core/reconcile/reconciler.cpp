@@ -240,9 +240,9 @@ Result<void> Reconciler::Impl::reconcile(JailId id, const Round::Expect& expect)
         ~Leave() { board.leave(id); }
     } const leave{.board = engine.board, .id = id};
     auto done = Round(engine, id, expect).run();
-    // Without a queue that does it by itself.
-    if (!queue_) (void)engine.neighbours.settle();
-    return done;
+    if (queue_ || !done) return done;
+    // Nobody else does it soon.
+    return engine.neighbours.settle();
 }
 
 Result<Plan> Reconciler::Impl::plan_now(const model::Jail& row) {

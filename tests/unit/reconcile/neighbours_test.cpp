@@ -9,6 +9,7 @@
 using namespace jaild;
 using namespace jaild::reconcile_test;
 using jaild::reconcile::AddressBook;
+using jaild::test::error_of;
 using jaild::test::value_of;
 
 namespace {
@@ -125,7 +126,7 @@ TEST_CASE("names that could not be written are written at the next resync", "[ne
         return std::unexpected(Error::from_errno("write", ENOSPC, "injected"));
     };
     const auto db = house.create(R"({"name":"db"})");
-    value_of(house.reconciler->reconcile(db.id));
+    CHECK(error_of(house.reconciler->reconcile(db.id)).sys == ENOSPC);
     CHECK(house.status(db).state == model::JailState::running);
     CHECK(known_by(house, web).empty());
     CHECK_FALSE(house.reconciler->resync());
