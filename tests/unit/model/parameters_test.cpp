@@ -9,7 +9,7 @@ using nlohmann::json;
 
 namespace {
 
-Parameters parameters(const std::string& text) {
+model::Parameters parameters(const std::string& text) {
     return spec(R"({"parameters": )" + text + "}").parameters;
 }
 
