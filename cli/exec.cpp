@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/input.h"
 #include "core/base/base64.h"
 
 namespace jaild::cli {
@@ -44,19 +45,16 @@ std::string output_of(const json& answer, const char* name) {
 
 /// Standard input to its end; nothing, and said, when that is more than a request may carry.
 std::optional<std::string> read_input() {
-    std::string input;
-    std::array<char, 64 * 1024> piece{};
-    while (const auto count = std::fread(piece.data(), 1, piece.size(), stdin)) {
-        input.append(piece.data(), count);
-        if (input.size() <= kInputLimit) continue;
+    auto input = read_standard_input(kInputLimit);
+    if (input) return *std::move(input);
+    if (input.error().code == Errc::exhausted) {
         fmt::print(stderr,
-                   "jaildctl: standard input is longer than {} KiB, which is all that exec hands over\n"
+                   "jaildctl: {}, which is all that exec hands over\n"
                    "  remedy: hand it over as a file: write it beneath the jail's root, or split it\n",
-                   kInputLimit / 1024);
-        return std::nullopt;
+                   input.error().detail);
+    } else {
+        fmt::print(stderr, "jaildctl: standard input cannot be read\n");
     }
-    if (std::ferror(stdin) == 0) return input;
-    fmt::print(stderr, "jaildctl: standard input cannot be read\n");
     return std::nullopt;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/input.h"
 #include "cli/spec/values.h"
 #include "core/base/files.h"
 
@@ -76,7 +77,7 @@ std::optional<json> fields(const std::vector<std::string>& texts, std::optional<
 
 std::optional<json> read_spec(const std::string& file) {
     if (file.empty()) return json::object();
-    auto text = files::read(file == "-" ? "/dev/stdin" : file, kMaxSpecFile);
+    auto text = file == "-" ? read_standard_input(kMaxSpecFile) : files::read(file, kMaxSpecFile);
     if (!text) {
         report(text.error());
         return std::nullopt;

@@ -217,6 +217,15 @@ class Create(ApiTest):
         network = self.planned("-f", file, "--network", "none")["network"]
         self.assertEqual((network["mode"], network["nameservers"]), ("none", ["9.9.9.9"]))
 
+    def test_a_spec_comes_from_standard_input(self):
+        ran = jaildctl(self.daemon, "-o", "json", "create", self.name, "--dry-run", "-f", "-",
+                       stdin=b'{"hostname": "from-a-pipe"}')
+        self.assertEqual((ran.code, ran.err), (0, ""), ran)
+        self.assertEqual(json.loads(ran.out)["jail"]["spec"]["hostname"], "from-a-pipe")
+        ran = jaildctl(self.daemon, "create", self.name, "--dry-run", "-f", "-", stdin=b"{} " + b" " * (1 << 20))
+        self.assertEqual((ran.code, ran.out), (2, ""), ran)
+        self.assertIn("standard input is longer than 1024 KiB", ran.err)
+
     def test_a_file_that_is_no_spec(self):
         for text, said in (('{"labels": []}', "/labels"), ('{"exec": 1}', "/exec"), ('{"exec": {"env": "A"}}', "/exec/env"),
                            ('{"network": "none"}', "/network"), ("[]", "must be an object"),

@@ -1,0 +1,25 @@
+#include "cli/input.h"
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+
+namespace jaild::cli {
+
+Result<std::string> read_standard_input(std::size_t limit) {
+    std::string input;
+    std::array<char, 64 * 1024> piece{};
+    while (const auto count = std::fread(piece.data(), 1, piece.size(), stdin)) {
+        input.append(piece.data(), count);
+        if (input.size() > limit)
+            return std::unexpected(
+                Error{.code = Errc::exhausted,
+                      .op = "read",
+                      .detail = "standard input is longer than " + std::to_string(limit / 1024) + " KiB",
+                      .reason = "too_long"});
+    }
+    if (std::ferror(stdin) != 0) return std::unexpected(Error::from_errno("read", errno, "standard input"));
+    return input;
+}
+
+}  // namespace jaild::cli

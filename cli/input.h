@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include "core/base/error.h"
+
+namespace jaild::cli {
+
+/// Standard input to its end, whatever it is: a file, a pipe, a terminal. Errc::exhausted beyond `limit` bytes.
+/// Blocking.
+Result<std::string> read_standard_input(std::size_t limit);
+
+}  // namespace jaild::cli
