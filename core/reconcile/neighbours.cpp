@@ -28,12 +28,6 @@ void Neighbours::note(JailId id, const std::function<void(Known&)>& change) {
     if (const auto found = known_.find(id); found != known_.end()) change(found->second);
 }
 
-bool Neighbours::behind(JailId id) const {
-    const std::lock_guard lock(mutex_);
-    const auto found = known_.find(id);
-    return found != known_.end() && found->second.behind;
-}
-
 Result<void> Neighbours::begin(JailId id, const Write& write) {
     const auto writing = known(id).writing;
     const std::lock_guard turn(*writing);
@@ -43,7 +37,6 @@ Result<void> Neighbours::begin(JailId id, const Write& write) {
     note(id, [&](Known& mine) {
         mine.written = now->book.fingerprint(id);
         mine.look = now->number;
-        mine.behind = false;
     });
     return {};
 }
@@ -78,7 +71,6 @@ Result<void> Neighbours::settle() {
     Result<void> first;
     for (const JailId id : behind(*now)) {
         auto done = catch_up(id, *now);
-        note(id, [&](Known& mine) { mine.behind = mine.written != now->book.fingerprint(id); });
         if (!done && first) first = std::move(done);
     }
     return first;

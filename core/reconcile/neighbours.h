@@ -28,15 +28,12 @@ public:
     /// Rewrites the hosts of each jail that runs and is behind. Blocking; one call at a time. The first error; the
     /// others are written all the same.
     Result<void> settle();
-    /// The last settle() left it behind: it was not there yet.
-    [[nodiscard]] bool behind(JailId id) const;
 
 private:
     struct Known {
         std::shared_ptr<std::mutex> writing = std::make_shared<std::mutex>();
         std::optional<std::uint64_t> written{};  ///< fingerprint
         std::uint64_t look = 0;                  ///< at the book, for `written`
-        bool behind = false;
     };
     /// Of two looks the one with the greater number saw at least what was there when the other was begun.
     struct Look {

@@ -159,7 +159,8 @@ void Reconciler::Impl::work(JailId key, Queue::Lease& lease) {
     if (engine.stopping) return;
     if (!done) queue_->again(key, backoff(std::max(1U, engine.board.get(key).tries)));
     if (done && halts) halt_.stopped(key);
-    if (engine.neighbours.behind(key)) tell_neighbours();
+    // It may be gone for good by now, or be there for what was left for it.
+    if (done) tell_neighbours();
     first_round_done(key);
 }
 
