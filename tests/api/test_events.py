@@ -193,6 +193,7 @@ class Streams(ApiTest):
         slow = self.daemon.raw(timeout=60)
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.sendall(b"GET /v1/events?after=0 HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertTrue(slow.recv(1), "its stream has begun, so its descriptor is counted")
         before = descriptors(self.daemon.process.pid)
         self.daemon.make(self.name, running=False)
         connection = self.daemon.connection()
