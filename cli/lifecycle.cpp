@@ -29,6 +29,7 @@ struct CreateOptions {
     std::vector<std::string> addresses;
     std::vector<std::string> labels;
     std::vector<std::string> environment;
+    std::vector<std::string> publish;
     std::vector<std::string> limits;
     std::vector<std::string> parameters;
     int devfs_ruleset = 0;  ///< 0: none was given
@@ -162,6 +163,21 @@ bool set_network(json& network, const CreateOptions& options) {
     return true;
 }
 
+/// Adds to the ports that the file publishes. False, and said, for what is no port.
+bool add_publish(json& spec, const std::vector<std::string>& texts) {
+    for (const auto& text : texts) {
+        auto entry = publish_entry(text);
+        if (!entry) {
+            fmt::print(stderr, "jaildctl: --publish \"{}\" is not [ADDRESS:]HOST[:JAIL][/udp]\n", text);
+            return false;
+        }
+        auto& all = spec["publish"];
+        if (!all.is_array()) all = json::array();
+        all.push_back(*std::move(entry));
+    }
+    return true;
+}
+
 /// The flat object of POST /v1/jails: the file's fields, overridden by the options.
 std::optional<json> spec_of(const CreateOptions& options) {
     auto spec = read_spec(options.file);
@@ -177,7 +193,7 @@ std::optional<json> spec_of(const CreateOptions& options) {
     if (!options.restart.empty()) (*spec)["restart"] = options.restart;
     auto network = spec->value("network", json::object());
     if (network.is_null()) network = json::object();
-    if (!set_network(network, options)) return std::nullopt;
+    if (!set_network(network, options) || !add_publish(*spec, options.publish)) return std::nullopt;
     if (!network.empty()) (*spec)["network"] = std::move(network);
     if (!options.user.empty()) (*spec)["exec"]["user"] = options.user;
     if (!labels->empty()) (*spec)["labels"].update(*labels);
@@ -221,6 +237,7 @@ void add_create(CLI::App& app, Command& chosen) {
         "Examples:\n"
         "  jaildctl create web\n"
         "  jaildctl create db --address 10.213.0.20/24 --label tier=data\n"
+        "  jaildctl create proxy --publish 8080:80 --publish 5353:53/udp\n"
         "  jaildctl create build --network none -- /bin/sh -c 'make check'\n"
         "  jaildctl create small --limit memoryuse=512M --limit maxproc=100 --param allow.raw_sockets=1\n"
         "  jaildctl create old --root path=/srv/jails/old --stopped");
@@ -236,6 +253,12 @@ void add_create(CLI::App& app, Command& chosen) {
     create_app
         ->add_option("--address", options->addresses,
                      "IP/LEN within the network; IPv4, IPv6 or both; NETWORK=IP/LEN with several networks")
+        ->expected(1)
+        ->take_all()
+        ->allow_extra_args(false);
+    create_app
+        ->add_option("--publish", options->publish,
+                     "[ADDRESS:]HOST[:JAIL][/udp]: a port of the host, or a range, that leads to the jail's")
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false);

@@ -100,6 +100,44 @@ int plan(Context& context, const std::string& name) {
     return kDone;
 }
 
+void print_policy(const char* way, const json& policy) {
+    if (policy.is_null()) return;
+    for (const auto& rule : policy.at("rules")) {
+        std::string ports;
+        for (const auto& port : rule.at("ports")) ports += (ports.empty() ? " port " : ",") + port.get<std::string>();
+        const auto word = [&](const char* key) {
+            return rule.at(key).is_null() ? std::string("any") : rule.at(key).get<std::string>();
+        };
+        fmt::print("{:<8} {:<6} {:<5} {}{}  ({} packets)\n", way, text(rule, "action"), word("protocol"),
+                   printable(word("peer")), ports, rule.at("packets").get<std::uint64_t>());
+    }
+    fmt::print("{:<8} {:<6} everything else  ({} packets)\n", way, text(policy, "default"),
+               policy.at("packets").get<std::uint64_t>());
+}
+
+int firewall(Context& context, const std::string& name) {
+    int exit = kDone;
+    const auto answer = get(context, jail_target(name, "/firewall"), exit);
+    if (!answer) return exit;
+    if (context.json) {
+        print_json(*answer);
+        return kDone;
+    }
+    for (const auto& one : answer->at("published"))
+        fmt::print("publish  {} -> {}  ({} packets)\n", text(one, "host"), text(one, "jail_port"),
+                   one.at("packets").get<std::uint64_t>());
+    print_policy("ingress", answer->at("ingress"));
+    print_policy("egress", answer->at("egress"));
+    for (const auto& group : answer->at("groups")) {
+        std::string members;
+        for (const auto& member : group.at("members")) members += " " + member.get<std::string>();
+        fmt::print("group    {}:{}\n", printable(text(group, "key")), members.empty() ? " nobody" : members);
+    }
+    // Lines of the packet filter's own; names of users are in no place of them.
+    fmt::print("\n{}", answer->at("text").get<std::string>());
+    return kDone;
+}
+
 void print_events(const json& events) {
     for (const auto& event : events)
         fmt::print("  {}  {}  {}\n", text(event, "at"), text(event, "type"), printable(event.at("data").dump()));
@@ -152,6 +190,7 @@ void add_look_commands(CLI::App& app, Command& chosen) {
     ls->callback([options, &chosen] { chosen = [options](Context& context) { return list(context, *options); }; });
     add_one(app, chosen, "show", "everything about a jail, as JSON", show);
     add_one(app, chosen, "plan", "the steps that would make a jail as asked for", plan);
+    add_one(app, chosen, "firewall", "the packet filter rules of a jail, as they are loaded", firewall);
     add_one(app, chosen, "why", "what is wrong with a jail: conditions, steps, events and log in one place", why);
 }
 

@@ -213,6 +213,13 @@ Result<std::vector<std::string>> Supervisor::Impl::steps(const model::Jail& jail
     return lines;
 }
 
+Result<std::optional<reconcile::Reconciler::Rules>> Supervisor::firewall(const Caller& caller,
+                                                                         const model::Name& name) {
+    auto jail = get(caller, name);
+    if (!jail) return std::unexpected(jail.error());
+    return impl_->reconciler.rules_of(*jail);
+}
+
 Result<std::unique_ptr<kernel::RunningProgram>> Supervisor::exec(const Caller& caller, const model::Name& name,
                                                                  const Precondition& precondition,
                                                                  ExecRequest request) {

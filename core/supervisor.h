@@ -107,6 +107,10 @@ public:
     /// The steps that a round would do now.
     Result<std::vector<std::string>> plan(const Caller&, const model::Name& name);
 
+    /// The packet filter rules of a jail with their counters; nothing while it is stopped, or without a network stack
+    /// of its own.
+    Result<std::optional<reconcile::Reconciler::Rules>> firewall(const Caller&, const model::Name& name);
+
     /// In a jail that runs, or that failed and is alive: else conflict "jail_not_running"; stale.
     Result<std::unique_ptr<kernel::RunningProgram>> exec(const Caller&, const model::Name& name, const Precondition&,
                                                          ExecRequest request);

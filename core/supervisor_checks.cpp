@@ -71,7 +71,7 @@ Result<void> Supervisor::Impl::check_ports_of_host(const model::JailSpec& from, 
     for (std::size_t i = 0; i < to.publish.size(); ++i) {
         const auto& wanted = to.publish[i];
         if (std::ranges::find(from.publish, wanted) != from.publish.end()) continue;
-        if (auto possible = kernel.firewall().enforceable(); !possible) {
+        if (auto possible = kernel.firewall().available(); !possible) {
             possible.error().field = "/publish";
             return possible;
         }

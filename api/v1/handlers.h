@@ -12,6 +12,8 @@ using Answer = asio::awaitable<Response>;
 Response list_jails(Service& service, const Request& request);
 Response get_jail(Service& service, const Request& request);
 Answer plan_jail(Service& service, const Request& request);
+// firewall.cpp
+Answer get_firewall(Service& service, const Request& request);
 // jail_changes.cpp
 Answer create_jail(Service& service, const Request& request);
 Answer replace_jail(Service& service, const Request& request);

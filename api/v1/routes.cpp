@@ -18,6 +18,7 @@ const std::array kRoutes{
     ServiceRoute{patch, "/v1/jails/{name}", operator_, Content::merge_patch, {"dry_run", "restart"}, patch_jail},
     ServiceRoute{delete_, "/v1/jails/{name}", operator_, Content::none, {"dry_run", "force"}, delete_jail},
     ServiceRoute{get, "/v1/jails/{name}/plan", viewer, Content::none, {}, plan_jail},
+    ServiceRoute{get, "/v1/jails/{name}/firewall", viewer, Content::none, {}, get_firewall},
     ServiceRoute{post, "/v1/jails/{name}/restart", operator_, Content::none, {}, restart_jail},
     ServiceRoute{post, "/v1/jails/{name}/exec", operator_, Content::json, {}, exec_in_jail},
     ServiceRoute{get, "/v1/jails/{name}/logs", viewer, Content::none, {"tail", "follow", "timestamps"}, read_log},

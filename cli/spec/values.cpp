@@ -37,6 +37,28 @@ std::optional<Field> limit_field(std::string_view text) {
     return Field{resource, std::move(limit)};
 }
 
+std::optional<json> publish_entry(std::string_view text) {
+    json entry = json::object();
+    auto [rest, protocol] = split(text, '/');
+    if (protocol) entry["protocol"] = *protocol;
+    if (rest.starts_with('[')) {
+        const auto end = rest.find("]:");
+        if (end == std::string::npos) return std::nullopt;
+        entry["host_address"] = rest.substr(1, end - 1);
+        rest.erase(0, end + 2);
+    } else if (rest.find('.') != std::string::npos) {
+        const auto [address, ports] = split(rest, ':');
+        if (!ports) return std::nullopt;
+        entry["host_address"] = address;
+        rest = *ports;
+    }
+    const auto [host, jail] = split(rest, ':');
+    if (host.empty() || (jail && (jail->empty() || jail->find(':') != std::string::npos))) return std::nullopt;
+    entry["host_port"] = amount_of(host);
+    if (jail) entry["jail_port"] = amount_of(*jail);
+    return entry;
+}
+
 std::optional<Field> parameter_field(std::string_view text) {
     const auto [name, value] = split(text, '=');
     if (name.empty()) return std::nullopt;

@@ -18,4 +18,8 @@ std::optional<Field> limit_field(std::string_view text);
 /// whole number, a quoted string or an array of JSON is that, everything else is a string. Nothing without a name.
 std::optional<Field> parameter_field(std::string_view text);
 
+/// "8080", "8080:80", "8000-8010:9000-9010/udp", "192.0.2.1:8080:80", "[2001:db8::1]:8080:80": an entry of `publish`.
+/// Nothing for any other form.
+std::optional<nlohmann::json> publish_entry(std::string_view text);
+
 }  // namespace jaild::cli

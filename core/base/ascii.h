@@ -17,6 +17,14 @@ constexpr bool is_alphanumeric(char c) {
     return is_digit(c) || is_letter(c);
 }
 
+/// Of the letters that is_letter() knows; any other byte stays.
+inline std::string to_lower(std::string_view text) {
+    std::string lower(text);
+    for (char& c : lower)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return lower;
+}
+
 /// What somebody wrote, in quotation marks, for a message; the beginning of what is too long for one.
 inline std::string in_quotes(std::string_view text) {
     constexpr std::size_t kMost = 80;

@@ -85,6 +85,12 @@ Result<void> ensure_link(const Context& context, unsigned interface) {
     return context.kernel.links().ensure(link_parameters(context.desired.jail, context.desired.networks).at(interface));
 }
 
+Result<void> ensure_firewall(const Context& context) {
+    if (confined(context.desired.jail))
+        if (auto enforceable = context.kernel.firewall().enforceable(); !enforceable) return enforceable;
+    return context.kernel.firewall().apply(*context.desired.rules);
+}
+
 Result<void> exec_start(const Context& context) {
     const auto& jail = context.desired.jail;
     const auto& exec = jail.spec.exec;
@@ -144,6 +150,10 @@ Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observe
             return record_change(context);
         case StepKind::update_jail:
             return update_jail(context);
+        case StepKind::ensure_firewall:
+            return ensure_firewall(context);
+        case StepKind::remove_firewall:
+            return kernel.firewall().remove(jail.id);
         case StepKind::ensure_link:
             return ensure_link(context, step.interface);
         case StepKind::exec_start:

@@ -199,6 +199,27 @@ bool on_network(const model::Jail& jail, const model::Network& network) {
     return std::ranges::any_of(jail.interfaces, [&](const auto& one) { return one.network == network.id; });
 }
 
+std::vector<kernel::Endpoint> endpoints_of(const model::Jail& jail, const std::vector<model::Network>& networks) {
+    std::vector<kernel::Endpoint> all;
+    const auto& asked = jail.spec.network.interfaces;
+    const auto count = std::min(asked.size(), jail.interfaces.size());
+    for (unsigned index = 0; index < count; ++index) {
+        const auto network = std::ranges::find_if(
+            networks, [&](const model::Network& one) { return one.name.text() == asked[index].network; });
+        if (network == networks.end()) continue;
+        kernel::Endpoint endpoint{.index = index, .network = network->id, .addresses = {}, .gateways = {}};
+        for (const auto& address : jail.interfaces[index].addresses) endpoint.addresses.push_back(address.address);
+        for (const auto family : {Family::ipv4, Family::ipv6})
+            if (network->is_gateway(family)) endpoint.gateways.push_back(*network->gateway(family));
+        all.push_back(std::move(endpoint));
+    }
+    return all;
+}
+
+bool confined(const model::Jail& jail) {
+    return jail.spec.network.mode == model::NetworkMode::vnet && !jail.spec.firewall.empty();
+}
+
 std::string hostname_of(const model::Jail& jail) {
     return jail.spec.hostname.empty() ? jail.name.text() : jail.spec.hostname;
 }

@@ -63,6 +63,10 @@ std::vector<kernel::LinkParameters> link_parameters(const model::Jail& jail,
 std::string interface_name(const model::Jail& jail, unsigned index);
 /// Its row asks for a link to that network.
 bool on_network(const model::Jail& jail, const model::Network& network);
+/// Its interfaces as a packet filter knows them; none without a network stack of its own.
+std::vector<kernel::Endpoint> endpoints_of(const model::Jail& jail, const std::vector<model::Network>& networks);
+/// It asks for a policy that must be enforced, or it does not run.
+[[nodiscard]] bool confined(const model::Jail& jail);
 /// spec.hostname, or the jail's name.
 std::string hostname_of(const model::Jail& jail);
 

@@ -33,6 +33,7 @@ Findings findings_of(Engine& engine, const model::Jail& row, const Observed& obs
         if (!findings.nat_missing) findings.nat_missing = engine.networks.nat_missing(network.id);
         findings.forwarding_missing = findings.forwarding_missing || engine.networks.forwarding_missing(network.id);
     }
+    if (!row.spec.publish.empty()) findings.publish_missing = engine.policies.missing(row.id);
     return findings;
 }
 

@@ -6,6 +6,7 @@
 #include "core/reconcile/journal.h"
 #include "core/reconcile/neighbours.h"
 #include "core/reconcile/networks.h"
+#include "core/reconcile/policies.h"
 #include "core/reconcile/reconciler.h"
 
 namespace jaild::reconcile {
@@ -22,7 +23,8 @@ struct Engine {
           networks(the_store, the_kernel, the_clock, journal,
                    {.manage_forwarding = the_options.manage_forwarding,
                     .rules_trusted_for = the_options.slow_resync + the_options.resync}),
-          neighbours(the_store, the_kernel, board) {}
+          neighbours(the_store, the_kernel, board),
+          policies(the_kernel) {}
 
     store::Store& store;
     kernel::Kernel& kernel;
@@ -32,6 +34,7 @@ struct Engine {
     Journal journal;
     Networks networks;
     Neighbours neighbours;
+    Policies policies;
     /// A sweep has put on the board what every jail has: until then it says nothing about those that are not on it.
     std::atomic<bool> surveyed{false};
     /// The end is near: a call that returns late must touch nothing more.

@@ -61,6 +61,13 @@ Result<void> read_parameters(kernel::Kernel& kernel, const model::Jail& row, Obs
     return {};
 }
 
+Result<void> list_rules(kernel::Kernel& kernel, const kernel::JailRules& wanted_rules, Observed& observed) {
+    auto listed = kernel.firewall().list_jails({wanted_rules});
+    if (!listed) return std::unexpected(listed.error());
+    observed.rules = listed->at(0);
+    return {};
+}
+
 }  // namespace
 
 Result<void> read_details(kernel::Kernel& kernel, const model::Jail& row, Observed& observed) {
@@ -90,6 +97,19 @@ Result<Observed> observe(kernel::Kernel& kernel, JailId id) {
     if (!directories) return std::unexpected(directories.error());
     observed.directory = std::ranges::find(*directories, id) != directories->end();
     return observed;
+}
+
+Result<void> observe_rules(kernel::Kernel& kernel, const model::Jail& jail,
+                           const std::optional<kernel::JailRules>& wanted, Observed& observed) {
+    observed.rules.reset();
+    observed.unfiltered = wanted && confined(jail) && !kernel.firewall().enforceable();
+    if (auto available = kernel.firewall().available(); !available) return available;
+    return list_rules(kernel, wanted ? *wanted : kernel::JailRules{.jail = jail.id}, observed);
+}
+
+Result<void> observe_rules(kernel::Kernel& kernel, JailId jail, Observed& observed) {
+    if (auto available = kernel.firewall().available(); !available) return available;
+    return list_rules(kernel, {.jail = jail}, observed);
 }
 
 Result<std::map<JailId, Observed>> observe_all(kernel::Kernel& kernel) {

@@ -42,6 +42,7 @@ void tear_down(const model::Jail& jail, const Observed& observed, Next next, Pla
     if (shim_alive(observed) && observed.shim->command == CommandState::running) add(steps, StepKind::stop_command);
     for (const auto& link : observed.links) add_link(steps, StepKind::destroy_link, jail, link.id.index);
     if (observed.jail && !observed.jail->dying) add(steps, StepKind::remove_jail, jail.name.text());
+    if (observed.rules && observed.rules->loaded) add(steps, StepKind::remove_firewall, jail.name.text());
     // They outlive the jail, and would be the next one's of that name, whosever it is.
     if (observed.limits && !observed.limits->rules.empty()) add(steps, StepKind::remove_limits, jail.name.text());
     if (shim_alive(observed)) add(steps, StepKind::release);
@@ -77,11 +78,21 @@ void mend_limits(const model::Jail& jail, const Observed& observed, Plan& steps)
     add(steps, jail.spec.limits.empty() ? StepKind::remove_limits : StepKind::ensure_limits, jail.name.text());
 }
 
+/// Before there is a link, and never without them where a policy asks for them.
+void mend_rules(const Desired& desired, const Observed& observed, Plan& steps) {
+    const auto& rules = observed.rules;
+    const auto& name = desired.jail.name.text();
+    if (desired.rules && (observed.unfiltered || (rules && !rules->complete)))
+        add(steps, StepKind::ensure_firewall, name);
+    if (!desired.rules && rules && rules->loaded) add(steps, StepKind::remove_firewall, name);
+}
+
 /// A whole start. What a crash left of an earlier try is used where it is there.
 void build(const Desired& desired, const Observed& observed, Plan& steps) {
     const auto& spec = desired.jail.spec;
     // First of all: the jail's first instruction is limited already, and one that cannot be is not begun.
     mend_limits(desired.jail, observed, steps);
+    mend_rules(desired, observed, steps);
     if (!observed.prepared) add(steps, StepKind::prepare_root);
     add(steps, StepKind::refresh_root);
     plan_mounts(desired.mounts, observed.mounts, steps);
@@ -109,6 +120,7 @@ void mend(const Desired& desired, const Observed& observed, Plan& steps) {
     if (change_record(desired.jail, observed)) add(steps, StepKind::record_change);
     if (observed.jail->hostname != hostname_of(desired.jail) || parameters_differ(desired.jail, observed))
         add(steps, StepKind::update_jail, desired.jail.name.text());
+    mend_rules(desired, observed, steps);
     mend_links(desired, observed, steps);
     if (!observed.applied.complete && !hint_is_lost(observed)) {
         if (!spec.exec.start.empty() && !observed.shim->start_done && observed.shim->command == CommandState::none)
@@ -126,7 +138,7 @@ void mend(const Desired& desired, const Observed& observed, Plan& steps) {
 Plan plan_running(const Desired& desired, const Observed& observed) {
     Plan steps;
     const auto now = situation(desired.jail, observed);
-    if (now != Situation::absent && unenforced(desired.jail, observed)) {
+    if (now != Situation::absent && (unenforced(desired.jail, observed) || observed.unfiltered)) {
         tear_down(desired.jail, observed, Next::remake, steps);
         return steps;
     }

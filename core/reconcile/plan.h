@@ -23,6 +23,7 @@ struct Desired {
     std::vector<kernel::Mount> mounts;          ///< what Roots::mounts answered
     std::vector<model::Network> networks;       ///< one for each of its interfaces
     std::vector<kernel::HostEntry> neighbours;  ///< only for refresh_root
+    std::optional<kernel::JailRules> rules{};   ///< with mode vnet
 };
 
 struct Observed {
@@ -31,8 +32,10 @@ struct Observed {
     std::optional<kernel::ObservedJail> jail;
     std::optional<kernel::ObservedShim> shim;
     std::vector<kernel::ObservedMount> mounts;
-    std::vector<kernel::ObservedLink> links;       ///< in the order of their interfaces
-    std::optional<kernel::ObservedLimits> limits;  ///< nothing: nobody looked, so that they count as they should be
+    std::vector<kernel::ObservedLink> links;           ///< in the order of their interfaces
+    std::optional<kernel::ObservedLimits> limits;      ///< nothing: nobody looked, so that they count as they should be
+    std::optional<kernel::ObservedJailRules> rules{};  ///< the same; also without a packet filter
+    bool unfiltered = false;                           ///< its policy cannot be enforced: it must not run
     kernel::Applied applied;
     bool operator==(const Observed&) const = default;
 };
@@ -50,6 +53,8 @@ enum class StepKind {
     create_jail,
     record_change,
     update_jail,
+    ensure_firewall,
+    remove_firewall,
     ensure_link,
     exec_start,
     start_command,

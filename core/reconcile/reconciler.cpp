@@ -51,6 +51,7 @@ public:
     Result<Plan> plan_now(const model::Jail& row);
     Result<Plan> plan_now(const model::Network& network);
     void poke_networks();
+    Result<std::optional<Rules>> rules_of(const model::Jail& row);
     Readiness readiness() const;
 
     Engine engine;
@@ -255,6 +256,9 @@ Result<Plan> Reconciler::Impl::plan_now(const model::Jail& row) {
     auto desired = desire(engine.kernel, jail, *observed, *networks);
     if (!desired) return std::unexpected(desired.error());
 
+    desired->rules = engine.policies.rules_for(desired->jail, *networks);
+    // Without a packet filter there is no step, or one that fails.
+    (void)observe_rules(engine.kernel, desired->jail, desired->rules, *observed);
     const Plan steps = plan(*desired, *observed);
     Plan all;
     std::set<NetworkId> planned;
@@ -292,6 +296,18 @@ Result<Plan> Reconciler::Impl::plan_now(const model::Network& network) {
 void Reconciler::Impl::poke_networks() {
     networks_changed_ = true;
     if (queue_) queue_->poke(kSweep);
+}
+
+Result<std::optional<Reconciler::Rules>> Reconciler::Impl::rules_of(const model::Jail& row) {
+    const auto memory = engine.board.get(row.id);
+    const auto held = effective(engine.held(row), memory.observed.value_or(Observed{})).jail;
+    const auto networks = read_networks(engine.store);
+    if (!networks) return std::unexpected(networks.error());
+    auto wanted_rules = engine.policies.rules_for(held, *networks);
+    if (!wanted_rules) return std::nullopt;
+    auto loaded = engine.kernel.firewall().loaded(*wanted_rules);
+    if (!loaded) return std::unexpected(loaded.error());
+    return Rules{.wanted = *std::move(wanted_rules), .loaded = *std::move(loaded)};
 }
 
 Readiness Reconciler::Impl::readiness() const {
@@ -362,6 +378,10 @@ Result<Plan> Reconciler::plan_now(const model::Network& network) {
 
 void Reconciler::poke_networks() {
     impl_->poke_networks();
+}
+
+Result<std::optional<Reconciler::Rules>> Reconciler::rules_of(const model::Jail& jail) {
+    return impl_->rules_of(jail);
 }
 
 Readiness Reconciler::readiness() const {

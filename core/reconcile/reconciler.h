@@ -79,6 +79,13 @@ public:
     Result<Plan> plan_now(const model::Jail& jail);
     /// The steps that would make a network as given; none for one that no jail of the store's uses. Blocking.
     Result<Plan> plan_now(const model::Network& network);
+    /// The packet filter rules of a jail: what they should be, and what is loaded of them, with its counters. Nothing
+    /// for one that should not run, or has no network stack of its own. Blocking.
+    struct Rules {
+        kernel::JailRules wanted;
+        kernel::LoadedText loaded;
+    };
+    Result<std::optional<Rules>> rules_of(const model::Jail& jail);
     [[nodiscard]] Readiness readiness() const;
 
     /// One jail, once, on this thread: observe, plan, apply, until the plan is empty or a step fails. Networks that it

@@ -18,6 +18,9 @@ Result<void> Residue::sweep(JailId seen) {
     auto observed = observe(engine_.kernel, seen);
     if (!observed) return std::unexpected(observed.error());
 
+    // Without a packet filter there are none.
+    (void)observe_rules(engine_.kernel, seen, *observed);
+
     const bool lives =
         alive(*observed) || (shim_alive(*observed) && observed->shim->command == kernel::CommandState::running);
     if (lives) {
@@ -38,6 +41,8 @@ Result<void> Residue::clear(JailId id, const Observed& observed) {
         if (auto destroyed = engine_.kernel.links().destroy(link.id); !destroyed) return destroyed;
     if (observed.jail && !observed.jail->dying)
         if (auto removed = engine_.kernel.jails().remove(id); !removed) return removed;
+    if (observed.rules && observed.rules->loaded)
+        if (auto removed = engine_.kernel.firewall().remove(id); !removed) return removed;
     if (shim_alive(observed))
         if (auto released = engine_.kernel.processes().release(id); !released) return released;
     for (const auto& mount : observed.mounts | std::views::reverse)

@@ -68,6 +68,7 @@ Result<bool> Round::load() {
     });
     if (read) {
         engine_.board.begin(*row_);
+        engine_.policies.not_missing(id_);
         return true;
     }
     if (read.error().code != Errc::not_found) return std::unexpected(read.error());
@@ -85,8 +86,39 @@ Result<Round::Look> Round::look() {
     auto desired = desire(engine_.kernel, *row_, *observed, networks_);
     if (!desired) return std::unexpected(desired.error());
     Look look{.observed = *std::move(observed), .desired = *std::move(desired), .steps = {}};
+    if (auto seen = look_at_rules(look); !seen) return std::unexpected(seen.error());
     look.steps = plan(look.desired, look.observed);
     return look;
+}
+
+/// What its packet filter rules should be and are, and what others' must know of it.
+Result<void> Round::look_at_rules(Look& look) {
+    if (!engine_.policies.knows_all())
+        if (auto learnt = learn_all(); !learnt) return learnt;
+    auto& policies = engine_.policies;
+    policies.learn(look.desired.jail, networks_);
+    look.desired.rules = policies.rules_for(look.desired.jail, networks_);
+    const bool given_up = policies.missing(id_).has_value();
+    auto seen = observe_rules(engine_.kernel, look.desired.jail, look.desired.rules, look.observed);
+    if (given_up) look.observed.rules.reset();
+    if (seen) return {};
+    // Who may run without them does; who may not finds out by the step that fails.
+    if (!look.desired.rules) return {};
+    if (confined(look.desired.jail)) {
+        if (seen.error().code != Errc::unsupported) return seen;
+        look.observed.unfiltered = true;
+    }
+    if (!given_up) policies.missing(id_, seen.error());
+    return {};
+}
+
+/// The daemon has just started, and no sweep has told of everybody yet.
+Result<void> Round::learn_all() {
+    auto rows =
+        store::read<std::vector<model::Jail>>(engine_.store, [](store::Reader& reader) { return reader.all_jails(); });
+    if (!rows) return std::unexpected(rows.error());
+    engine_.policies.learn_all(*rows, networks_);
+    return {};
 }
 
 Result<Round::Pass> Round::pass() {
@@ -117,6 +149,9 @@ void Round::tell_duration(std::string_view what, Clock::Monotonic begun) const {
 /// What must be known or there before the first step.
 Result<void> Round::prepare(const Look& look) {
     const auto& jail = look.desired.jail;
+    // Before it comes, while it is changed, and before it goes: nobody takes it for another by its address.
+    current_ = "update_groups";
+    if (auto updated = engine_.policies.update_groups(); !updated) return updated;
     if (has_step(look.steps, StepKind::create_jail)) {
         current_ = "check_name " + jail.name.text();
         if (auto free = engine_.kernel.jails().check_name(jail.name, jail.id); !free) return free;
@@ -193,6 +228,7 @@ Result<Round::Pass> Round::do_steps(const Look& look) {
         }
         if (auto done = do_step(look, step); !done) {
             if (done.error().reason == kInterrupted) return start_over();
+            if (does_without(look, step, done.error())) continue;
             return std::unexpected(done.error());
         }
         done_.push_back(current_);
@@ -208,6 +244,14 @@ Result<Round::Pass> Round::start_over() {
     auto loaded = load();
     if (!loaded) return std::unexpected(loaded.error());
     return *loaded ? Pass::again : Pass::forgotten;
+}
+
+/// A jail that asks for no policy runs without its rules, and without its published ports, if they cannot be loaded.
+bool Round::does_without(const Look& look, const Step& step, const Error& error) {
+    if (step.kind != StepKind::ensure_firewall || confined(look.desired.jail) || error.code == Errc::busy) return false;
+    engine_.policies.missing(id_, error);
+    spdlog::warn("jail {}: {}: {}", row_->name.text(), current_, error.to_string());
+    return true;
 }
 
 Result<void> Round::do_step(const Look& look, const Step& step) {
@@ -255,6 +299,7 @@ Result<void> Round::forget() {
     engine_.board.add_progress(id_, current_);
     if (auto removed = engine_.journal.removed(*row_, engine_.board.get(id_).progress); !removed) return removed;
     engine_.board.erase(id_);
+    engine_.policies.forget(id_);
     return {};
 }
 

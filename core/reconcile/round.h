@@ -35,11 +35,14 @@ private:
     Result<bool> load();
     Result<Pass> pass();
     Result<Look> look();
+    Result<void> look_at_rules(Look& look);
+    Result<void> learn_all();
     Result<void> prepare(const Look& look);
     Result<Pass> do_steps(const Look& look);
     Result<Pass> start_over();
     Result<void> do_step(const Look& look, const Step& step);
     Result<void> refresh_root(const Look& look, const Step& step);
+    bool does_without(const Look& look, const Step& step, const Error& error);
     Result<std::optional<std::string>> holder_of_address(const model::Jail& jail);
     Result<void> ensure_networks(const Look& look);
     Result<void> ensure_network(const model::Network& network);

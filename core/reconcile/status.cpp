@@ -114,7 +114,13 @@ std::vector<Condition> conditions_of(const Findings& findings, const model::Jail
         add("NameTaken", "NameInUse", message_of(*findings.failure));
     if (findings.failure && findings.failure->error.reason == "limits_unsupported")
         add("LimitsNotEnforced", "LimitsUnsupported", message_of(*findings.failure));
+    if (findings.failure && confined(findings.row) && findings.failure->step.starts_with("ensure_firewall"))
+        add("FirewallNotEnforced", std::string(findings.failure->error.name()), message_of(*findings.failure));
     if (!wanted(findings.row) || status.state == JailState::stopped) return found;
+    if (findings.publish_missing) {
+        add("PublishMissing", std::string(findings.publish_missing->name()),
+            message_of({.step = "the jail's published ports lead nowhere", .error = *findings.publish_missing}));
+    }
     if (findings.nat_missing) {
         add("NatMissing", std::string(findings.nat_missing->name()),
             message_of({.step = "the jail reaches its own network only", .error = *findings.nat_missing}));

@@ -29,6 +29,8 @@ struct Findings {
     std::optional<Failure> failure{};
     /// Its network does without: no NAT, because of this.
     std::optional<Error> nat_missing{};
+    /// Its published ports lead nowhere, because of this.
+    std::optional<Error> publish_missing{};
     bool forwarding_missing = false;  ///< off, and not ours to raise
     bool halting = false;             ///< the host goes down: stopped, whatever the row asked
     UtcTime now{};

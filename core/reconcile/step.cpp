@@ -30,6 +30,10 @@ std::string_view to_string(StepKind kind) {
             return "record_change";
         case StepKind::update_jail:
             return "update_jail";
+        case StepKind::ensure_firewall:
+            return "ensure_firewall";
+        case StepKind::remove_firewall:
+            return "remove_firewall";
         case StepKind::ensure_link:
             return "ensure_link";
         case StepKind::exec_start:

@@ -44,11 +44,49 @@ Result<void> Sweep::collect_limits() {
     return {};
 }
 
+/// As each jail is held to: addresses that wait for a restart are not in force.
+void Sweep::learn_policies() {
+    std::vector<model::Jail> held;
+    held.reserve(rows_.size());
+    for (const auto& row : rows_) {
+        const auto entry = found_.find(row.id);
+        held.push_back(effective(row, entry == found_.end() ? Observed{} : entry->second).jail);
+    }
+    engine_.policies.learn_all(held, networks_);
+}
+
+Result<void> Sweep::collect_rules() {
+    auto& firewall = engine_.kernel.firewall();
+    if (auto updated = engine_.policies.update_groups(); !updated) return updated;
+    const bool enforceable = std::ranges::none_of(rows_, confined) || firewall.enforceable();
+    std::vector<kernel::JailRules> desired;
+    desired.reserve(rows_.size());
+    for (const auto& row : rows_) {
+        const auto entry = found_.find(row.id);
+        const auto held = effective(row, entry == found_.end() ? Observed{} : entry->second).jail;
+        auto rules = engine_.policies.rules_for(held, networks_);
+        if (!enforceable && rules && confined(held)) found_[row.id].unfiltered = true;
+        desired.push_back(rules ? *std::move(rules) : kernel::JailRules{.jail = row.id});
+    }
+    if (!firewall.available()) return {};
+    auto listed = firewall.list_jails(desired);
+    if (!listed) return std::unexpected(listed.error());
+    for (const auto& one : *listed)
+        if (found_.contains(one.jail) || one.loaded) found_[one.jail].rules = one;
+    return {};
+}
+
 Result<Sweep::Due> Sweep::run(Thoroughness thoroughness, const std::function<bool(JailId)>& busy) {
     if (auto collected = collect(); !collected) return std::unexpected(collected.error());
     forget_the_gone(busy);
     Due due{.swept = survey()};
-    if (thoroughness != Thoroughness::quick) keep(due.swept, collect_limits());
+    learn_policies();
+    if (thoroughness != Thoroughness::quick) {
+        keep(due.swept, collect_limits());
+        const auto collected = collect_rules();
+        // Jails that need their rules say what they lack.
+        complain("rules of jails", collected ? std::string() : collected.error().to_string());
+    }
     engine_.surveyed = true;
 
     remember_whole_ones();
@@ -115,6 +153,7 @@ Sweep::Verdict Sweep::judge(const model::Jail& row, Observed observed, const Mem
     // Somebody wants something: an operation may wait for its end although nothing is to be done.
     if (memory.asked != memory.heeded) return Verdict::differs;
     auto desired = desire(engine_.kernel, row, observed, networks_);
+    if (desired) desired->rules = engine_.policies.rules_for(desired->jail, networks_);
     // Its round will say what is wrong.
     if (!desired || !plan(*desired, observed).empty()) return Verdict::differs;
     if (memory.failure) return Verdict::recovered;

@@ -42,6 +42,8 @@ private:
     Result<void> survey();
     void judge_all(const std::function<bool(JailId)>& busy, Due& due);
     Result<void> collect_limits();
+    void learn_policies();
+    Result<void> collect_rules();
     Result<void> add_unfinished(Due& due);
     Result<void> sweep_residue(const std::function<bool(JailId)>& busy);
     Result<void> sweep_networks(Thoroughness thoroughness);

@@ -95,6 +95,22 @@ Result<IpAddress> Listener::accept(std::chrono::milliseconds patience) {
     return address_of(from);
 }
 
+Result<UniqueFd> Listener::take(std::chrono::milliseconds patience) {
+    if (!ready(socket_.get(), POLLIN, patience))
+        return std::unexpected(Error{.code = Errc::busy, .op = "accept", .detail = "nobody came"});
+    UniqueFd connection(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!connection) return std::unexpected(Error::from_errno("accept", errno));
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(connection.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    return connection;
+}
+
+bool carries(const UniqueFd& from, const UniqueFd& to, std::chrono::milliseconds patience) {
+    if (::send(from.get(), "x", 1, MSG_NOSIGNAL) != 1 || !ready(to.get(), POLLIN, patience)) return false;
+    char byte = 0;
+    return ::recv(to.get(), &byte, 1, 0) == 1 && byte == 'x';
+}
+
 Result<UniqueFd> connect_from(const std::string& network, const std::string& address, std::uint16_t port,
                               std::chrono::milliseconds patience, const std::optional<std::string>& source) {
     auto target = socket_address(address, port);

@@ -20,12 +20,17 @@ public:
     [[nodiscard]] std::uint16_t port() const { return port_; }
     /// The address from which the next connection comes; Errc::busy when none comes in time.
     Result<IpAddress> accept(std::chrono::milliseconds patience = std::chrono::seconds(5));
+    /// The same, and the connection goes on; its socket does not block.
+    Result<UniqueFd> take(std::chrono::milliseconds patience = std::chrono::seconds(5));
 
 private:
     Listener(UniqueFd socket, std::uint16_t port) : socket_(std::move(socket)), port_(port) {}
     UniqueFd socket_;
     std::uint16_t port_;
 };
+
+/// What one end of a connection sends is read at the other.
+bool carries(const UniqueFd& from, const UniqueFd& to, std::chrono::milliseconds patience = std::chrono::seconds(5));
 
 /// Connects from inside a network. An Error when it is refused (its errno) or not answered in time (ETIMEDOUT).
 /// `source`: an address to bind to first, foreign ones too.

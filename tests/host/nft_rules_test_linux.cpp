@@ -26,6 +26,8 @@ TEST_CASE("the rules of a network say the default policy", "[nft]") {
     CHECK(chains[1].name == "n1-forward");
     CHECK(chains[1].rules ==
           std::vector<std::string>{R"(iifname != "jk3f9a1n" oifname "jk3f9a1n" ct state established,related accept)",
+                                   R"(iifname != "jk3f9a1n" oifname "jk3f9a1n" ip daddr @decided4 accept)",
+                                   R"(iifname != "jk3f9a1n" oifname "jk3f9a1n" ip6 daddr @decided6 accept)",
                                    R"(iifname != "jk3f9a1n" oifname "jk3f9a1n" drop)"});
     CHECK(chains[2].name == "n1-nat");
     CHECK(chains[2].rules == std::vector<std::string>{R"(ip saddr 10.213.0.0/24 oifname != "jk3f9a1n" masquerade)",
@@ -61,6 +63,8 @@ TEST_CASE("a network's chains are replaced in one transaction, whatever they wer
     const auto commands = nft::load_commands(instance(), network());
     CHECK(
         commands.starts_with("add table inet jaild-k3f9a\n"
+                             "add set inet jaild-k3f9a decided4 { type ipv4_addr; }\n"
+                             "add set inet jaild-k3f9a decided6 { type ipv6_addr; }\n"
                              "add chain inet jaild-k3f9a n1-source\n"
                              "delete chain inet jaild-k3f9a n1-source\n"
                              "add chain inet jaild-k3f9a n1-source { type filter hook prerouting priority -300; "

@@ -68,7 +68,8 @@ void TestHost::clean() const {
         for (const auto& name : residue::namespaces_of(instance)) (void)netns::remove(name);
         for (const auto& group : residue::groups_of(instance)) ::rmdir(group.c_str());
         for (const auto& directory : residue::runtime_directories_of(instance)) residue::remove_state(directory);
-        (void)run(on_host({"nft", "delete", "table", "inet", kernel::nft_table(instance)}));
+        for (const auto* family : {"inet", "bridge"})
+            (void)run(on_host({"nft", "delete", "table", family, kernel::nft_table(instance)}));
         std::istringstream links(run(on_host({"ip", "-brief", "link"})).value_or(Completed{}).output);
         for (std::string line; std::getline(links, line);) {
             const auto name = line.substr(0, line.find_first_of(" @"));

@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/kernel/linux/bridge_filter.h"
 #include "core/kernel/linux/nft_rules.h"
 #include "core/kernel/linux/nftables.h"
+#include "core/kernel/linux/sockets.h"
 #include "core/kernel/names.h"
 
 namespace jaild::kernel {
@@ -89,6 +92,9 @@ bool complete(const Listing& listing, const std::vector<nft::Chain>& expected) {
     });
 }
 
+/// Less than the time between two looks at all rules.
+constexpr std::chrono::seconds kAvailableFor{10};
+
 /// A dormant table is woken by a bare `add`; the kernel takes no chains in the same transaction.
 Result<void> wake(const std::string& table) {
     return nft::run(fmt::format("add table inet {}\n", table));
@@ -105,7 +111,11 @@ model::Network sample() {
 }  // namespace
 
 Result<void> LinuxFirewall::available() {
+    const std::lock_guard lock(available_mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (seen_available_ && now - *seen_available_ < kAvailableFor) return {};
     auto checked = nft::run(nft::load_commands(options_.instance, sample()), nft::Effect::none);
+    seen_available_ = checked ? std::optional(now) : std::nullopt;
     if (checked) return {};
     return std::unexpected(Error{.code = Errc::unsupported,
                                  .op = "nft",
@@ -147,7 +157,8 @@ Result<void> LinuxFirewall::apply(const model::Network& network) {
     loaded_.erase(network.id);
     const auto listing = read_table(table);
     if (listing) loaded_[network.id] = fingerprint(*listing, network.id);
-    return {};
+    return bridge_filter::present() ? bridge_filter::enable(bridge_name(options_.instance, network.id))
+                                    : Result<void>{};
 }
 
 Result<void> LinuxFirewall::remove(NetworkId network) {
@@ -165,49 +176,51 @@ Result<void> LinuxFirewall::remove(NetworkId network) {
         const auto owner = nft::network_of(entry.first);
         return owner.value != 0 && owner != network;
     });
-    return nft::run(others ? nft::remove_commands(options_.instance, network)
-                           : fmt::format("delete table inet {}\n", table));
+    const auto jails = jails_.in_use();
+    if (!jails) return std::unexpected(jails.error());
+    if (others || *jails) return nft::run(nft::remove_commands(options_.instance, network));
+    return nft::run(fmt::format("delete table inet {0}\nadd table bridge {0}\ndelete table bridge {0}\n", table));
 }
 
-namespace {
-
-Error no_jail_rules() {
-    return {.code = Errc::unsupported,
-            .op = "firewall",
-            .detail = "this version loads no rules of jails on this system",
-            .reason = "firewall_not_enforceable"};
-}
-
-}  // namespace
-
+/// Packets between two jails of one bridge come by the inet hooks with connection tracking only through br_netfilter,
+/// asked for on each of our bridges (ip-link(8), nf_call_iptables); its sysctls, which speak for all bridges, are the
+/// host's affair.
 Result<void> LinuxFirewall::enforceable() {
-    return std::unexpected(no_jail_rules());
+    if (auto on = available(); !on) return on;
+    if (bridge_filter::present()) return {};
+    return bridge_filter::load();
 }
 
 Result<std::vector<ObservedJailRules>> LinuxFirewall::list_jails(const std::vector<JailRules>& desired) {
-    std::vector<ObservedJailRules> all;
-    for (const auto& one : desired) all.push_back({.jail = one.jail});
-    return all;
+    const std::lock_guard lock(mutex_);
+    return jails_.list(desired);
 }
 
-Result<void> LinuxFirewall::apply(const JailRules& /*rules*/) {
-    return std::unexpected(no_jail_rules());
-}
-
-Result<void> LinuxFirewall::remove(JailId /*jail*/) {
+Result<void> LinuxFirewall::apply(const JailRules& rules) {
+    const std::lock_guard lock(mutex_);
+    if (auto done = jails_.apply(rules); !done || !bridge_filter::present()) return done;
+    for (const auto& endpoint : rules.endpoints)
+        if (auto done = bridge_filter::enable(bridge_name(options_.instance, endpoint.network)); !done) return done;
     return {};
 }
 
-Result<void> LinuxFirewall::update(const std::vector<GroupUse>& /*groups*/) {
-    return {};
+Result<void> LinuxFirewall::remove(JailId jail) {
+    const std::lock_guard lock(mutex_);
+    return jails_.remove(jail);
 }
 
-Result<LoadedText> LinuxFirewall::loaded(const JailRules& /*rules*/) {
-    return LoadedText{};
+Result<void> LinuxFirewall::update(const std::vector<GroupUse>& groups) {
+    const std::lock_guard lock(mutex_);
+    return jails_.update(groups);
 }
 
-Result<std::optional<std::string>> LinuxFirewall::listener(const model::Publish& /*publish*/) {
-    return std::nullopt;
+Result<LoadedText> LinuxFirewall::loaded(const JailRules& rules) {
+    const std::lock_guard lock(mutex_);
+    return jails_.loaded(rules.jail);
+}
+
+Result<std::optional<std::string>> LinuxFirewall::listener(const model::Publish& publish) {
+    return sockets::listener(publish);
 }
 
 }  // namespace jaild::kernel

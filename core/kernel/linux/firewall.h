@@ -1,18 +1,21 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "core/kernel/firewall.h"
 #include "core/kernel/kernel.h"
+#include "core/kernel/linux/jail_tables.h"
 
 namespace jaild::kernel {
 
 /// One table `inet jaild-<instance>` in the network namespace of the calling thread, which is the daemon's. Any thread.
 class LinuxFirewall final : public Firewall {
 public:
-    explicit LinuxFirewall(const DriverOptions& options) : options_(options) {}
+    explicit LinuxFirewall(const DriverOptions& options) : options_(options), jails_(options.instance) {}
 
     Result<void> available() override;
     Result<void> enforceable() override;
@@ -29,6 +32,10 @@ public:
 private:
     DriverOptions options_;
     std::mutex mutex_;
+    nft::JailTables jails_;
+    std::mutex available_mutex_;
+    /// A yes is remembered for some seconds: each look at a jail asks.
+    std::optional<std::chrono::steady_clock::time_point> seen_available_;
     /// How the kernel listed a network's rules after apply(): finds a rule that was replaced under its old comment.
     /// A hint that only ever makes list() stricter; empty after a start.
     std::map<NetworkId, std::string> loaded_;

@@ -134,6 +134,17 @@ Result<void> change(nl::Socket& socket, const Interface& interface, const Change
     return socket.request(message, "RTM_NEWLINK", interface.name);
 }
 
+Result<void> reflect(nl::Socket& socket, const Interface& member) {
+    ifinfomsg info = header_for(member.index);
+    info.ifi_family = AF_BRIDGE;
+    nl::Message message(RTM_SETLINK, 0, info);
+    message.nest(IFLA_PROTINFO | NLA_F_NESTED, [&message] {
+        constexpr std::uint8_t on = 1;
+        message.put(IFLA_BRPORT_MODE, std::span(&on, 1));
+    });
+    return socket.request(message, "RTM_SETLINK", member.name);
+}
+
 Result<void> remove(nl::Socket& socket, const Interface& interface) {
     const nl::Message message(RTM_DELLINK, 0, header_for(interface.index));
     auto removed = socket.request(message, "RTM_DELLINK", interface.name);

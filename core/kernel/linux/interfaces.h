@@ -38,6 +38,8 @@ struct Change {
     [[nodiscard]] bool empty() const;
 };
 Result<void> change(nl::Socket& socket, const Interface& interface, const Change& change);
+/// A member of a bridge may get back what it sent: a jail that reaches itself by a port of the host.
+Result<void> reflect(nl::Socket& socket, const Interface& member);
 /// Gone already: success.
 Result<void> remove(nl::Socket& socket, const Interface& interface);
 

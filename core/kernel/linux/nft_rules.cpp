@@ -43,9 +43,11 @@ std::vector<std::string> source_rules(const std::string& bridge, const model::Ne
     return {std::move(first), std::move(second)};
 }
 
-/// Into the network from elsewhere: answers only.
+/// Into the network from elsewhere: answers only, but to jails whose own rules decide (nft_jail_rules.h).
 std::vector<std::string> forward_rules(const std::string& bridge) {
     return {fmt::format(R"(iifname != "{0}" oifname "{0}" ct state established,related accept)", bridge),
+            fmt::format(R"(iifname != "{0}" oifname "{0}" ip daddr @decided4 accept)", bridge),
+            fmt::format(R"(iifname != "{0}" oifname "{0}" ip6 daddr @decided6 accept)", bridge),
             fmt::format(R"(iifname != "{0}" oifname "{0}" drop)", bridge)};
 }
 
@@ -106,7 +108,10 @@ std::vector<Chain> chains(const InstanceId& instance, const model::Network& netw
 
 std::string load_commands(const InstanceId& instance, const model::Network& network) {
     const auto table = nft_table(instance);
-    auto commands = fmt::format("add table inet {}\n", table);
+    auto commands = fmt::format(
+        "add table inet {0}\nadd set inet {0} decided4 {{ type ipv4_addr; }}\n"
+        "add set inet {0} decided6 {{ type ipv6_addr; }}\n",
+        table);
     for (const auto& chain : chains(instance, network)) {
         commands += delete_commands(table, chain.name);
         commands += fmt::format("add chain inet {} {} {{ type {} hook {} priority {}; policy accept; }}\n", table,

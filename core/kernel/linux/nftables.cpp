@@ -1,12 +1,20 @@
 #include "core/kernel/linux/nftables.h"
 
+#include <arpa/inet.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
 #include <nftables/libnftables.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+
+#include "core/base/unique_fd.h"
 
 namespace jaild::kernel::nft {
 namespace {
@@ -56,6 +64,40 @@ Result<void> run(const std::string& commands, Effect effect) {
     const auto done = execute(commands, {.effect = effect});
     if (!done) return std::unexpected(done.error());
     return {};
+}
+
+Result<std::uint32_t> generation() {
+    const UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
+    if (!socket) return std::unexpected(Error::from_errno("socket", errno, "nftables"));
+    struct {
+        nlmsghdr header;
+        nfgenmsg family;
+    } request{};
+    request.header.nlmsg_len = sizeof request;
+    request.header.nlmsg_type = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETGEN;
+    request.header.nlmsg_flags = NLM_F_REQUEST;
+    if (::send(socket.get(), &request, sizeof request, 0) < 0)
+        return std::unexpected(Error::from_errno("NFT_MSG_GETGEN", errno, "nftables"));
+    alignas(nlmsghdr) std::array<char, 1024> answer{};
+    const auto size = ::recv(socket.get(), answer.data(), answer.size(), 0);
+    if (size < 0) return std::unexpected(Error::from_errno("NFT_MSG_GETGEN", errno, "nftables"));
+    const auto* header = reinterpret_cast<const nlmsghdr*>(answer.data());
+    if (NLMSG_OK(header, static_cast<std::uint32_t>(size)) && header->nlmsg_type == request.header.nlmsg_type - 1) {
+        auto offset = static_cast<std::size_t>(NLMSG_LENGTH(sizeof(nfgenmsg)));
+        while (offset + sizeof(nlattr) <= header->nlmsg_len) {
+            nlattr attribute{};
+            std::memcpy(&attribute, answer.data() + offset, sizeof attribute);
+            if (attribute.nla_len < sizeof attribute) break;
+            if (attribute.nla_type == NFTA_GEN_ID && attribute.nla_len >= sizeof attribute + sizeof(std::uint32_t)) {
+                std::uint32_t id = 0;
+                std::memcpy(&id, answer.data() + offset + sizeof attribute, sizeof id);
+                return ntohl(id);
+            }
+            offset += NLA_ALIGN(attribute.nla_len);
+        }
+    }
+    return std::unexpected(
+        Error{.code = Errc::kernel, .op = "NFT_MSG_GETGEN", .detail = "no generation in the answer"});
 }
 
 Result<std::string> show(const std::string& command) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
@@ -12,6 +13,9 @@ namespace jaild::kernel::nft {
 enum class Effect { none, real };
 /// All commands are one transaction. Effect::none: the kernel checks them and forgets them.
 Result<void> run(const std::string& commands, Effect effect = Effect::real);
+
+/// How often rules were changed in this network namespace, by whomever. NFT_MSG_GETGEN.
+Result<std::uint32_t> generation();
 
 /// What nft(8) prints for a `list` command.
 Result<std::string> show(const std::string& command);

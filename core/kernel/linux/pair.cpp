@@ -158,7 +158,8 @@ Result<void> Pair::configure_host_end(const Interface& end, const Interface& bri
     if (end.mtu != mtu) change.mtu = mtu;
     if (end.master != bridge.index) change.master = bridge.index;
     if (!end.up) change.up = true;
-    return rtnl::change(host_, end, change);
+    if (auto changed = rtnl::change(host_, end, change); !changed || !change.master) return changed;
+    return rtnl::reflect(host_, end);
 }
 
 Result<void> Pair::configure_jail_end(Interface end, const LinkParameters& parameters) {

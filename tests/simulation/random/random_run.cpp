@@ -110,7 +110,7 @@ private:
         const auto network = scene_.network().id;
         const std::vector<std::string> targets{"root/usr", "root/tmp", "root/dev", "root"};
         const auto& target = dice_.pick(targets);
-        const auto choice = dice_.below(21);
+        const auto choice = dice_.below(24);
         bool done = false;
         switch (choice) {
             case 0:
@@ -171,6 +171,15 @@ private:
             case 20:
                 done = hand.set_parameter(id, {"allow.raw_sockets", dice_.chance(0.5)});
                 break;
+            case 21:
+                done = hand.flush_jail_rules(id);
+                break;
+            case 22:
+                done = hand.spoil_jail_rules(id);
+                break;
+            case 23:
+                done = hand.empty_groups(id);
+                break;
             case 17:
                 done = hand.give_name_back(jail.name.text()) || hand.take_name(jail.name.text());
                 break;
@@ -191,7 +200,7 @@ private:
     /// Something is wrong with the network that does not pass by itself.
     std::vector<std::string> check_without_network() {
         const std::vector<std::string> points{"links.ensure_bridge", "links.remove_bridge", "firewall.list",
-                                              "firewall.apply", "links.bridges"};
+                                              "firewall.apply",      "firewall.apply_jail", "links.bridges"};
         scene_.calm();
         const auto& point = dice_.pick(points);
         scene_.kernel().faults().always(point, EPERM);

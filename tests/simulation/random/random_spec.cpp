@@ -52,6 +52,28 @@ model::NetworkSpec random_network(Dice& dice) {
     return network;
 }
 
+std::vector<model::Publish> random_publish(Dice& dice, const model::NetworkSpec& network) {
+    if (network.mode != model::NetworkMode::vnet || dice.chance(0.6)) return {};
+    const auto port = static_cast<std::uint16_t>(8000 + dice.below(100));
+    return {{.host_port = {port, port}, .jail_port = {80, 80}}};
+}
+
+model::Policy random_policy(Dice& dice) {
+    static const std::vector<model::Peer> peers{model::PeerJail{"web"}, model::PeerJail{"db"},
+                                                model::PeerLabel{"tier", "1"}, model::PeerLabel{.key = "tier"},
+                                                model::PeerNetwork{"default"}};
+    model::Policy policy;
+    for (auto count = dice.below(3); count > 0; --count) policy.rules.push_back({.peer = dice.pick(peers)});
+    return policy;
+}
+
+model::FirewallSpec random_firewall(Dice& dice) {
+    model::FirewallSpec firewall;
+    if (dice.chance(0.3)) firewall.ingress = random_policy(dice);
+    if (dice.chance(0.2)) firewall.egress = random_policy(dice);
+    return firewall;
+}
+
 model::Limits random_limits(Dice& dice) {
     model::Limits limits;
     if (dice.chance(0.4)) limits["memoryuse"] = {.amount = dice.between(1, 3) << 20, .action = "deny"};
@@ -83,6 +105,8 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
     }
     spec.hostname = random_hostname(dice);
     spec.network = random_network(dice);
+    spec.publish = random_publish(dice, spec.network);
+    spec.firewall = random_firewall(dice);
     spec.limits = random_limits(dice);
     spec.parameters = random_parameters(dice);
     if (dice.chance(0.1)) spec.devfs_ruleset = 10;
@@ -94,7 +118,7 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
 
 model::JailSpec changed(Dice& dice, model::JailSpec spec) {
     for (auto count = dice.between(1, 2); count > 0; --count) {
-        switch (dice.below(10)) {
+        switch (dice.below(12)) {
             case 0:
             case 1:
                 spec.running = !spec.running;
@@ -107,6 +131,13 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
                 break;
             case 4:
                 spec.network = random_network(dice);
+                spec.publish = random_publish(dice, spec.network);
+                break;
+            case 9:
+                spec.publish = random_publish(dice, spec.network);
+                break;
+            case 10:
+                spec.firewall = random_firewall(dice);
                 break;
             case 5:
                 spec.command = dice.pick(commands());

@@ -10,6 +10,7 @@
 #include "core/kernel/memory/ports.h"
 #include "core/kernel/memory/programs.h"
 #include "core/kernel/names.h"
+#include "core/reconcile/compile_firewall.h"
 
 namespace jaild::simulation {
 namespace {
@@ -128,12 +129,14 @@ private:
         check_applied(jail);
         if (made.spec.network.mode == model::NetworkMode::none) {
             // What was begun inside and never came out is seen by nobody, and goes with the jail.
+            demand(!state_.jail_rules.contains(jail.id), "has rules without a network");
             demand(
                 std::ranges::none_of(pairs(jail.id), [&](const Pair& one) { return one.taken_out || !made.hint_lost; }),
                 "has a link without a network");
             return false;
         }
         check_links(jail.id, made);
+        if (!made.hint_lost) check_firewall(jail);
         return true;
     }
 
@@ -165,6 +168,29 @@ private:
         auto rules = there == state_.limits.end() ? std::vector<model::LimitRule>{} : there->second;
         std::ranges::sort(rules);
         demand(rules == model::rules_of(jail.spec.limits), "has other limits");
+    }
+
+    /// As the others see it: what waits for a restart is not in force.
+    model::Jail in_force(model::Jail jail) const {
+        const auto made = scene_.made_with().find(jail.id);
+        const auto alive = prisons(jail.id);
+        const bool runs = std::ranges::any_of(alive, [](const Prison& one) { return one.life == JailLife::alive; });
+        if (!runs || made == scene_.made_with().end() || made->second.hint_lost) return jail;
+        jail.spec.network = made->second.spec.network;
+        jail.interfaces = made->second.interfaces;
+        return jail;
+    }
+
+    void check_firewall(const model::Jail& jail) {
+        reconcile::Residents all;
+        for (const auto& one : scene_.jails())
+            all.emplace(one.id, reconcile::resident(in_force(one), {scene_.network()}));
+        const auto wanted = reconcile::compile_firewall(all.at(jail.id), all, {scene_.network()});
+        const auto loaded = state_.jail_rules.find(jail.id);
+        demand(loaded != state_.jail_rules.end() && !loaded->second.spoiled && loaded->second.rules == wanted,
+               "has other rules: " +
+                   (loaded == state_.jail_rules.end() ? "none" : kernel::memory::describe(loaded->second.rules)) +
+                   "instead of\n" + kernel::memory::describe(wanted));
     }
 
     void check_root(const model::Jail& jail, const MadeWith& made) {
@@ -270,6 +296,7 @@ private:
         const auto* held = directory(jail.id);
         demand(!held || !held->shim.alive, "is stopped and has a shim");
         demand(!state_.limits.contains(jail.name.text()), "is stopped and has limits");
+        demand(!state_.jail_rules.contains(jail.id), "is stopped and has packet filter rules");
     }
 
     void check_failed(const model::Jail& jail) {
@@ -310,6 +337,7 @@ private:
         for (const auto& one : state_.pairs) demand_known(one.owner.jail, "a link");
         for (const auto& one : state_.mounts) demand_known(one.id, "a mount");
         for (const auto& [id, held] : state_.directories) demand_known(id, "a directory");
+        for (const auto& [id, loaded] : state_.jail_rules) demand_known(id, "packet filter rules");
         std::set<std::string> names;
         for (const auto& jail : scene_.jails()) names.insert(jail.name.text());
         for (const auto& [name, rules] : state_.limits)

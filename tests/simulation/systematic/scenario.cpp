@@ -64,6 +64,14 @@ std::vector<Scenario> make_scenarios() {
                  spec.parameters["allow.mount"] = true;
              });
          }},
+        {"change policy and labels", one_full_jail,
+         [](Scene& scene) {
+             change(scene, [](model::JailSpec& spec) {
+                 spec.labels = {{"tier", "back"}};
+                 spec.publish = {{.host_port = {80, 80}, .jail_port = {80, 80}}};
+                 spec.firewall.egress = model::Policy{};
+             });
+         }},
         {"change a restart field", one_full_jail,
          [](Scene& scene) { change(scene, [](model::JailSpec& spec) {
                                 spec.command = {"sleep", "7"};
@@ -95,6 +103,10 @@ model::NamedSpec full_jail(const std::string& name) {
     named.spec.exec.start = {"echo", "up"};
     named.spec.exec.stop = {"echo", "down"};
     named.spec.command = {"sleep", "1000"};
+    // One that selects itself too, so that its groups have members.
+    named.spec.labels = {{"tier", "front"}};
+    named.spec.firewall.ingress =
+        model::Policy{.rules = {{.peer = model::PeerLabel{"tier", "front"}}, {.peer = model::PeerJail{"db"}}}};
     named.spec.limits = {{"memoryuse", {.amount = 1 << 20, .action = "deny"}}};
     named.spec.parameters = {{"allow.raw_sockets", true}};
     return named;

@@ -50,3 +50,19 @@ TEST_CASE("a parameter's value is what it looks like, and a name alone is on", "
     CHECK(parameter("=1").is_null());
     CHECK(parameter("").is_null());
 }
+
+TEST_CASE("a published port is written as DESIGN has it, with an address before it", "[cli]") {
+    const auto entry = [](std::string_view text) { return publish_entry(text).value_or(json()); };
+    CHECK(entry("8080") == json{{"host_port", 8080}});
+    CHECK(entry("8080:80") == json{{"host_port", 8080}, {"jail_port", 80}});
+    CHECK(entry("5353:53/udp") == json{{"host_port", 5353}, {"jail_port", 53}, {"protocol", "udp"}});
+    CHECK(entry("8000-8010:9000-9010") == json{{"host_port", "8000-8010"}, {"jail_port", "9000-9010"}});
+    CHECK(entry("192.0.2.1:8080:80") == json{{"host_address", "192.0.2.1"}, {"host_port", 8080}, {"jail_port", 80}});
+    CHECK(entry("[2001:db8::1]:8080/tcp") ==
+          json{{"host_address", "2001:db8::1"}, {"host_port", 8080}, {"protocol", "tcp"}});
+    CHECK(entry("web") == json{{"host_port", "web"}});  // for the daemon to refuse, with its field
+    for (const auto* wrong : {"", ":80", "80:", "1:2:3", "192.0.2.1", "[::1]", "[::1]80"}) {
+        INFO(wrong);
+        CHECK(entry(wrong).is_null());
+    }
+}
