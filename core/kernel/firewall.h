@@ -52,6 +52,9 @@ public:
     /// The same when rules of jails cannot be enforced in full, because packets between jails of one bridge pass the
     /// filter by (FreeBSD: net.link.bridge.pfil_member; Linux: no bridge netfilter). May load a module.
     virtual Result<void> enforceable() = 0;
+    /// Whether a jail without a policy needs rules too: where packets between jails pass the filter, they keep it to
+    /// its own addresses, by which the policies of others know it.
+    virtual bool guards() = 0;
 
     /// Networks for which anything of ours is loaded.
     virtual Result<std::vector<ObservedRules>> list(const std::vector<model::Network>& desired) = 0;

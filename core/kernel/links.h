@@ -35,7 +35,7 @@ struct ObservedLink {
     std::vector<Prefix> addresses;  ///< inside, without link-local
     std::vector<IpAddress> gateways;
     unsigned mtu = 0;   ///< inside
-    std::string mac{};  ///< inside
+    std::string mac{};  ///< inside; empty: ours
     bool operator==(const ObservedLink&) const = default;
 };
 

@@ -1,7 +1,10 @@
 #include "core/reconcile/effective.h"
 
 #include <algorithm>
+#include <memory>
+#include <mutex>
 #include <set>
+#include <unordered_map>
 
 #include "core/kernel/names.h"
 
@@ -13,9 +16,28 @@ bool current_incarnation(const model::Jail& jail, const Observed& observed) {
     return observed.applied.incarnation >= jail.incarnation;
 }
 
-std::optional<MadeWith> made_with(const Observed& observed) {
-    if (observed.applied.spec.empty()) return std::nullopt;
-    return decode(observed.applied.spec);
+/// A hint is written a few times in a jail's life, and read at every look at it. Thread-safe.
+class Decoded {
+public:
+    /// nullptr: it cannot be read.
+    std::shared_ptr<const MadeWith> get(const std::string& text) {
+        const std::lock_guard lock(mutex_);
+        const auto found = known_.find(text);
+        if (found != known_.end()) return found->second;
+        if (known_.size() >= kMostRemembered) known_.clear();
+        auto made = decode(text);
+        return known_[text] = made ? std::make_shared<const MadeWith>(*std::move(made)) : nullptr;
+    }
+
+private:
+    static constexpr std::size_t kMostRemembered = 4096;
+    std::mutex mutex_;
+    std::unordered_map<std::string, std::shared_ptr<const MadeWith>> known_;
+};
+
+std::shared_ptr<const MadeWith> made_with(const Observed& observed) {
+    static Decoded decoded;
+    return observed.applied.spec.empty() ? nullptr : decoded.get(observed.applied.spec);
 }
 
 /// The fields that a running jail takes at once, from `row`; everything else as it was made.
@@ -123,14 +145,15 @@ kernel::Applied done_record(const model::Jail& jail, const Observed& observed) {
 }
 
 std::optional<kernel::Applied> change_record(const model::Jail& jail, const Observed& observed) {
-    auto made = made_with(observed);
+    const auto made = made_with(observed);
     if (!made) return std::nullopt;
     auto all = model::live_parameters(jail.spec.parameters);
     all.insert(made->spec.parameters.begin(), made->spec.parameters.end());
     if (all.size() == made->spec.parameters.size()) return std::nullopt;
-    made->spec.parameters = std::move(all);
+    auto changed = *made;
+    changed.spec.parameters = std::move(all);
     auto applied = observed.applied;
-    applied.spec = encode(*made);
+    applied.spec = encode(changed);
     return applied;
 }
 

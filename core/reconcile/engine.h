@@ -24,7 +24,7 @@ struct Engine {
                    {.manage_forwarding = the_options.manage_forwarding,
                     .rules_trusted_for = the_options.slow_resync + the_options.resync}),
           neighbours(the_store, the_kernel, board),
-          policies(the_kernel) {}
+          policies(the_kernel, the_clock, the_options.slow_resync + the_options.resync) {}
 
     store::Store& store;
     kernel::Kernel& kernel;

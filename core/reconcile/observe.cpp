@@ -61,13 +61,6 @@ Result<void> read_parameters(kernel::Kernel& kernel, const model::Jail& row, Obs
     return {};
 }
 
-Result<void> list_rules(kernel::Kernel& kernel, const kernel::JailRules& wanted_rules, Observed& observed) {
-    auto listed = kernel.firewall().list_jails({wanted_rules});
-    if (!listed) return std::unexpected(listed.error());
-    observed.rules = listed->at(0);
-    return {};
-}
-
 }  // namespace
 
 Result<void> read_details(kernel::Kernel& kernel, const model::Jail& row, Observed& observed) {
@@ -99,17 +92,18 @@ Result<Observed> observe(kernel::Kernel& kernel, JailId id) {
     return observed;
 }
 
-Result<void> observe_rules(kernel::Kernel& kernel, const model::Jail& jail,
-                           const std::optional<kernel::JailRules>& wanted, Observed& observed) {
-    observed.rules.reset();
-    observed.unfiltered = wanted && confined(jail) && !kernel.firewall().enforceable();
-    if (auto available = kernel.firewall().available(); !available) return available;
-    return list_rules(kernel, wanted ? *wanted : kernel::JailRules{.jail = jail.id}, observed);
-}
-
-Result<void> observe_rules(kernel::Kernel& kernel, JailId jail, Observed& observed) {
-    if (auto available = kernel.firewall().available(); !available) return available;
-    return list_rules(kernel, {.jail = jail}, observed);
+Result<void> observe_rules(kernel::Kernel& kernel, const kernel::JailRules& wanted, Observed& observed,
+                           const std::optional<kernel::ObservedJailRules>& lately) {
+    observed.rules = lately;
+    if (auto available = kernel.firewall().available(); !available) {
+        observed.rules.reset();
+        return available;
+    }
+    if (lately) return {};
+    auto listed = kernel.firewall().list_jails({wanted});
+    if (!listed) return std::unexpected(listed.error());
+    observed.rules = listed->at(0);
+    return {};
 }
 
 Result<std::map<JailId, Observed>> observe_all(kernel::Kernel& kernel) {

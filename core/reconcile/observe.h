@@ -20,14 +20,11 @@ Result<std::map<JailId, Observed>> observe_all(kernel::Kernel& kernel);
 /// Adds that, and the parameters that its row asks for: `prepared`, `applied`, `jail->parameters`.
 Result<void> read_details(kernel::Kernel& kernel, const model::Jail& row, Observed& observed);
 
-/// Adds what is loaded of its rules. `wanted`: what should be; nothing of it for one that should not run, or has no
-/// network stack of its own. An error is the packet filter's that is off or cannot be read; then nothing is added but
-/// `unfiltered` for a jail that must not run so.
-Result<void> observe_rules(kernel::Kernel& kernel, const model::Jail& jail,
-                           const std::optional<kernel::JailRules>& wanted, Observed& observed);
-
-/// Of a jail without a row: only whether anything is loaded.
-Result<void> observe_rules(kernel::Kernel& kernel, JailId jail, Observed& observed);
+/// Adds what is loaded of a jail's rules, compared with `wanted`: empty for one that should have none. `lately`: what
+/// is taken as loaded, so that nobody looks. An error is the packet filter's that is off or cannot be read; then
+/// nothing is added.
+Result<void> observe_rules(kernel::Kernel& kernel, const kernel::JailRules& wanted, Observed& observed,
+                           const std::optional<kernel::ObservedJailRules>& lately = {});
 
 /// What the row asks for, held to what the running jail was made with: mounts and network belong to that.
 /// Errc::not_found when its network does not exist. Mounts and network are left out for one that should not run.

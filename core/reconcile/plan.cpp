@@ -56,8 +56,7 @@ bool contains_all(const auto& whole, const auto& part) {
 /// More addresses or routes than ours are the jail's own affair: its root may add them.
 bool link_is_whole(const kernel::ObservedLink& link, const kernel::LinkParameters& wanted_link) {
     return link.host_end && link.jail_end && link.up && link.name == wanted_link.name &&
-           link.bridge == wanted_link.network && link.mtu == wanted_link.jail_mtu &&
-           (wanted_link.mac.empty() || link.mac == wanted_link.mac) &&
+           link.bridge == wanted_link.network && link.mtu == wanted_link.jail_mtu && link.mac == wanted_link.mac &&
            contains_all(link.addresses, wanted_link.addresses) && contains_all(link.gateways, wanted_link.gateways);
 }
 
@@ -82,7 +81,7 @@ void mend_limits(const model::Jail& jail, const Observed& observed, Plan& steps)
 void mend_rules(const Desired& desired, const Observed& observed, Plan& steps) {
     const auto& rules = observed.rules;
     const auto& name = desired.jail.name.text();
-    if (desired.rules && (observed.unfiltered || (rules && !rules->complete)))
+    if (desired.rules && (observed.unfiltered != Unfiltered::no || (rules && !rules->complete)))
         add(steps, StepKind::ensure_firewall, name);
     if (!desired.rules && rules && rules->loaded) add(steps, StepKind::remove_firewall, name);
 }
@@ -138,7 +137,8 @@ void mend(const Desired& desired, const Observed& observed, Plan& steps) {
 Plan plan_running(const Desired& desired, const Observed& observed) {
     Plan steps;
     const auto now = situation(desired.jail, observed);
-    if (now != Situation::absent && (unenforced(desired.jail, observed) || observed.unfiltered)) {
+    if (now != Situation::absent &&
+        (unenforced(desired.jail, observed) || observed.unfiltered == Unfiltered::lasting)) {
         tear_down(desired.jail, observed, Next::remake, steps);
         return steps;
     }

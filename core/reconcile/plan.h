@@ -26,6 +26,10 @@ struct Desired {
     std::optional<kernel::JailRules> rules{};   ///< with mode vnet
 };
 
+/// A jail whose policy cannot be enforced is not started; one that runs is stopped when that lasts, not for the moment
+/// in which somebody loads the packet filter anew.
+enum class Unfiltered { no, briefly, lasting };
+
 struct Observed {
     bool directory = false;  ///< `<state>/jails/<id>` exists
     bool prepared = false;   ///< its root is made
@@ -35,7 +39,7 @@ struct Observed {
     std::vector<kernel::ObservedLink> links;           ///< in the order of their interfaces
     std::optional<kernel::ObservedLimits> limits;      ///< nothing: nobody looked, so that they count as they should be
     std::optional<kernel::ObservedJailRules> rules{};  ///< the same; also without a packet filter
-    bool unfiltered = false;                           ///< its policy cannot be enforced: it must not run
+    Unfiltered unfiltered = Unfiltered::no;            ///< its policy cannot be enforced
     kernel::Applied applied;
     bool operator==(const Observed&) const = default;
 };

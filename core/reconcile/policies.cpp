@@ -9,6 +9,8 @@ namespace {
 
 /// An update of groups hangs if this is not enough.
 constexpr std::chrono::seconds kPolicyPatience{30};
+/// `service pf restart` takes less.
+constexpr std::chrono::seconds kReloadPatience{10};
 
 }  // namespace
 
@@ -22,6 +24,7 @@ void Policies::forget(JailId jail) {
     const std::lock_guard lock(mutex_);
     residents_.erase(jail);
     missing_.erase(jail);
+    seen_.erase(jail);
 }
 
 void Policies::learn_all(const std::vector<model::Jail>& jails, const std::vector<model::Network>& networks) {
@@ -43,6 +46,7 @@ std::optional<kernel::JailRules> Policies::rules_for(const model::Jail& jail,
     if (!wanted(jail)) return std::nullopt;
     auto self = resident(jail, networks);
     if (self.endpoints.empty()) return std::nullopt;
+    if (self.publish.empty() && self.firewall.empty() && !kernel_.firewall().guards()) return std::nullopt;
     const std::lock_guard lock(mutex_);
     const auto known = residents_.find(jail.id);
     if (known != residents_.end() && known->second == self) return compile_firewall(self, residents_, networks);
@@ -89,6 +93,55 @@ Result<void> Policies::tell() {
         if (auto told = kernel_.firewall().update(changed); !told) return told;
     told_ = std::move(wanted);
     return {};
+}
+
+Unfiltered Policies::unfiltered() {
+    const auto enforceable = kernel_.firewall().enforceable();
+    // That a tool failed says nothing about the packet filter.
+    const bool known = enforceable || enforceable.error().code == Errc::unsupported;
+    const std::lock_guard lock(mutex_);
+    if (!known) return Unfiltered::no;
+    if (enforceable) {
+        unenforceable_since_.reset();
+        return Unfiltered::no;
+    }
+    const auto now = clock_.monotonic();
+    if (!unenforceable_since_) unenforceable_since_ = now;
+    return now - *unenforceable_since_ < kReloadPatience ? Unfiltered::briefly : Unfiltered::lasting;
+}
+
+std::optional<kernel::ObservedJailRules> Policies::seen(const kernel::JailRules& wanted) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = seen_.find(wanted.jail);
+    if (found == seen_.end()) {
+        if (!saw_all_ || !lately(*saw_all_)) return std::nullopt;
+        return kernel::ObservedJailRules{.jail = wanted.jail, .loaded = false, .complete = false};
+    }
+    const auto& [observed, compared, at] = found->second;
+    if (!observed || !lately(at)) return std::nullopt;
+    if (!observed->loaded || compared == wanted) return observed;
+    auto same_groups = compared;
+    same_groups.groups = wanted.groups;
+    // Other members came by a change of groups, most likely; other rules are still to be loaded.
+    if (!observed->complete || same_groups == wanted) return std::nullopt;
+    return kernel::ObservedJailRules{.jail = wanted.jail, .loaded = true, .complete = false};
+}
+
+void Policies::saw(const kernel::JailRules& wanted, const kernel::ObservedJailRules& observed,
+                   Clock::Monotonic looked) {
+    const std::lock_guard lock(mutex_);
+    auto& known = seen_[observed.jail];
+    if (known.at <= looked) known = {.observed = observed, .compared = wanted, .at = looked};
+}
+
+void Policies::saw_all(Clock::Monotonic looked) {
+    const std::lock_guard lock(mutex_);
+    saw_all_ = looked;
+}
+
+void Policies::changes(JailId jail) {
+    const std::lock_guard lock(mutex_);
+    seen_[jail] = {.observed = {}, .compared = {}, .at = clock_.monotonic()};
 }
 
 void Policies::missing(JailId jail, Error error) {

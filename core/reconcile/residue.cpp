@@ -19,7 +19,7 @@ Result<void> Residue::sweep(JailId seen) {
     if (!observed) return std::unexpected(observed.error());
 
     // Without a packet filter there are none.
-    (void)observe_rules(engine_.kernel, seen, *observed);
+    (void)observe_rules(engine_.kernel, {.jail = seen}, *observed);
 
     const bool lives =
         alive(*observed) || (shim_alive(*observed) && observed->shim->command == kernel::CommandState::running);

@@ -99,17 +99,26 @@ Result<void> Round::look_at_rules(Look& look) {
     policies.learn(look.desired.jail, networks_);
     look.desired.rules = policies.rules_for(look.desired.jail, networks_);
     const bool given_up = policies.missing(id_).has_value();
-    auto seen = observe_rules(engine_.kernel, look.desired.jail, look.desired.rules, look.observed);
+    auto seen = see_rules(look);
     if (given_up) look.observed.rules.reset();
     if (seen) return {};
     // Who may run without them does; who may not finds out by the step that fails.
     if (!look.desired.rules) return {};
-    if (confined(look.desired.jail)) {
-        if (seen.error().code != Errc::unsupported) return seen;
-        look.observed.unfiltered = true;
-    }
+    if (confined(look.desired.jail) && seen.error().code != Errc::unsupported) return seen;
     if (!given_up) policies.missing(id_, seen.error());
     return {};
+}
+
+/// As they were seen lately, else anew.
+Result<void> Round::see_rules(Look& look) {
+    auto& policies = engine_.policies;
+    if (look.desired.rules && confined(look.desired.jail)) look.observed.unfiltered = policies.unfiltered();
+    const auto wanted_rules = look.desired.rules.value_or(kernel::JailRules{.jail = id_});
+    const auto before = policies.seen(wanted_rules);
+    const auto looked = engine_.clock.monotonic();
+    auto seen = observe_rules(engine_.kernel, wanted_rules, look.observed, before);
+    if (seen) policies.saw(wanted_rules, *look.observed.rules, looked);
+    return seen;
 }
 
 /// The daemon has just started, and no sweep has told of everybody yet.
@@ -261,8 +270,11 @@ Result<void> Round::do_step(const Look& look, const Step& step) {
                                            "too_many_programs"));
     }
     const auto begun = engine_.clock.monotonic();
+    const bool of_rules = step.kind == StepKind::ensure_firewall || step.kind == StepKind::remove_firewall;
+    if (of_rules) engine_.policies.changes(id_);
     auto done = step.kind == StepKind::refresh_root ? refresh_root(look, step)
                                                     : apply(engine_.kernel, look.desired, look.observed, step);
+    if (of_rules && done) tell_rules(look, step);
     tell_duration(current_, begun);
     if (step.kind == StepKind::destroy_link || step.kind == StepKind::remove_jail) released_ = true;
     if (done) return {};
@@ -271,6 +283,12 @@ Result<void> Round::do_step(const Look& look, const Step& step) {
     spdlog::warn("jail {}: exec_stop: {}", row_->name.text(), done.error().to_string());
     notes_.push_back(failure_note({.step = step.to_string(), .error = done.error()}));
     return {};
+}
+
+void Round::tell_rules(const Look& look, const Step& step) {
+    const bool loaded = step.kind == StepKind::ensure_firewall;
+    engine_.policies.saw(loaded ? *look.desired.rules : kernel::JailRules{.jail = id_},
+                         {.jail = id_, .loaded = loaded, .complete = loaded}, engine_.clock.monotonic());
 }
 
 /// With the names of the other jails as they are now.

@@ -36,11 +36,13 @@ private:
     Result<Pass> pass();
     Result<Look> look();
     Result<void> look_at_rules(Look& look);
+    Result<void> see_rules(Look& look);
     Result<void> learn_all();
     Result<void> prepare(const Look& look);
     Result<Pass> do_steps(const Look& look);
     Result<Pass> start_over();
     Result<void> do_step(const Look& look, const Step& step);
+    void tell_rules(const Look& look, const Step& step);
     Result<void> refresh_root(const Look& look, const Step& step);
     bool does_without(const Look& look, const Step& step, const Error& error);
     Result<std::optional<std::string>> holder_of_address(const model::Jail& jail);

@@ -58,21 +58,26 @@ void Sweep::learn_policies() {
 Result<void> Sweep::collect_rules() {
     auto& firewall = engine_.kernel.firewall();
     if (auto updated = engine_.policies.update_groups(); !updated) return updated;
-    const bool enforceable = std::ranges::none_of(rows_, confined) || firewall.enforceable();
+    const auto unfiltered = std::ranges::any_of(rows_, confined) ? engine_.policies.unfiltered() : Unfiltered::no;
     std::vector<kernel::JailRules> desired;
     desired.reserve(rows_.size());
     for (const auto& row : rows_) {
         const auto entry = found_.find(row.id);
         const auto held = effective(row, entry == found_.end() ? Observed{} : entry->second).jail;
         auto rules = engine_.policies.rules_for(held, networks_);
-        if (!enforceable && rules && confined(held)) found_[row.id].unfiltered = true;
+        if (rules && confined(held)) found_[row.id].unfiltered = unfiltered;
         desired.push_back(rules ? *std::move(rules) : kernel::JailRules{.jail = row.id});
     }
     if (!firewall.available()) return {};
+    const auto looked = engine_.clock.monotonic();
     auto listed = firewall.list_jails(desired);
     if (!listed) return std::unexpected(listed.error());
-    for (const auto& one : *listed)
+    for (std::size_t i = 0; i < listed->size(); ++i) {
+        const auto& one = (*listed)[i];
+        if (i < desired.size()) engine_.policies.saw(desired[i], one, looked);
         if (found_.contains(one.jail) || one.loaded) found_[one.jail].rules = one;
+    }
+    engine_.policies.saw_all(looked);
     return {};
 }
 

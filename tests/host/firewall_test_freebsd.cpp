@@ -283,9 +283,9 @@ TEST_CASE("pf: a jail cannot borrow its neighbour's address", "[firewall]") {
 
 TEST_CASE("pf: without pfil_member no jail's rules are promised, with it the host's ports are known", "[firewall]") {
     PfFixture fixture;
-    value_of(fixture.firewall.check_bridge_filter());
+    value_of(fixture.firewall.enforceable());
     PfFixture::set("net.link.bridge.pfil_member", "0");
-    const auto refused = error_of(fixture.firewall.check_bridge_filter());
+    const auto refused = error_of(fixture.firewall.enforceable());
     CHECK(refused.reason == "firewall_not_enforceable");
     CHECK_THAT(refused.remedy, Catch::Contains("sysctl net.link.bridge.pfil_member=1"));
 

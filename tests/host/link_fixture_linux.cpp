@@ -94,8 +94,7 @@ kernel::ObservedLink LinkFixture::converged(JailId id) const {
             .bridge = wanted.network,
             .addresses = wanted.addresses,
             .gateways = wanted.gateways,
-            .mtu = wanted.jail_mtu,
-            .mac = kernel::mac_address(host.instance(), {id}, kernel::PairEnd::jail)};
+            .mtu = wanted.jail_mtu};
 }
 
 kernel::ObservedLink LinkFixture::observed(JailId id) {

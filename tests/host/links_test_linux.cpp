@@ -349,6 +349,12 @@ TEST_CASE("an interface has the name, MAC address and MTU that it was asked for"
         value_of(fixture.links.ensure(wanted));
         CHECK(fixture.observed(kWeb) == converged);
     }
+    SECTION("it gets our MAC address back when it asks for none any more") {
+        wanted.mac = converged.mac = {};
+        CHECK(fixture.observed(kWeb) != converged);
+        value_of(fixture.links.ensure(wanted));
+        CHECK(fixture.observed(kWeb) == converged);
+    }
     SECTION("the name of a live one changes") {
         wanted.name = converged.name = "wan0";
         value_of(fixture.links.ensure(wanted));

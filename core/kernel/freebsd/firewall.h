@@ -26,11 +26,9 @@ public:
     Result<std::vector<ObservedRules>> list(const std::vector<model::Network>& desired) override;
     Result<void> apply(const model::Network& network) override;
     Result<void> remove(NetworkId network) override;
-    /// Not as long as nobody asks this driver for rules of jails: specs that ask for some are refused.
+    /// Not as long as packets between ports of a bridge pass pf(4) by. Loads if_bridge(4), which brings that switch.
     Result<void> enforceable() override;
-    /// Whether they could be: not as long as packets between ports of a bridge pass pf(4) by. Loads if_bridge(4), which
-    /// brings that switch.
-    Result<void> check_bridge_filter();
+    bool guards() override;
     /// One pfctl(8) for the rules of all jails, one more for each that publishes ports.
     Result<std::vector<ObservedJailRules>> list_jails(const std::vector<JailRules>& desired) override;
     Result<void> apply(const JailRules& rules) override;

@@ -34,14 +34,12 @@ bool filled(const std::string& anchor, const pf::JailAnchor& desired) {
 
 }  // namespace
 
-Result<void> FreeBsdFirewall::enforceable() {
-    return std::unexpected(Error{.code = Errc::unsupported,
-                                 .op = "firewall",
-                                 .detail = "this version loads no rules of jails on this system",
-                                 .reason = "firewall_not_enforceable"});
+bool FreeBsdFirewall::guards() {
+    const auto value = freebsd::sysctl::number(freebsd::findings::kFilterMembers);
+    return value && value->value_or(0) != 0;
 }
 
-Result<void> FreeBsdFirewall::check_bridge_filter() {
+Result<void> FreeBsdFirewall::enforceable() {
     if (auto on = available(); !on) return on;
     if (auto bridges = freebsd::load_module("if_bridge"); !bridges) return bridges;
     const auto value = freebsd::sysctl::number(freebsd::findings::kFilterMembers);

@@ -50,12 +50,11 @@ std::vector<Check> check_forwarding() {
 }
 
 Check check_bridge_filter() {
-    std::vector<std::string> on;
-    for (const char* name : {"net.link.bridge.pfil_member", "net.link.bridge.pfil_bridge"}) {
+    const auto on = [](const char* name) {
         const auto value = sysctl::number(name);
-        if (value && value->value_or(0) != 0) on.emplace_back(name);
-    }
-    return findings::bridge_filter(on);
+        return value && value->value_or(0) != 0;
+    };
+    return findings::bridge_filter(on(findings::kFilterMembers), on(findings::kFilterLocal));
 }
 
 Check check_firewall(FreeBsdFirewall& firewall) {

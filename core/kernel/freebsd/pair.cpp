@@ -77,7 +77,7 @@ Result<HostEnd> host_end(const InstanceId& instance, LinkId id) {
     return found == ends->end() ? HostEnd{} : std::move(found->second);
 }
 
-ObservedLink observed(LinkId id, const HostEnd& host, const InsideEnd* inside) {
+ObservedLink observed(const InstanceId& instance, LinkId id, const HostEnd& host, const InsideEnd* inside) {
     ObservedLink link{.id = id};
     // Two ends inside: what the host has is an earlier pair's.
     link.host_end = host.end.has_value() && (inside == nullptr || inside->ends < 2);
@@ -87,7 +87,7 @@ ObservedLink observed(LinkId id, const HostEnd& host, const InsideEnd* inside) {
     link.name = inside->name;
     link.up = link.host_end && host.end->up && inside->up;
     link.mtu = inside->mtu;
-    link.mac = inside->mac;
+    if (inside->mac != mac_address(instance, id, PairEnd::jail)) link.mac = inside->mac;
     link.addresses = inside->addresses;
     link.gateways = inside->gateways;
     return link;
@@ -180,14 +180,14 @@ Result<std::vector<ObservedLink>> list(const Places& places, const Inside& insid
     if (!views) return std::unexpected(views.error());
 
     std::map<LinkId, ObservedLink> links;
-    for (const auto& [id, host] : *ends) links[id] = observed(id, host, nullptr);
+    for (const auto& [id, host] : *ends) links[id] = observed(instance_, id, host, nullptr);
     for (const auto& [jail, prison] : *jails) {
         const auto view = std::ranges::find(*views, prison.jid, &InsideView::jid);
         if (view == views->end()) continue;
         for (const auto& end : view->links) {
             const LinkId id{.jail = jail, .index = end.index};
             const auto host = ends->find(id);
-            links[id] = observed(id, host == ends->end() ? HostEnd{} : host->second, &end);
+            links[id] = observed(instance_, id, host == ends->end() ? HostEnd{} : host->second, &end);
         }
     }
     std::vector<ObservedLink> listed;

@@ -340,6 +340,7 @@ Result<void> observe_inside(nl::Socket& inside, const InstanceId& instance, Jail
         // What the cable says outranks what has a name only.
         if (!joined && (interface.name != jail_interface(id->index) || link.jail_end)) continue;
         if (auto done = observe_end(inside, interface, link); !done) return done;
+        if (link.mac == mac_address(instance, *id, PairEnd::jail)) link.mac.clear();
     }
     return {};
 }

@@ -72,9 +72,14 @@ Result<void> MemoryFirewall::enforceable() {
                                  .remedy = "sysctl net.link.bridge.pfil_member=1"});
 }
 
+bool MemoryFirewall::guards() {
+    std::lock_guard lock(world_.mutex);
+    return world_.options.pfil_member;
+}
+
 Result<std::vector<ObservedJailRules>> MemoryFirewall::list_jails(const std::vector<JailRules>& desired) {
     std::lock_guard lock(world_.mutex);
-    if (auto met = world_.faults.at("firewall.list"); !met) return std::unexpected(met.error());
+    if (auto met = world_.faults.at("firewall.list_jails"); !met) return std::unexpected(met.error());
     std::vector<ObservedJailRules> listed;
     for (const auto& one : desired) {
         const auto found = world_.state.jail_rules.find(one.jail);

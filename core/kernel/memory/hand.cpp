@@ -131,6 +131,11 @@ bool Hand::empty_groups(JailId id) {
     return true;
 }
 
+void Hand::set_firewall(bool on) {
+    std::lock_guard lock(world_.mutex);
+    world_.options.firewall = on;
+}
+
 void Hand::set_pfil_member(bool on) {
     std::lock_guard lock(world_.mutex);
     world_.options.pfil_member = on;

@@ -53,6 +53,8 @@ public:
     void set_racct(bool on);
     /// pfctl -a: the rules stand in another anchor than they should.
     bool move_rules(NetworkId network, const std::string& anchor);
+    /// pfctl -e, pfctl -d
+    void set_firewall(bool on);
     /// sysctl net.link.bridge.pfil_member
     void set_pfil_member(bool on);
     /// A program of the host listens on a port.

@@ -119,6 +119,7 @@ public:
     Result<void> available() override;
     Result<std::vector<ObservedRules>> list(const std::vector<model::Network>& desired) override;
     Result<void> enforceable() override;
+    bool guards() override;
     Result<void> apply(const model::Network& network) override;
     Result<void> remove(NetworkId network) override;
     Result<std::vector<ObservedJailRules>> list_jails(const std::vector<JailRules>& desired) override;

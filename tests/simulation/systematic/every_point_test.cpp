@@ -52,9 +52,10 @@ Undisturbed undisturbed(const Scenario& scenario) {
 /// A crash after one that only reads is the same as one after the change before it.
 bool changes(std::string_view point) {
     constexpr std::string_view reading[] = {
-        "jails.list",  "jails.applied", "jails.check_name", "jails.parameters", "limits.list",   "processes.list",
-        "mounts.list", "links.list",    "links.bridges",    "links.forwarding", "firewall.list", "firewall.available",
-        "roots.list",  "roots.mounts",  "roots.prepared",   "store.read"};
+        "jails.list",     "jails.applied",       "jails.check_name",   "jails.parameters", "limits.list",
+        "processes.list", "mounts.list",         "links.list",         "links.bridges",    "links.forwarding",
+        "firewall.list",  "firewall.list_jails", "firewall.available", "roots.list",       "roots.mounts",
+        "roots.prepared", "store.read"};
     return std::ranges::find(reading, point) == std::end(reading);
 }
 

@@ -80,10 +80,12 @@ TEST_CASE("doctor tells what of a FreeBSD host's network stands in the way", "[f
     CHECK(forwarding(kForwarding6, 0).remedy == "sysctl net.inet6.ip6.forwarding=1 && sysrc ipv6_gateway_enable=YES");
     CHECK(forwarding(kForwarding6, std::nullopt).state == CheckState::warning);
 
-    CHECK(bridge_filter({}).state == CheckState::ok);
-    const std::vector<std::string> both{"net.link.bridge.pfil_member", "net.link.bridge.pfil_bridge"};
-    CHECK(bridge_filter(both).state == CheckState::warning);
-    CHECK(bridge_filter(both).remedy == "sysctl net.link.bridge.pfil_member=0 net.link.bridge.pfil_bridge=0");
+    CHECK(bridge_filter(false, false).state == CheckState::ok);
+    CHECK(bridge_filter(false, false).detail.contains(
+        "sysctl net.link.bridge.pfil_member=1 net.link.bridge.pfil_local_phys=1"));
+    CHECK(bridge_filter(true, true).state == CheckState::ok);
+    CHECK(bridge_filter(true, false).state == CheckState::warning);
+    CHECK(bridge_filter(true, false).remedy.contains("net.link.bridge.pfil_local_phys=1"));
 
     CHECK(ipfw(false).state == CheckState::ok);
     CHECK(ipfw(true).state == CheckState::warning);

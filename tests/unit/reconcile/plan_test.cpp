@@ -325,6 +325,9 @@ TEST_CASE("what a spec says of an interface is what its link has", "[plan]") {
     SECTION("another MAC address") {
         link.mac = "06:00:00:00:00:02";
     }
+    SECTION("our MAC address") {
+        link.mac.clear();
+    }
     SECTION("another name") {
         link.name = "eth0";
     }

@@ -66,14 +66,23 @@ Check forwarding(const Forwarding& what, std::optional<int> value) {
     return check;
 }
 
-Check bridge_filter(std::span<const std::string> on) {
-    if (on.empty())
-        return {.name = "bridge_pfil",
-                .detail = "traffic between jails of one network stays on its bridge, where pf does not see it"};
-    return {.name = "bridge_pfil",
-            .state = CheckState::warning,
-            .detail = "traffic between jails of one network also passes this host's pf, which may drop it",
-            .remedy = fmt::format("sysctl {}=0", fmt::join(on, "=0 "))};
+Check bridge_filter(bool members, bool local) {
+    Check check{.name = "bridge_pfil"};
+    if (!members) {
+        check.detail = fmt::format(
+            "off: pf does not see what jails of one network send each other, so a jail with a firewall policy does not "
+            "start (sysctl {}=1 {}=1, and both in /etc/sysctl.conf)",
+            kFilterMembers, kFilterLocal);
+        return check;
+    }
+    if (local) {
+        check.detail = "on: pf sees what jails of one network send each other, and policies are enforced";
+        return check;
+    }
+    check.state = CheckState::warning;
+    check.detail = "policies are enforced between jails, but a jail can reach the host with an address of another's";
+    check.remedy = fmt::format("sysctl {0}=1 && echo {0}=1 >> /etc/sysctl.conf", kFilterLocal);
+    return check;
 }
 
 Check devd(std::string_view value, std::span<const std::string> interfaces) {

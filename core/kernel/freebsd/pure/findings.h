@@ -38,8 +38,8 @@ model::Check forwarding(const Forwarding& what, std::optional<int> value);
 /// if_bridge(4): packets between its members, and those from a member to the host, pass the packet filter there.
 inline constexpr const char* kFilterMembers = "net.link.bridge.pfil_member";
 inline constexpr const char* kFilterLocal = "net.link.bridge.pfil_local_phys";
-/// The names of those that are on.
-model::Check bridge_filter(std::span<const std::string> on);
+/// What of the two is on.
+model::Check bridge_filter(bool members, bool local);
 
 /// `value` of ifconfig_DEFAULT, and the interfaces of the host that have an address and so may owe it to that.
 model::Check devd(std::string_view value, std::span<const std::string> interfaces);
