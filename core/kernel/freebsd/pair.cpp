@@ -180,14 +180,14 @@ Result<std::vector<ObservedLink>> list(const Places& places, const Inside& insid
     if (!views) return std::unexpected(views.error());
 
     std::map<LinkId, ObservedLink> links;
-    for (const auto& [id, host] : *ends) links[id] = observed(instance_, id, host, nullptr);
+    for (const auto& [id, host] : *ends) links[id] = observed(places.instance, id, host, nullptr);
     for (const auto& [jail, prison] : *jails) {
         const auto view = std::ranges::find(*views, prison.jid, &InsideView::jid);
         if (view == views->end()) continue;
         for (const auto& end : view->links) {
             const LinkId id{.jail = jail, .index = end.index};
             const auto host = ends->find(id);
-            links[id] = observed(instance_, id, host == ends->end() ? HostEnd{} : host->second, &end);
+            links[id] = observed(places.instance, id, host == ends->end() ? HostEnd{} : host->second, &end);
         }
     }
     std::vector<ObservedLink> listed;
