@@ -11,7 +11,8 @@ namespace jaild::store {
 /// stays when the lock goes: removing it would let two daemons lock two files of the same name.
 class StateLock {
 public:
-    /// Errc::conflict "state_in_use" names the process that holds it.
+    /// Errc::conflict "state_in_use" names the process that holds it. One that was killed may leave it to its children
+    /// for a moment: that is waited for, up to 10 s.
     static Result<StateLock> acquire(const std::filesystem::path& database);
 
 private:

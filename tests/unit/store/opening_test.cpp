@@ -1,7 +1,12 @@
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 #include "core/store/connection.h"
 #include "core/store/database_file.h"
@@ -97,6 +102,24 @@ TEST_CASE("a second daemon on the same state directory is refused and told who h
     CHECK(error.reason == "state_in_use");
     CHECK(error.detail.find(std::to_string(::getpid())) != std::string::npos);
     store.reset();
+    CHECK(state.open());
+}
+
+TEST_CASE("what a killed daemon left locked by its children for a moment is waited for", "[store][open]") {
+    StateDirectory state;
+    make(state);
+    const auto path = state.database().string() + ".lock";
+    const pid_t killed = ::fork();
+    if (killed == 0) ::_exit(0);
+    REQUIRE(::waitpid(killed, nullptr, 0) == killed);
+    std::ofstream(path) << killed << "\n";
+    UniqueFd locked(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    REQUIRE(::flock(locked.get(), LOCK_EX) == 0);
+    std::jthread child([&] {
+        // Whether the other has met the lock by then or not, it gets it.
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        locked.reset();
+    });
     CHECK(state.open());
 }
 
