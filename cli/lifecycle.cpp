@@ -246,7 +246,7 @@ void add_create(CLI::App& app, Command& chosen) {
     create_app->add_option("--root", options->root, "thin, or path=DIR for a directory that exists");
     create_app
         ->add_option("--network", options->networks,
-                     "a network's name (default), several for an interface on each, or none")
+                     "a network's name (default), several for an interface on each, inherit for the host's, or none")
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false);

@@ -36,10 +36,12 @@ Result<void> check_not_removing(const model::Jail& jail) {
 }
 
 /// Like the directory of a path root, a ruleset or a parameter can show a jail more of the host than an operator may
-/// see.
+/// see; and the host's network stack is all of its network.
 Result<void> authorize_confinement(const Caller& caller, const model::JailSpec& from, const model::JailSpec& to) {
     if (to.devfs_ruleset && from.devfs_ruleset != to.devfs_ruleset)
         if (auto allowed = authorize(caller, Role::admin, "a choice of devfs_ruleset"); !allowed) return allowed;
+    if (const auto network = model::network_for_admins(from, to))
+        if (auto allowed = authorize(caller, Role::admin, "a choice of " + *network); !allowed) return allowed;
     const auto parameter = model::parameter_for_admins(from.parameters, to.parameters);
     if (!parameter) return {};
     return authorize(caller, Role::admin, "a choice of the parameter " + *parameter);

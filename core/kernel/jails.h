@@ -32,6 +32,7 @@ struct ObservedJail {
     bool alive = false;              ///< false: remains of one (a dead container, a namespace without one)
     bool dying = false;              ///< FreeBSD: removed, but something still refers to it
     std::string hostname;            ///< read from inside, empty when not alive
+    bool vnet = true;                ///< it has a network stack of its own, not the host's
     model::Parameters parameters{};  ///< only what parameters() was asked for
     bool operator==(const ObservedJail&) const = default;
 };
@@ -59,8 +60,8 @@ public:
     /// What those of a living jail are now, by the names given. Left out: what this kernel does not know, all of a jail
     /// that is gone.
     virtual Result<model::Parameters> parameters(JailId id, const std::vector<std::string>& names) = 0;
-    /// Makes an empty, persistent jail with its own network stack (vnet: no interface but lo0, which is up).
-    /// Its root is mounted and its shim holds it already. Nothing of the user's runs in it yet.
+    /// Makes an empty, persistent jail with its own network stack (no interface but lo0, which is up), or with the
+    /// host's. Its root is mounted and its shim holds it already. Nothing of the user's runs in it yet.
     virtual Result<void> create(const JailParameters& parameters) = 0;
     /// Live parameters: the hostname, and those of `parameters` that model::only_at_creation() does not name.
     virtual Result<void> update(const JailParameters& parameters) = 0;

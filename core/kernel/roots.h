@@ -27,6 +27,7 @@ struct RootParameters {
     model::RootSpec root;
     std::string template_name;
     std::string hostname;
+    model::NetworkMode mode = model::NetworkMode::vnet;
     std::vector<Prefix> addresses;
     std::vector<IpAddress> nameservers;
     std::vector<std::string> search;

@@ -48,6 +48,14 @@ bool changes_mode_only(const json& patch) {
            !network->contains("interfaces");
 }
 
+bool raw_sockets(const Parameters& parameters) {
+    const auto is = [&](const char* name, bool value) {
+        const auto found = parameters.find(name);
+        return found != parameters.end() && same_value(found->second, value);
+    };
+    return is("allow.raw_sockets", true) || is("allow.noraw_sockets", false);
+}
+
 }  // namespace
 
 Result<JailSpec> merge_patch(const JailSpec& current, const json& patch) {
@@ -70,6 +78,14 @@ Result<JailSpec> replace(const JailSpec& current, const json& replacement) {
     auto document = replacement;
     fill_secrets(document, current.exec.env);
     return parse_spec(document);
+}
+
+std::optional<std::string> network_for_admins(const JailSpec& from, const JailSpec& to) {
+    if (to.network.mode != NetworkMode::inherit) return std::nullopt;
+    if (from.network.mode != to.network.mode) return "network mode inherit";
+    // In a network stack of its own they are the jail's own affair.
+    if (raw_sockets(to.parameters) && !raw_sockets(from.parameters)) return "raw sockets in the host's network stack";
+    return std::nullopt;
 }
 
 std::vector<std::string> restart_fields_changed(const JailSpec& from, const JailSpec& to) {

@@ -1,6 +1,7 @@
 #include "core/model/jail_spec.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/base/ascii.h"
 #include "core/model/fields.h"
@@ -15,7 +16,15 @@ std::string_view to_string(RootKind kind) {
     return kind == RootKind::path ? "path" : "thin";
 }
 std::string_view to_string(NetworkMode mode) {
-    return mode == NetworkMode::none ? "none" : "vnet";
+    switch (mode) {
+        case NetworkMode::vnet:
+            return "vnet";
+        case NetworkMode::inherit:
+            return "inherit";
+        case NetworkMode::none:
+            return "none";
+    }
+    std::unreachable();
 }
 std::string_view to_string(RestartPolicy) {
     return "no";
@@ -118,6 +127,9 @@ void read_spec(Fields& fields, JailSpec& spec) {
         fields.fail(Error::invalid("invalid_value", fields.at("publish"),
                                    "only a jail with its own network stack can publish ports"));
     fields.read("firewall", into(spec.firewall, parse_firewall));
+    if (!spec.firewall.empty() && spec.network.mode == NetworkMode::inherit)
+        fields.fail(Error::invalid("invalid_value", fields.at("firewall"),
+                                   "a jail that shares the host's network stack has no packet filter of its own"));
     fields.read("limits", into(spec.limits, parse_limits));
     fields.read("devfs_ruleset", into(spec.devfs_ruleset, parse_devfs_ruleset));
     fields.read("parameters", into(spec.parameters, parse_parameters));

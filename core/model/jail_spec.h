@@ -26,7 +26,13 @@ struct RootSpec {
     bool operator==(const RootSpec&) const = default;
 };
 
-enum class NetworkMode { vnet, none };
+enum class NetworkMode {
+    vnet,
+    inherit,  ///< the host's own network stack
+    none,     ///< a network stack with nothing but lo
+};
+
+std::string_view to_string(NetworkMode mode);
 
 struct InterfaceSpec {
     std::string network = "default";
@@ -42,7 +48,7 @@ struct InterfaceSpec {
 
 struct NetworkSpec {
     NetworkMode mode = NetworkMode::vnet;
-    std::vector<InterfaceSpec> interfaces{InterfaceSpec{}};  ///< 1 to kMaxInterfaces with vnet, none with none
+    std::vector<InterfaceSpec> interfaces{InterfaceSpec{}};  ///< 1 to kMaxInterfaces with vnet, else none
     std::vector<IpAddress> nameservers;                      ///< empty: the host's own that a jail can reach
     std::vector<std::string> search;
     bool operator==(const NetworkSpec&) const = default;
@@ -75,7 +81,7 @@ struct JailSpec {
     std::string hostname;  ///< empty: the jail's name
     NetworkSpec network;
     std::vector<Publish> publish;  ///< only with NetworkMode::vnet
-    FirewallSpec firewall;
+    FirewallSpec firewall;         ///< none with NetworkMode::inherit
     Limits limits;
     std::optional<int> devfs_ruleset;  ///< nothing: jaild's choice; never 0, which would show every device
     Parameters parameters;
@@ -133,6 +139,9 @@ nlohmann::json to_json(const JailSpec& spec, Secrets secrets);
 Result<JailSpec> merge_patch(const JailSpec& current, const nlohmann::json& patch);
 /// For PUT: `replacement` as given, but a secret without value keeps the one of `current`.
 Result<JailSpec> replace(const JailSpec& current, const nlohmann::json& replacement);
+
+/// What `to` asks of the host's own network stack that `from` does not: an admin's to choose. Nothing, most often.
+std::optional<std::string> network_for_admins(const JailSpec& from, const JailSpec& to);
 
 /// JSON pointers of the fields in which two specs differ and which a running jail takes only at its next start.
 std::vector<std::string> restart_fields_changed(const JailSpec& from, const JailSpec& to);

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "core/base/ascii.h"
 #include "core/model/fields.h"
@@ -19,12 +20,13 @@ Result<NetworkMode> parse_mode(const json& value, const std::string& at) {
     const auto text = read_text(value, at, kAddressText);
     if (!text) return std::unexpected(text.error());
     if (*text == "vnet") return NetworkMode::vnet;
+    if (*text == "inherit") return NetworkMode::inherit;
     if (*text == "none") return NetworkMode::none;
-    if (*text == "alias" || *text == "inherit")
-        return std::unexpected(unsupported("unsupported_network_mode", at,
-                                           "network mode " + *text + " is not supported yet",
-                                           "use \"vnet\" or \"none\""));
-    return std::unexpected(Error::invalid("invalid_value", at, in_quotes(*text) + " is neither \"vnet\" nor \"none\""));
+    if (*text == "alias")
+        return std::unexpected(unsupported("unsupported_network_mode", at, "network mode alias is not supported yet",
+                                           "use \"vnet\", \"inherit\" or \"none\""));
+    return std::unexpected(
+        Error::invalid("invalid_value", at, in_quotes(*text) + R"( is none of "vnet", "inherit" and "none")"));
 }
 
 /// The parser of an address or prefix does not know its field.
@@ -96,9 +98,16 @@ Result<void> check_names(const std::vector<InterfaceSpec>& interfaces, const std
 }
 
 Error wrong_count(NetworkMode mode, const std::string& at) {
-    return mode == NetworkMode::none
-               ? Error::invalid("invalid_value", at, "a jail without network has no interface")
-               : Error::invalid("invalid_value", at, "a jail with its own network stack has at least one interface");
+    switch (mode) {
+        case NetworkMode::vnet:
+            return Error::invalid("invalid_value", at, "a jail with its own network stack has at least one interface");
+        case NetworkMode::inherit:
+            return Error::invalid("invalid_value", at,
+                                  "a jail that shares the host's network stack has no interface of its own");
+        case NetworkMode::none:
+            return Error::invalid("invalid_value", at, "a jail without network has no interface");
+    }
+    std::unreachable();
 }
 
 }  // namespace
@@ -133,7 +142,8 @@ Result<NetworkSpec> parse_network(const json& value, const std::string& at) {
         network.mode = *parsed;
         return {};
     });
-    if (fields.has("interfaces") || network.mode == NetworkMode::none) network.interfaces.clear();
+    const bool has_interfaces = network.mode == NetworkMode::vnet;
+    if (fields.has("interfaces") || !has_interfaces) network.interfaces.clear();
     fields.each("interfaces", kMaxInterfaces, [&](const json& element, const std::string& where) -> Result<void> {
         auto parsed = parse_interface(element, where);
         if (!parsed) return std::unexpected(parsed.error());
@@ -146,8 +156,7 @@ Result<NetworkSpec> parse_network(const json& value, const std::string& at) {
     fields.each("search", SpecLimits::search_domains, [&](const json& element, const std::string& where) {
         return parse_search(element, where, network.search);
     });
-    if (network.interfaces.empty() != (network.mode == NetworkMode::none))
-        fields.fail(wrong_count(network.mode, fields.at("interfaces")));
+    if (network.interfaces.empty() == has_interfaces) fields.fail(wrong_count(network.mode, fields.at("interfaces")));
     if (auto good = check_names(network.interfaces, fields.at("interfaces")); !good) fields.fail(good.error());
     if (auto done = fields.done(); !done) return std::unexpected(done.error());
     return network;

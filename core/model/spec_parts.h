@@ -11,7 +11,6 @@
 namespace jaild::model {
 
 std::string_view to_string(RootKind kind);
-std::string_view to_string(NetworkMode mode);
 std::string_view to_string(RestartPolicy policy);
 
 /// A word that the design knows and this version cannot honour.

@@ -40,13 +40,17 @@ std::shared_ptr<const MadeWith> made_with(const Observed& observed) {
     return observed.applied.spec.empty() ? nullptr : decoded.get(observed.applied.spec);
 }
 
+bool shares_stack(const model::NetworkSpec& network) {
+    return network.mode == model::NetworkMode::inherit;
+}
+
 /// The fields that a running jail takes at once, from `row`; everything else as it was made.
 model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& row) {
     made.running = row.running;
     made.hostname = row.hostname;
     made.labels = row.labels;
     made.publish = made.network.mode == model::NetworkMode::vnet ? row.publish : std::vector<model::Publish>{};
-    made.firewall = row.firewall;
+    made.firewall = shares_stack(made.network) ? model::FirewallSpec{} : row.firewall;
     made.limits = row.limits;
     made.parameters = model::running_parameters(made.parameters, row.parameters);
     made.exec.stop = row.exec.stop;
@@ -65,6 +69,20 @@ kernel::Applied record(const model::Jail& jail, const Observed& observed, bool c
             .complete = complete,
             .spec = encode(
                 {.spec = jail.spec, .interfaces = jail.interfaces, .command_spent = command_spent(jail, observed)})};
+}
+
+/// Whose network stack a jail has is fixed at its creation. When no hint says what it was made with, the kernel does:
+/// the jail keeps that stack, without a link, until it is made again.
+Effective held_to_stack(const model::Jail& row, const kernel::ObservedJail& jail) {
+    Effective result{.jail = row, .waiting = {}};
+    if (shares_stack(row.spec.network) == !jail.vnet) return result;
+    auto& spec = result.jail.spec;
+    spec.network.mode = jail.vnet ? model::NetworkMode::none : model::NetworkMode::inherit;
+    spec.network.interfaces.clear();
+    spec = with_live_fields(std::move(spec), row.spec);
+    result.jail.interfaces.clear();
+    result.waiting = {"/network/interfaces", "/network/mode"};
+    return result;
 }
 
 }  // namespace
@@ -86,6 +104,7 @@ bool hint_is_lost(const Observed& observed) {
 }
 
 Effective effective(const model::Jail& row, const Observed& observed) {
+    if (alive(observed) && hint_is_lost(observed)) return held_to_stack(row, *observed.jail);
     Effective result{.jail = row, .waiting = {}};
     if (!alive(observed) || !observed.applied.complete || !current_incarnation(row, observed)) return result;
     // A hint that cannot be read says nothing against the jail that runs: it is taken for what the row asks.

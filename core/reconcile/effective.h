@@ -11,7 +11,8 @@
 namespace jaild::reconcile {
 
 /// A running jail keeps the restart fields (and addresses) that it was made with until it is made again; all other
-/// fields follow the row at once. Applying this twice changes nothing more.
+/// fields follow the row at once. What its hint does not say any more is taken for what the row asks, but for whose
+/// network stack it has. Applying this twice changes nothing more.
 struct Effective {
     model::Jail jail;
     std::vector<std::string> waiting;  ///< JSON pointers of the fields that wait for a restart, sorted

@@ -183,6 +183,7 @@ kernel::RootParameters root_parameters(const model::Jail& jail) {
             .root = jail.spec.root,
             .template_name = jail.spec.template_name,
             .hostname = hostname_of(jail),
+            .mode = jail.spec.network.mode,
             .addresses = jail.addresses(),
             .nameservers = jail.spec.network.nameservers,
             .search = jail.spec.network.search,

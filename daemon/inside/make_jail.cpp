@@ -6,6 +6,7 @@
 #include <sys/jail.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "core/base/unique_fd.h"
@@ -27,7 +28,10 @@ Result<std::string> make(const Parameters& parameters) {
     if (auto shed = shed_host(kLeave); !shed) return std::unexpected(shed.error());
     const auto jid = kernel::freebsd::set_jail(parameters, JAIL_CREATE | JAIL_ATTACH);
     if (!jid) return std::unexpected(jid.error());
-    if (auto raised = raise_loopback(); !raised) return std::unexpected(raised.error());
+    // Without a network stack of its own it sees the host's lo0.
+    if (std::ranges::find(parameters, kernel::freebsd::kVnet, &kernel::freebsd::Parameter::name) != parameters.end()) {
+        if (auto raised = raise_loopback(); !raised) return std::unexpected(raised.error());
+    }
     return kernel::freebsd::jid_text(*jid);
 }
 

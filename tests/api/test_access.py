@@ -126,6 +126,16 @@ class Tokens(ApiTest):
             self.refused(self.get(operator, "/v1/jails", "POST", {"name": "x", **looser}), 403, "role_too_low")
             self.refused(self.get(operator, "/v1/jails/by-token", "PATCH", looser), 403, "role_too_low")
 
+    def test_the_network_stack_of_the_host_is_for_admins(self):
+        operator, admin = (bearer(TOKENS[role]) for role in ("operator", "admin"))
+        shared = {"network": {"mode": "inherit"}}
+        self.refused(self.get(operator, "/v1/jails", "POST", {"name": "x", **shared}), 403, "role_too_low")
+        self.assertEqual(self.get(operator, "/v1/jails", "POST", {"name": "shared", "running": False}).status, 202)
+        self.refused(self.get(operator, "/v1/jails/shared", "PATCH", shared), 403, "role_too_low")
+        self.assertEqual(self.get(admin, "/v1/jails/shared", "PATCH", shared).status, 202)
+        # What an admin chose, an operator keeps.
+        self.assertEqual(self.get(operator, "/v1/jails/shared", "PATCH", {"hostname": "x"}).status, 202)
+
     def test_probes_need_none(self):
         self.assertEqual(self.get({}, "/healthz").status, 200)
         self.assertEqual(self.get({}, "/readyz").status, 200)

@@ -16,7 +16,7 @@ class Inside {
 public:
     explicit Inside(const std::filesystem::path& helpers) : program_(helpers / "jaild-inside") {}
 
-    /// A jail whose lo0 is up, whole or not at all. Errc::conflict "name_in_use".
+    /// A jail, whose lo0 is up if it has one of its own, whole or not at all. Errc::conflict "name_in_use".
     [[nodiscard]] Result<int> make(const Parameters& parameters) const;
     /// Those that are there and can be looked into; a jail's root can prevent it.
     [[nodiscard]] Result<std::vector<InsideView>> look(const std::vector<JailReference>& jails) const;

@@ -70,7 +70,8 @@ Result<std::vector<ObservedJail>> FreeBsdJails::list(Scope scope) {
                           .jid = prison.jid,
                           .alive = !prison.dying,
                           .dying = prison.dying,
-                          .hostname = prison.dying ? std::string() : prison.hostname});
+                          .hostname = prison.dying ? std::string() : prison.hostname,
+                          .vnet = prison.vnet});
     }
     return listed;
 }

@@ -175,7 +175,7 @@ Result<std::vector<ObservedLink>> list(const Places& places, const Inside& insid
     if (!jails) return std::unexpected(jails.error());
     std::vector<JailReference> living;
     for (const auto& [id, prison] : *jails)
-        if (!prison.dying) living.push_back(reference(prison));
+        if (!prison.dying && prison.vnet) living.push_back(reference(prison));
     const auto views = living.empty() ? std::vector<InsideView>{} : inside.look(living);
     if (!views) return std::unexpected(views.error());
 
@@ -203,6 +203,10 @@ Result<void> ensure(const Places& places, const Inside& inside, const LinkParame
     if (!prison) return std::unexpected(prison.error());
     if (!*prison)
         return std::unexpected(not_found(fmt::format("jail {} does not run", id.jail.value), "jail_not_found"));
+    if (!(*prison)->vnet)
+        return std::unexpected(Error{.code = Errc::conflict,
+                                     .op = "links",
+                                     .detail = "jail " + (*prison)->name + " has no network stack of its own"});
     const auto bridge = find_bridge(instance, parameters.network);
     if (!bridge) return std::unexpected(bridge.error());
     if (auto free = check_host_name(instance, id); !free) return free;
@@ -246,7 +250,8 @@ Result<void> destroy(const Places& places, const Inside& inside, LinkId id) {
     }
     const auto prison = our_prison(places, id.jail);
     if (!prison) return std::unexpected(prison.error());
-    if (!*prison) return {};
+    // What is seen in one without a network stack of its own is the host's.
+    if (!*prison || !(*prison)->vnet) return {};
     return inside.destroy(reference(**prison), id.index);
 }
 

@@ -35,6 +35,15 @@ std::vector<IpAddress> host_nameservers() {
     return text ? etc::reachable_nameservers(*text) : std::vector<IpAddress>{};
 }
 
+std::string resolv_conf(const RootParameters& parameters) {
+    if (parameters.mode == model::NetworkMode::inherit) {
+        const auto host = files::read("/etc/resolv.conf", kResolvConfLimit);
+        return etc::shared_resolv_conf(host ? *host : std::string(), parameters.nameservers, parameters.search);
+    }
+    const auto servers = parameters.nameservers.empty() ? host_nameservers() : parameters.nameservers;
+    return etc::resolv_conf(servers, parameters.search);
+}
+
 }  // namespace
 
 Result<std::optional<std::string>> FreeBsdRoots::dataset(JailId id) const {
@@ -109,9 +118,8 @@ Result<void> FreeBsdRoots::refresh(const RootParameters& parameters) {
     const auto etc = place::directory(root->get(), "etc", 0755);
     if (!etc) return std::unexpected(etc.error());
 
-    const auto servers = parameters.nameservers.empty() ? host_nameservers() : parameters.nameservers;
     auto done = hosts_file::write(etc->get(), parameters);
-    if (done) done = place::file(etc->get(), "resolv.conf", etc::resolv_conf(servers, parameters.search), 0644);
+    if (done) done = place::file(etc->get(), "resolv.conf", resolv_conf(parameters), 0644);
     return done;
 }
 
@@ -133,10 +141,9 @@ Result<std::vector<Mount>> FreeBsdRoots::mounts(const RootParameters& parameters
         if (*name) wanted.push_back(root_on(**name));
         for (auto& mount : host_template::mounts()) wanted.push_back(std::move(mount));
     }
-    const auto mode = parameters.addresses.empty() ? model::NetworkMode::none : model::NetworkMode::vnet;
     wanted.push_back({.kind = MountKind::devfs,
                       .target = "root/dev",
-                      .ruleset = freebsd::devfs_ruleset(parameters.devfs_ruleset, mode)});
+                      .ruleset = freebsd::devfs_ruleset(parameters.devfs_ruleset, parameters.mode)});
     wanted.push_back({.kind = MountKind::fdescfs, .target = "root/dev/fd"});
     return wanted;
 }

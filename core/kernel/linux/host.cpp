@@ -19,7 +19,7 @@ Result<model::HostInfo> LinuxHost::facts() {
     info.release = names.release;
     info.machine = names.machine;
     info.kernel_driver = "linux";
-    info.network_modes = {"vnet", "none"};
+    info.network_modes = {"vnet", "inherit", "none"};
     info.root_kinds = {"thin", "path"};
     return info;
 }

@@ -90,6 +90,7 @@ Result<std::vector<ObservedJail>> LinuxJails::list(Scope scope) {
         jail.name = layout_.container(container.id);
         jail.pid = container.process ? container.first.pid : 0;
         jail.alive = container.alive;
+        jail.vnet = !container.alive || !netns::is_shared_with(container.first.pid);
         processes.push_back(container.alive ? container.first : ProcessIdentity{});
     }
     const auto names = uts::hostnames(processes);
@@ -155,7 +156,8 @@ Result<void> LinuxJails::create(const JailParameters& parameters) {
     if (*there && (*there)->alive) return {};
     if (auto removed = remove_container(id); !removed) return removed;
     if (auto points = check_mount_points(layout_.root(id)); !points) return points;
-    if (auto made = netns::create(layout_.container(id)); !made) return made;
+    if (parameters.mode != model::NetworkMode::inherit)
+        if (auto made = netns::create(layout_.container(id)); !made) return made;
     if (auto written = write_bundle(parameters); !written) return written;
 
     const std::shared_lock parents(parents_);

@@ -9,7 +9,8 @@
 
 namespace jaild::kernel {
 
-/// A jail on Linux: a container of the OCI runtime whose process 1 is jaild-pause, in a named network namespace.
+/// A jail on Linux: a container of the OCI runtime whose process 1 is jaild-pause, in a named network namespace or in
+/// the daemon's.
 /// What a look finds it takes from the runtime's records, /run/netns and the cgroup trees, and from /proc.
 class LinuxJails : public Jails {
 public:

@@ -133,6 +133,14 @@ Result<std::vector<std::string>> list() {
     return names;
 }
 
+bool is_shared_with(std::int64_t pid) {
+    struct stat own {};
+    struct stat its {};
+    const auto path = "/proc/" + std::to_string(pid) + "/ns/net";
+    return ::stat(kOwn, &own) == 0 && ::stat(path.c_str(), &its) == 0 && own.st_dev == its.st_dev &&
+           own.st_ino == its.st_ino;
+}
+
 Result<void> run_in(int netns, const std::function<Result<void>()>& work) {
     return on_own_thread([netns, &work]() -> Result<void> {
         if (setns(netns, CLONE_NEWNET) != 0) return std::unexpected(failed("setns", "a network namespace"));

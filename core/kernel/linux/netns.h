@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -26,6 +27,9 @@ Result<std::vector<std::string>> list();
 Result<std::optional<UniqueFd>> open(const std::string& name);
 /// The calling thread's own.
 Result<UniqueFd> current();
+
+/// The process is in the calling thread's own network namespace. One that is gone is not.
+bool is_shared_with(std::int64_t pid);
 
 /// Runs `work` on a new thread inside the namespace and returns when that ended. Everything that `work` opens there
 /// (netlink sockets, files below /proc/sys/net) stays bound to it.

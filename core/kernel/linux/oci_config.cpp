@@ -100,6 +100,22 @@ json process(const std::string& apparmor_profile) {
     return process;
 }
 
+/// Without one of the kind "network" the runtime's own is taken, which is the daemon's: the host's.
+json namespaces(const Layout& layout, const JailParameters& parameters) {
+    json all = json::array(
+        {{{"type", "pid"}}, {{"type", "mount"}}, {{"type", "uts"}}, {{"type", "ipc"}}, {{"type", "cgroup"}}});
+    if (parameters.mode != model::NetworkMode::inherit)
+        all.push_back({{"type", "network"}, {"path", netns::path(layout.container(parameters.id))}});
+    return all;
+}
+
+/// ping(8) without CAP_NET_RAW; podman's default_sysctls. The host's own network stack is not ours to set.
+json sysctls(model::NetworkMode mode) {
+    json all = json::object();
+    if (mode != model::NetworkMode::inherit) all["net.ipv4.ping_group_range"] = "0 0";
+    return all;
+}
+
 }  // namespace
 
 json oci_capabilities() {
@@ -122,24 +138,16 @@ json oci_rlimits() {
 json oci_config(const Layout& layout, const JailParameters& parameters, const std::string& apparmor_profile) {
     const json resources = {{"devices", json::array({{{"allow", false}, {"access", "rwm"}}})},  // the runtime adds the
                             {"pids", {{"limit", kPidsLimit}}}};                                 // specification's few
-    const json namespaces =
-        json::array({{{"type", "pid"}},
-                     {{"type", "mount"}},
-                     {{"type", "uts"}},
-                     {{"type", "ipc"}},
-                     {{"type", "cgroup"}},
-                     {{"type", "network"}, {"path", netns::path(layout.container(parameters.id))}}});
     return {{"ociVersion", "1.0.2"},
             {"process", process(apparmor_profile)},
             {"root", {{"path", layout.root(parameters.id).string()}, {"readonly", false}}},
             {"hostname", parameters.hostname},
             {"mounts", mounts(layout, parameters.id)},
             {"linux",
-             {{"namespaces", namespaces},
+             {{"namespaces", namespaces(layout, parameters)},
               {"cgroupsPath", "/" + cgroup_path(layout.instance, parameters.id)},
               {"resources", resources},
-              // ping(8) without CAP_NET_RAW; podman's default_sysctls
-              {"sysctl", {{"net.ipv4.ping_group_range", "0 0"}}},
+              {"sysctl", sysctls(parameters.mode)},
               {"seccomp", oci_seccomp()},
               {"maskedPaths", masked_paths()},
               {"readonlyPaths", read_only_paths()},

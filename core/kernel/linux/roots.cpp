@@ -31,6 +31,15 @@ std::vector<IpAddress> host_nameservers() {
     return {};
 }
 
+std::string resolv_conf(const RootParameters& parameters) {
+    if (parameters.mode == model::NetworkMode::inherit) {
+        const auto host = files::read("/etc/resolv.conf", kResolvConfLimit);
+        return etc::shared_resolv_conf(host ? *host : std::string(), parameters.nameservers, parameters.search);
+    }
+    const auto servers = parameters.nameservers.empty() ? host_nameservers() : parameters.nameservers;
+    return etc::resolv_conf(servers, parameters.search);
+}
+
 }  // namespace
 
 Result<std::vector<JailId>> LinuxRoots::list() {
@@ -72,10 +81,9 @@ Result<void> LinuxRoots::refresh(const RootParameters& parameters) {
     const auto etc = place::directory(root->get(), "etc", 0755);
     if (!etc) return std::unexpected(etc.error());
 
-    const auto servers = parameters.nameservers.empty() ? host_nameservers() : parameters.nameservers;
     auto done = hosts_file::write(etc->get(), parameters);
     if (done) done = place::file(etc->get(), "hostname", etc::hostname(parameters), 0644);
-    if (done) done = place::file(etc->get(), "resolv.conf", etc::resolv_conf(servers, parameters.search), 0644);
+    if (done) done = place::file(etc->get(), "resolv.conf", resolv_conf(parameters), 0644);
     return done;
 }
 

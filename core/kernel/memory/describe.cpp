@@ -99,8 +99,7 @@ std::string describe(const State& state, const InstanceId& instance) {
     std::vector<std::string> lines;
     for (const auto& one : state.prisons) {
         lines.push_back(fmt::format("jail {}: {} {} hostname {} {}{}\n", one.id.value, one.name, life_name(one.life),
-                                    one.hostname, one.mode == model::NetworkMode::vnet ? "vnet" : "none",
-                                    describe_parameters(one)));
+                                    one.hostname, model::to_string(one.mode), describe_parameters(one)));
     }
     for (const auto& pair : state.pairs) {
         // Unfinished ones keep their unit in their name: no two of them are alike, and none may be left.

@@ -21,7 +21,8 @@ Result<std::vector<ObservedJail>> MemoryJails::list(Scope scope) {
                           .pid = 0,
                           .alive = alive,
                           .dying = one.life == JailLife::dying,
-                          .hostname = alive ? one.hostname : std::string()});
+                          .hostname = alive ? one.hostname : std::string(),
+                          .vnet = one.mode != model::NetworkMode::inherit});
     }
     return listed;
 }

@@ -199,6 +199,10 @@ Result<void> MemoryLinks::ensure(const LinkParameters& parameters) {
     if (!prison || prison->life != JailLife::alive) {
         return std::unexpected(system_error("jail_attach", ENOENT, "the jail is not there"));
     }
+    if (prison->mode == model::NetworkMode::inherit) {
+        world_.violate(fmt::format("jail {} gets a link into the host's network stack", parameters.id.jail.value));
+        return std::unexpected(system_error("jail_attach", EPERM, "it has no network stack of its own"));
+    }
     const auto jid = prison->jid;
     const auto index = parameters.id.index;
     if (auto* half = world_.pair_in(jid, index); half && !half->taken_out) {

@@ -16,6 +16,7 @@ constexpr std::string_view kMissing = "/missing";
 std::string generated_files(const RootParameters& parameters) {
     std::string text = "hostname " + parameters.hostname;
     for (const auto& address : parameters.addresses) text += "; address " + address.to_string();
+    if (parameters.mode == model::NetworkMode::inherit) text += "; network of the host";
     for (const auto& server : parameters.nameservers) text += "; nameserver " + server.to_string();
     for (const auto& domain : parameters.search) text += "; search " + domain;
     return text;

@@ -27,6 +27,22 @@ bool is_plain(const std::string& text) {
 
 }  // namespace
 
+std::string shared_resolv_conf(const std::string& host, const std::vector<IpAddress>& nameservers,
+                               const std::vector<std::string>& search) {
+    if (nameservers.empty() && search.empty()) return host;
+    auto text = resolv_conf(nameservers, search);
+    std::istringstream lines(host);
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::string keyword;
+        words >> keyword;
+        const bool replaced = (keyword == "nameserver" && !nameservers.empty()) ||
+                              ((keyword == "search" || keyword == "domain") && !search.empty());
+        if (!replaced) text.append(line).append("\n");
+    }
+    return text;
+}
+
 std::string resolv_conf(const std::vector<IpAddress>& nameservers, const std::vector<std::string>& search) {
     std::ostringstream text;
     text << kNotice;

@@ -13,8 +13,9 @@ namespace jaild::kernel::hosts_file {
 /// A file that is larger holds more than names: it is replaced.
 inline constexpr std::size_t kLimit = 1 << 20;
 
-/// Our lines with their marks: localhost, the jail's own addresses with its hostname and name, its neighbours. Pure.
-std::string block(const RootParameters& parameters);
+/// Our lines with their marks: localhost, the jail's own addresses with its hostname and name, its neighbours. Where
+/// the network stack is the host's: `host`, which is the host's own file, and the jail's names. Pure.
+std::string block(const RootParameters& parameters, std::string_view host = {});
 /// `previous` with our lines replaced, or put before all others when it has none of ours. Pure.
 std::string merged(std::string_view previous, std::string_view block);
 

@@ -32,8 +32,8 @@ std::string random_hostname(Dice& dice) {
 
 model::NetworkSpec random_network(Dice& dice) {
     model::NetworkSpec network;
-    if (dice.chance(0.25)) {
-        network.mode = model::NetworkMode::none;
+    if (dice.chance(0.3)) {
+        network.mode = dice.chance(0.5) ? model::NetworkMode::inherit : model::NetworkMode::none;
         network.interfaces.clear();
         return network;
     }
@@ -106,7 +106,7 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
     spec.hostname = random_hostname(dice);
     spec.network = random_network(dice);
     spec.publish = random_publish(dice, spec.network);
-    spec.firewall = random_firewall(dice);
+    if (spec.network.mode != model::NetworkMode::inherit) spec.firewall = random_firewall(dice);
     spec.limits = random_limits(dice);
     spec.parameters = random_parameters(dice);
     if (dice.chance(0.1)) spec.devfs_ruleset = 10;
@@ -156,6 +156,7 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
                 break;
         }
     }
+    if (spec.network.mode == model::NetworkMode::inherit) spec.firewall = {};
     return spec;
 }
 

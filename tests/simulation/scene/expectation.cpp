@@ -127,7 +127,7 @@ private:
         check_hosts(jail, made);
         check_shim(jail, made);
         check_applied(jail);
-        if (made.spec.network.mode == model::NetworkMode::none) {
+        if (made.spec.network.mode != model::NetworkMode::vnet) {
             // What was begun inside and never came out is seen by nobody, and goes with the jail.
             demand(!state_.jail_rules.contains(jail.id), "has rules without a network");
             demand(

@@ -169,6 +169,11 @@ void Scene::notice_new_jails() {
         const bool assumed = made.hint_lost && hint && lost_hints_.erase(one.id) > 0;
         if (made.jid == one.jid && !assumed) continue;
         if (const auto row = jail(one.id)) made = {one.jid, row->spec, row->interfaces, assumed && made.jid == one.jid};
+        // Whose network stack it has only a new one can change.
+        using enum model::NetworkMode;
+        if (!made.hint_lost || (one.mode == inherit) == (made.spec.network.mode == inherit)) continue;
+        made.spec.network.mode = one.mode == inherit ? inherit : none;
+        made.interfaces.clear();
     }
 }
 

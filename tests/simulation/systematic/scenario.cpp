@@ -25,6 +25,13 @@ model::NamedSpec jail_without_network() {
     return named;
 }
 
+model::NamedSpec jail_in_the_hosts_network() {
+    auto named = jail_without_network();
+    named.spec.network.mode = model::NetworkMode::inherit;
+    named.spec.firewall = {};
+    return named;
+}
+
 void one_full_jail(Scene& scene) {
     create(scene, full_jail());
 }
@@ -40,6 +47,8 @@ std::vector<Scenario> make_scenarios() {
         {"create thin", nothing, one_full_jail},
         {"create path", nothing, [](Scene& scene) { create(scene, path_jail()); }},
         {"create without network", nothing, [](Scene& scene) { create(scene, jail_without_network()); }},
+        {"create sharing the host's network", nothing,
+         [](Scene& scene) { create(scene, jail_in_the_hosts_network()); }},
         {"create a second", one_full_jail, [](Scene& scene) { create(scene, full_jail("db")); }},
         {"restart", one_full_jail, [](Scene& scene) { expect(scene.restart(kFirst)); }},
         {"stop", one_full_jail,
@@ -79,6 +88,17 @@ std::vector<Scenario> make_scenarios() {
         {"change and restart", one_full_jail,
          [](Scene& scene) {
              change(scene, [](model::JailSpec& spec) { spec.network = jail_without_network().spec.network; });
+             expect(scene.restart(kFirst));
+         }},
+        {"share the host's network after a restart", one_full_jail,
+         [](Scene& scene) {
+             change(scene, [](model::JailSpec& spec) { spec = jail_in_the_hosts_network().spec; });
+             expect(scene.restart(kFirst));
+         }},
+        {"take a network stack of its own after a restart",
+         [](Scene& scene) { create(scene, jail_in_the_hosts_network()); },
+         [](Scene& scene) {
+             change(scene, [](model::JailSpec& spec) { spec = full_jail().spec; });
              expect(scene.restart(kFirst));
          }},
     };

@@ -36,15 +36,23 @@ TEST_CASE("a new jail's iovecs are what jail_set(2) reads: names and strings wit
     const auto encoded = encode(creation_parameters(web(model::NetworkMode::vnet), "/var/db/jaild/jails/12/root"));
 
     CHECK(encoded == std::vector{text("name", "web"), text("path", "/var/db/jaild/jails/12/root"),
-                                 text("host.hostname", "web.example.org"), number("vnet", 1),
-                                 number("enforce_statfs", 2), number("devfs_ruleset", 5), number("children.max", 0)});
+                                 text("host.hostname", "web.example.org"), number("enforce_statfs", 2),
+                                 number("devfs_ruleset", 5), number("children.max", 0), number("vnet", 1)});
 }
 
 TEST_CASE("a jail without a link has a network stack of its own too, and no device of a network", "[freebsd]") {
     const auto encoded = encode(creation_parameters(web(model::NetworkMode::none), "/r"));
 
-    CHECK(encoded.at(3) == number("vnet", 1));
-    CHECK(encoded.at(5) == number("devfs_ruleset", 4));
+    CHECK(encoded.at(4) == number("devfs_ruleset", 4));
+    CHECK(encoded.at(6) == number("vnet", 1));
+}
+
+TEST_CASE("a jail in the host's network stack inherits both families, and is no vnet", "[freebsd]") {
+    const auto encoded = encode(creation_parameters(web(model::NetworkMode::inherit), "/r"));
+
+    CHECK(encoded == std::vector{text("name", "web"), text("path", "/r"), text("host.hostname", "web.example.org"),
+                                 number("enforce_statfs", 2), number("devfs_ruleset", 4), number("children.max", 0),
+                                 number("ip4", 2), number("ip6", 2)});
 }
 
 TEST_CASE("a boolean has no value, and is off by its name", "[freebsd]") {
@@ -104,10 +112,10 @@ TEST_CASE("what a user chose comes in place of what jaild would choose, once eac
     CHECK(encoded == std::vector<EncodedParameter>{text("name", "web"),
                                                    text("path", "/r"),
                                                    text("host.hostname", "web.example.org"),
-                                                   number("vnet", 1),
                                                    number("enforce_statfs", 1),
                                                    number("devfs_ruleset", 10),
                                                    number("children.max", 5),
+                                                   number("vnet", 1),
                                                    {std::string("allow.raw_sockets") + '\0', std::nullopt},
                                                    {std::string("allow.noset_hostname") + '\0', std::nullopt}});
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "core/base/files.h"
+#include "core/kernel/roots/etc_text.h"
 #include "tests/results.h"
 #include "tests/temp_directory.h"
 
@@ -52,6 +53,33 @@ TEST_CASE("hosts has localhost, the jail itself and its neighbours between two m
           "10.213.0.3\tdb db.default.jaild\n"
           "fd00::3\tdb db.default.jaild\n"
           "# End of jaild's lines.\n");
+}
+
+TEST_CASE("in the host's network stack a jail has the host's names and its own", "[hosts]") {
+    auto shared = web();
+    shared.mode = model::NetworkMode::inherit;
+    shared.addresses.clear();
+    shared.neighbours.clear();
+    const std::string begin = "# jaild keeps the lines from here on; write your own outside of them.\n";
+    const std::string end = "127.0.0.1\tweb.example web\n# End of jaild's lines.\n";
+    CHECK(hosts_file::block(shared, "127.0.0.1 localhost\n192.0.2.1 mail") ==
+          begin + "127.0.0.1 localhost\n192.0.2.1 mail\n" + end);
+    // A mark in there would tear our lines apart.
+    CHECK(hosts_file::block(shared, begin + "192.0.2.1 mail\n# End of jaild's lines.\n") ==
+          begin + "192.0.2.1 mail\n" + end);
+    CHECK(hosts_file::block(shared) ==
+          begin + "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n" + end);
+}
+
+TEST_CASE("in the host's network stack resolv.conf is the host's but for what the spec says", "[hosts][resolv]") {
+    const std::string host = "# by hand\nnameserver 127.0.0.53\noptions edns0\nsearch lan\n";
+    const std::vector<IpAddress> server{value_of(IpAddress::parse("192.0.2.53"))};
+    const std::string notice = "# Written by jaild at each start of this jail.\n";
+    CHECK(kernel::etc::shared_resolv_conf(host, {}, {}) == host);
+    CHECK(kernel::etc::shared_resolv_conf(host, server, {}) ==
+          notice + "nameserver 192.0.2.53\n# by hand\noptions edns0\nsearch lan\n");
+    CHECK(kernel::etc::shared_resolv_conf(host, {}, {"a.example", "b.example"}) ==
+          notice + "search a.example b.example\n# by hand\nnameserver 127.0.0.53\noptions edns0\n");
 }
 
 TEST_CASE("what the jail's root wrote around our lines stays as it is", "[hosts]") {

@@ -138,6 +138,22 @@ TEST_CASE("only what a running jail cannot take waits for a restart", "[model][c
     CHECK(restart_fields_changed(from, patched(from, patch)) == fields);
 }
 
+TEST_CASE("the host's network stack is an admin's to choose, not to keep", "[model][change]") {
+    const auto own = spec("{}");
+    const auto shared = patched(own, R"({"network": {"mode": "inherit"}})");
+    CHECK(shared.network.interfaces.empty());
+    CHECK(network_for_admins(own, shared) == "network mode inherit");
+    CHECK_FALSE(network_for_admins(shared, shared));
+    CHECK_FALSE(network_for_admins(shared, own));
+    for (const auto* raw :
+         {R"({"parameters": {"allow.raw_sockets": 1}})", R"({"parameters": {"allow.noraw_sockets": false}})"}) {
+        CHECK(network_for_admins(shared, patched(shared, raw)) == "raw sockets in the host's network stack");
+        CHECK_FALSE(network_for_admins(patched(shared, raw), patched(shared, raw)));
+        CHECK_FALSE(network_for_admins(own, patched(own, raw)));
+    }
+    CHECK(restart_fields_changed(own, shared) == std::vector<std::string>{"/network/mode", "/network/interfaces"});
+}
+
 TEST_CASE("a jail keeps its root and its template", "[model][change]") {
     const auto from = spec("{}");
     const auto field = [&](const char* to) {

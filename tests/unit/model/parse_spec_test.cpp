@@ -224,10 +224,26 @@ TEST_CASE("letters beyond ASCII are welcome where they mean nothing to the syste
     CHECK(made.command.at(1) == "héllo €");
 }
 
+TEST_CASE("a jail in the host's network stack has nothing that needs one of its own", "[model][spec]") {
+    const auto made =
+        spec(R"({"network": {"mode": "inherit", "nameservers": ["192.0.2.53"], "search": ["a.example"]}})");
+    CHECK(made.network.mode == NetworkMode::inherit);
+    CHECK(made.network.interfaces.empty());
+    CHECK(made.network.nameservers.size() == 1);
+
+    const auto with = [](const char* field, const json& value) {
+        return refusal_of(json{{"network", {{"mode", "inherit"}}}, {field, value}});
+    };
+    CHECK(refusal_of(json{{"network", {{"mode", "inherit"}, {"interfaces", json::array({json::object()})}}}}) ==
+          "invalid_value /network/interfaces");
+    CHECK(with("publish", json::array({{{"host_port", 80}}})) == "invalid_value /publish");
+    CHECK(with("firewall", {{"ingress", {{"default", "deny"}}}}) == "invalid_value /firewall");
+    CHECK(with("firewall", {{"egress", {{"default", "allow"}}}}) == "invalid_value /firewall");
+}
+
 TEST_CASE("what only a later version can honour says so, and what to use instead", "[model][spec]") {
     const auto [text, reason, at] = GENERATE(table<std::string, std::string, std::string>({
         {R"({"network": {"mode": "alias"}})", "unsupported_network_mode", "/network/mode"},
-        {R"({"network": {"mode": "inherit"}})", "unsupported_network_mode", "/network/mode"},
         {R"({"root": {"kind": "clone"}})", "unsupported_root_kind", "/root/kind"},
         {R"({"root": {"kind": "copy"}})", "unsupported_root_kind", "/root/kind"},
         {R"({"restart": "on-failure"})", "unsupported_restart_policy", "/restart"},

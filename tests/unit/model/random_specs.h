@@ -21,8 +21,9 @@ public:
         if (coin()) spec.hostname = word() + "." + word();
         spec.network = network();
         if (spec.network.mode == model::NetworkMode::vnet) spec.publish = publish();
-        if (coin()) spec.firewall.ingress = policy();
-        if (coin()) spec.firewall.egress = policy();
+        const bool filters = spec.network.mode != model::NetworkMode::inherit;
+        if (filters && coin()) spec.firewall.ingress = policy();
+        if (filters && coin()) spec.firewall.egress = policy();
         spec.limits = limits();
         if (coin()) spec.devfs_ruleset = 1 + static_cast<int>(below(65'535));
         spec.parameters = parameters();
@@ -41,7 +42,7 @@ private:
     model::NetworkSpec network() {
         model::NetworkSpec network;
         if (coin()) {
-            network.mode = model::NetworkMode::none;
+            network.mode = coin() ? model::NetworkMode::inherit : model::NetworkMode::none;
             network.interfaces.clear();
         } else {
             network.interfaces[0].network = "n" + word();

@@ -51,6 +51,13 @@ bool read_addresses(std::string_view text, std::vector<IpAddress>& addresses) {
     return true;
 }
 
+/// How the jail gets its network.
+Parameters network_parameters(model::NetworkMode mode) {
+    const auto as = [](const char* name, JailSys how) { return Parameter{name, static_cast<int>(how)}; };
+    if (mode == model::NetworkMode::inherit) return {as("ip4", JailSys::inherit), as("ip6", JailSys::inherit)};
+    return {as(kVnet, JailSys::create)};
+}
+
 template <class... Cases>
 struct Overload : Cases... {
     using Cases::operator()...;
@@ -79,10 +86,10 @@ Parameters creation_parameters(const JailParameters& parameters, const std::file
     Parameters all{{"name", parameters.name.text()},
                    {"path", root.string()},
                    {"host.hostname", parameters.hostname},
-                   {"vnet", static_cast<int>(JailSys::create)},
                    {"enforce_statfs", kEnforceStatfs},
                    {"devfs_ruleset", devfs_ruleset(parameters.devfs_ruleset, parameters.mode)},
                    {"children.max", 0}};
+    for (auto& one : network_parameters(parameters.mode)) all.push_back(std::move(one));
     if (!meta.empty()) all.push_back({"meta", meta});
     for (const auto& one : chosen) {
         const auto ours = std::ranges::find(all, one.name, &Parameter::name);

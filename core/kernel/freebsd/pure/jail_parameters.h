@@ -34,6 +34,9 @@ using Parameters = std::vector<Parameter>;
 Parameters creation_parameters(const JailParameters& parameters, const std::filesystem::path& root,
                                const Parameters& chosen = {}, const std::string& meta = {});
 
+/// The parameter that says that a jail has a network stack of its own: JailSys::create.
+inline constexpr const char* kVnet = "vnet";
+
 /// The ruleset of /dev: `chosen`, or the one that /etc/defaults/devfs.rules has for jails of this kind.
 int devfs_ruleset(std::optional<int> chosen, model::NetworkMode mode);
 

@@ -35,13 +35,27 @@ Result<std::size_t> meta_size() {
     return *type && (*type)->kind == ParameterKind::text ? (*type)->size : 0;
 }
 
+/// What can be asked of this kernel's jails.
+struct Known {
+    std::size_t meta = 0;  ///< meta_size()
+    bool vnet = false;
+};
+Result<Known> known() {
+    const auto meta = meta_size();
+    if (!meta) return std::unexpected(meta.error());
+    const auto vnet = ask_parameter_type(kVnet);
+    if (!vnet) return std::unexpected(vnet.error());
+    return Known{.meta = *meta, .vnet = vnet->has_value()};
+}
+
 /// Asks for one jail by `key` and `value`; nothing when there is none (any more).
-Result<std::optional<Prison>> get(const char* key, iovec value, int flags, std::size_t meta_size) {
-    std::string meta(meta_size, '\0');
+Result<std::optional<Prison>> get(const char* key, iovec value, int flags, const Known& asked) {
+    std::string meta(asked.meta, '\0');
     std::array<char, MAXHOSTNAMELEN> name{};
     std::array<char, MAXPATHLEN> path{};
     std::array<char, MAXHOSTNAMELEN> hostname{};
     int dying = 0;
+    int vnet = 0;
     const bool by_name = std::strcmp(key, "name") == 0;
     std::vector<iovec> parameters{text_part(key),
                                   value,
@@ -55,7 +69,12 @@ Result<std::optional<Prison>> get(const char* key, iovec value, int flags, std::
         parameters.push_back(text_part("name"));
         parameters.push_back(part(name.data(), name.size()));
     }
-    if (!meta.empty()) {  // a kernel that does not know it refuses it
+    // What a kernel does not know it refuses.
+    if (asked.vnet) {
+        parameters.push_back(text_part(kVnet));
+        parameters.push_back(part(&vnet, sizeof vnet));
+    }
+    if (!meta.empty()) {
         parameters.push_back(text_part("meta"));
         parameters.push_back(part(meta.data(), meta.size()));
     }
@@ -67,17 +86,18 @@ Result<std::optional<Prison>> get(const char* key, iovec value, int flags, std::
                   .path = path.data(),
                   .hostname = hostname.data(),
                   .meta = meta.c_str(),
-                  .dying = dying != 0};
+                  .dying = dying != 0,
+                  .vnet = vnet == static_cast<int>(JailSys::create)};
 }
 
 }  // namespace
 
 Result<std::vector<Prison>> prisons() {
-    const auto meta = meta_size();
-    if (!meta) return std::unexpected(meta.error());
+    const auto asked = known();
+    if (!asked) return std::unexpected(asked.error());
     std::vector<Prison> all;
     for (int last = 0;;) {
-        auto next = get("lastjid", part(&last, sizeof last), JAIL_DYING, *meta);
+        auto next = get("lastjid", part(&last, sizeof last), JAIL_DYING, *asked);
         if (!next) return std::unexpected(next.error());
         if (!*next) return all;
         last = (*next)->jid;
@@ -91,14 +111,14 @@ Result<std::optional<Prison>> prison_named(const std::string& name) {
     std::array<char, MAXHOSTNAMELEN> text{};
     if (name.size() >= text.size()) return std::nullopt;
     std::memcpy(text.data(), name.data(), name.size());
-    const auto meta = meta_size();
-    if (!meta) return std::unexpected(meta.error());
-    return get("name", part(text.data(), name.size() + 1), 0, *meta);
+    const auto asked = known();
+    if (!asked) return std::unexpected(asked.error());
+    return get("name", part(text.data(), name.size() + 1), 0, *asked);
 }
 
 bool is_still(const JailReference& jail) {
     int jid = jail.jid;
-    const auto now = get("jid", part(&jid, sizeof jid), 0, 0);
+    const auto now = get("jid", part(&jid, sizeof jid), 0, {});
     return now && *now && !(*now)->dying && (*now)->name == jail.name && (*now)->path == jail.path;
 }
 

@@ -21,6 +21,7 @@ struct Prison {
     std::string hostname;
     std::string meta;  ///< before FreeBSD 15: empty
     bool dying = false;
+    bool vnet = false;  ///< it has a network stack of its own
 };
 
 /// All jails directly beneath this one, dying ones too. Those within a jail are left out: they can have its very path.
