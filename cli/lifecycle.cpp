@@ -130,20 +130,46 @@ std::optional<json> interfaces_of(const CreateOptions& options) {
     return interfaces;
 }
 
+/// Addresses on interfaces of the host, grouped by them. Nothing, and said, when one does not say where.
+std::optional<json> aliases_of(const std::vector<std::string>& addresses) {
+    json interfaces = json::array();
+    for (const auto& text : addresses) {
+        const auto equals = text.find('=');
+        if (equals == std::string::npos) {
+            fmt::print(stderr, "jaildctl: with --network alias, --address is INTERFACE=IP[/LEN]: \"{}\"\n", text);
+            return std::nullopt;
+        }
+        const auto interface = text.substr(0, equals);
+        const auto named = [&](const json& one) { return one.at("interface") == interface; };
+        auto found = std::ranges::find_if(interfaces, named);
+        if (found == interfaces.end()) {
+            interfaces.push_back({{"interface", interface}, {"addresses", json::array()}});
+            found = std::prev(interfaces.end());
+        }
+        (*found)["addresses"].push_back(text.substr(equals + 1));
+    }
+    return interfaces;
+}
+
 /// Sets mode and interfaces in the file's network; what else it says stays. False, and said, for options that
 /// contradict each other.
 bool set_network(json& network, const CreateOptions& options) {
     if (options.networks.empty() && options.addresses.empty()) return true;
     const auto mode = std::ranges::find_if(options.networks, is_network_mode);
-    if (mode != options.networks.end() && (options.networks.size() > 1 || !options.addresses.empty())) {
+    const bool aliases = mode != options.networks.end() && *mode == "alias";
+    if (mode != options.networks.end() && (options.networks.size() > 1 || (!options.addresses.empty() && !aliases))) {
         fmt::print(stderr, "jaildctl: with --network {} a jail has no interface that could have {}\n", *mode,
-                   options.addresses.empty() ? "another --network" : "an --address");
+                   options.networks.size() > 1 ? "another --network" : "an --address");
         return false;
     }
     if (mode != options.networks.end()) {
         network["mode"] = *mode;
+        if (aliases && options.addresses.empty()) return true;  // the file says which
         network.erase("interfaces");
-        return true;
+        if (!aliases) return true;
+        auto interfaces = aliases_of(options.addresses);
+        if (interfaces) network["interfaces"] = *std::move(interfaces);
+        return interfaces.has_value();
     }
     network["mode"] = "vnet";
     if (options.networks.size() > 1) {
@@ -238,6 +264,7 @@ void add_create(CLI::App& app, Command& chosen) {
         "  jaildctl create web\n"
         "  jaildctl create db --address 10.213.0.20/24 --label tier=data\n"
         "  jaildctl create proxy --publish 8080:80 --publish 5353:53/udp\n"
+        "  jaildctl create dns --network alias --address em0=192.0.2.53 --address lo1=127.0.0.53\n"
         "  jaildctl create build --network none -- /bin/sh -c 'make check'\n"
         "  jaildctl create small --limit memoryuse=512M --limit maxproc=100 --param allow.raw_sockets=1\n"
         "  jaildctl create old --root path=/srv/jails/old --stopped");
@@ -246,13 +273,14 @@ void add_create(CLI::App& app, Command& chosen) {
     create_app->add_option("--root", options->root, "thin, or path=DIR for a directory that exists");
     create_app
         ->add_option("--network", options->networks,
-                     "a network's name (default), several for an interface on each, inherit for the host's, or none")
+                     "a network's name (default), several for an interface on each; or alias, inherit, none")
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false);
     create_app
         ->add_option("--address", options->addresses,
-                     "IP/LEN within the network; IPv4, IPv6 or both; NETWORK=IP/LEN with several networks")
+                     "IP/LEN within the network; IPv4, IPv6 or both; NETWORK=IP/LEN with several networks, "
+                     "INTERFACE=IP[/LEN] with alias")
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false);

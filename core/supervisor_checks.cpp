@@ -13,6 +13,17 @@ bool parameters_changed(const model::JailSpec& from, const model::JailSpec& to) 
     return from.parameters != to.parameters || from.devfs_ruleset != to.devfs_ruleset;
 }
 
+bool asks_for_aliases(const model::NetworkSpec& from, const model::NetworkSpec& to) {
+    return to.mode == model::NetworkMode::alias && from != to;
+}
+
+bool has_alias(const model::NetworkSpec& network, const std::string& interface, const Prefix& address) {
+    return network.mode == model::NetworkMode::alias &&
+           std::ranges::any_of(network.interfaces, [&](const model::InterfaceSpec& one) {
+               return one.interface == interface && std::ranges::find(one.addresses, address) != one.addresses.end();
+           });
+}
+
 Error port_in_use(const model::Publish& wanted, std::size_t index, const std::string& by_whom) {
     return {.code = Errc::conflict,
             .op = "validate",
@@ -26,7 +37,7 @@ Error port_in_use(const model::Publish& wanted, std::size_t index, const std::st
 
 bool asks_kernel(const model::JailSpec& from, const model::JailSpec& to) {
     return parameters_changed(from, to) || from.limits != to.limits || from.firewall != to.firewall ||
-           from.publish != to.publish;
+           from.publish != to.publish || asks_for_aliases(from.network, to.network);
 }
 
 Result<void> Supervisor::Impl::check_host(const model::JailSpec& spec, const std::string& name) {
@@ -63,7 +74,31 @@ Result<void> Supervisor::Impl::check_kernel(const model::JailSpec& from, const m
         if (!enforced) enforced.error().field = "/firewall";
         if (!enforced) return enforced;
     }
+    if (auto free = check_aliases(from.network, to.network); !free) return free;
     return check_ports_of_host(from, to);
+}
+
+/// Whose among our jails an address is, is the store's to say.
+Result<void> Supervisor::Impl::check_aliases(const model::NetworkSpec& from, const model::NetworkSpec& to) {
+    if (!asks_for_aliases(from, to)) return {};
+    std::vector<JailId> jails;
+    for (const auto& jail : cache.all()) jails.push_back(jail.id);
+    for (std::size_t index = 0; index < to.interfaces.size(); ++index) {
+        const auto& interface = to.interfaces[index].interface;
+        const auto& addresses = to.interfaces[index].addresses;
+        for (std::size_t which = 0; which < addresses.size(); ++which) {
+            if (has_alias(from, interface, addresses[which])) continue;
+            auto possible = kernel.links().check_alias({.interface = interface, .address = addresses[which]}, jails);
+            if (possible) continue;
+            auto& error = possible.error();
+            error.field = fmt::format("/network/interfaces/{}/addresses/{}", index, which);
+            if (error.reason == "interface_not_found")
+                error.field = fmt::format("/network/interfaces/{}/interface", index);
+            if (error.reason == "unsupported_network_mode") error.field = "/network/mode";
+            return possible;
+        }
+    }
+    return {};
 }
 
 /// What its other jails publish is the store's to say.

@@ -60,11 +60,13 @@ public:
     /// A check of what a spec asks of this host: network mode, root kind, the directory of a `path` root, parameters,
     /// limits. Asks the kernel: never within a transaction.
     Result<void> check_host(const model::JailSpec& spec, const std::string& name);
-    /// The part of it that a change can ask for anew: parameters, devfs ruleset, limits, firewall, ports of the host.
+    /// The part of it that a change can ask for anew: parameters, devfs ruleset, limits, firewall, ports and
+    /// addresses of the host.
     /// What was there already is not asked for again, so that a jail can be changed and stopped on a host that cannot
     /// honour it any more.
     Result<void> check_kernel(const model::JailSpec& from, const model::JailSpec& to);
     Result<void> check_ports_of_host(const model::JailSpec& from, const model::JailSpec& to);
+    Result<void> check_aliases(const model::NetworkSpec& from, const model::NetworkSpec& to);
 
     // supervisor_networks.cpp
     [[nodiscard]] std::vector<std::string> jails_on(const model::Network& network) const;

@@ -19,7 +19,7 @@ struct JailParameters {
     std::string hostname;
     model::NetworkMode mode = model::NetworkMode::vnet;
     std::optional<int> devfs_ruleset{};  ///< nothing: the driver's choice
-    model::Parameters parameters{};
+    model::Parameters parameters{};      ///< "ip4.addr" and "ip6.addr" too, with NetworkMode::alias
     model::Limits limits{};  ///< in force already; for a kernel that must be told again with the jail itself
 };
 

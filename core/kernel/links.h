@@ -39,6 +39,22 @@ struct ObservedLink {
     bool operator==(const ObservedLink&) const = default;
 };
 
+/// An address that a jail has on an interface of the host's own, model::NetworkMode::alias.
+struct Alias {
+    std::string interface;
+    Prefix address;
+    bool operator==(const Alias&) const = default;
+    /// "em0 192.0.2.10/32"
+    [[nodiscard]] std::string to_string() const { return interface + ' ' + address.to_string(); }
+};
+
+/// One that we gave: written down before it was added, for an address has no place for a mark.
+struct ObservedAlias {
+    Alias alias;
+    bool present = false;  ///< it is on the interface, with that prefix length
+    bool operator==(const ObservedAlias&) const = default;
+};
+
 struct ObservedBridge {
     NetworkId network;
     bool up = false;
@@ -60,6 +76,17 @@ public:
     virtual Result<void> ensure(const LinkParameters& parameters) = 0;
     /// Destroys both ends. Missing: success.
     virtual Result<void> destroy(LinkId id) = 0;
+
+    /// Those that this jail was given since the host was started, in the order in which they were.
+    virtual Result<std::vector<ObservedAlias>> aliases(JailId jail) = 0;
+    /// Gives the jail the address, or puts it back. Errc::busy "address_in_use" when the host has it and this jail was
+    /// not given it: another one may be about to give it back. Errc::invalid "interface_not_found".
+    virtual Result<void> ensure_alias(JailId jail, const Alias& alias) = 0;
+    /// Takes it from the interface and forgets it. One that the jail was not given: success, and nothing is touched.
+    virtual Result<void> remove_alias(JailId jail, const Alias& alias) = 0;
+    /// Can a jail be given it? Errors as above, the first as Errc::conflict; none for what one of `jails`, all of ours,
+    /// was given: their rows say whose it is. Errc::unsupported "unsupported_network_mode" where no jail can have one.
+    virtual Result<void> check_alias(const Alias& alias, const std::vector<JailId>& jails) = 0;
 
     virtual Result<std::vector<ObservedBridge>> bridges() = 0;
     virtual Result<void> ensure_bridge(const model::Network& network) = 0;

@@ -81,11 +81,21 @@ Result<JailSpec> replace(const JailSpec& current, const json& replacement) {
 }
 
 std::optional<std::string> network_for_admins(const JailSpec& from, const JailSpec& to) {
-    if (to.network.mode != NetworkMode::inherit) return std::nullopt;
-    if (from.network.mode != to.network.mode) return "network mode inherit";
+    if (to.network.mode != NetworkMode::inherit && to.network.mode != NetworkMode::alias) return std::nullopt;
+    if (from.network.mode != to.network.mode) return "network mode " + std::string(to_string(to.network.mode));
+    if (from.network.interfaces != to.network.interfaces) return "addresses on the host's interfaces";
     // In a network stack of its own they are the jail's own affair.
     if (raw_sockets(to.parameters) && !raw_sockets(from.parameters)) return "raw sockets in the host's network stack";
     return std::nullopt;
+}
+
+bool addresses_are_live(const JailSpec& from, const JailSpec& to) {
+    const auto family = [](const JailSpec& spec, const char* name) {
+        const auto found = spec.parameters.find(name);
+        return found == spec.parameters.end() ? std::nullopt : std::optional(found->second);
+    };
+    return from.network.mode == NetworkMode::alias && to.network.mode == NetworkMode::alias &&
+           family(from, "ip4") == family(to, "ip4") && family(from, "ip6") == family(to, "ip6");
 }
 
 std::vector<std::string> restart_fields_changed(const JailSpec& from, const JailSpec& to) {
@@ -94,7 +104,7 @@ std::vector<std::string> restart_fields_changed(const JailSpec& from, const Jail
         if (!(before == after)) changed.emplace_back(field);
     };
     compare("/network/mode", from.network.mode, to.network.mode);
-    compare("/network/interfaces", from.network.interfaces, to.network.interfaces);
+    if (!addresses_are_live(from, to)) compare("/network/interfaces", from.network.interfaces, to.network.interfaces);
     compare("/network/nameservers", from.network.nameservers, to.network.nameservers);
     compare("/network/search", from.network.search, to.network.search);
     compare("/exec/start", from.exec.start, to.exec.start);

@@ -19,7 +19,11 @@ std::vector<Prefix> addresses_of(const std::vector<AssignedInterface>& interface
 }
 
 std::vector<Prefix> Jail::addresses() const {
-    return addresses_of(interfaces);
+    if (spec.network.mode != NetworkMode::alias) return addresses_of(interfaces);
+    std::vector<Prefix> all;
+    for (const auto& interface : spec.network.interfaces)
+        all.insert(all.end(), interface.addresses.begin(), interface.addresses.end());
+    return all;
 }
 
 std::string etag(const Jail& jail) {

@@ -33,7 +33,7 @@ struct Jail {
     std::vector<AssignedInterface> interfaces;  ///< one for each of the spec's, kept across restarts
     JailStatus status;
 
-    /// Of all interfaces, in their order.
+    /// Of all interfaces, in their order; with NetworkMode::alias those of the spec.
     [[nodiscard]] std::vector<Prefix> addresses() const;
 };
 

@@ -1,5 +1,6 @@
 #include "core/model/jail_spec.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -19,6 +20,8 @@ std::string_view to_string(NetworkMode mode) {
     switch (mode) {
         case NetworkMode::vnet:
             return "vnet";
+        case NetworkMode::alias:
+            return "alias";
         case NetworkMode::inherit:
             return "inherit";
         case NetworkMode::none:
@@ -114,6 +117,35 @@ void read_template(Fields& fields, JailSpec& spec) {
     });
 }
 
+bool has_family(const NetworkSpec& network, Family family) {
+    return std::ranges::any_of(network.interfaces, [&](const InterfaceSpec& one) {
+        return std::ranges::any_of(one.addresses,
+                                   [&](const Prefix& prefix) { return prefix.address.family == family; });
+    });
+}
+
+/// `ip4` and `ip6` of jail(8): how a jail in the host's network stack has a family. What they say must not contradict
+/// the network.
+Result<void> check_families(const JailSpec& spec, const std::string& at) {
+    for (const auto& [name, family] : {std::pair("ip4", Family::ipv4), std::pair("ip6", Family::ipv6)}) {
+        const auto found = spec.parameters.find(name);
+        if (found == spec.parameters.end()) continue;
+        const auto refused = [&](std::string detail) {
+            return std::unexpected(Error::invalid("invalid_value", pointer(at, name), std::move(detail)));
+        };
+        const auto* how = std::get_if<std::string>(&found->second);
+        if (how == nullptr || (*how != "inherit" && *how != "disable" && *how != "new"))
+            return refused(R"(must be "inherit", "disable" or "new")");
+        const bool alias = spec.network.mode == NetworkMode::alias;
+        if (!alias && spec.network.mode != NetworkMode::inherit)
+            return refused("a jail with its own network stack has no address restrictions");
+        if (!alias && *how == "new") return refused("use network mode alias for addresses of the jail's own");
+        if (alias && *how != "new" && has_family(spec.network, family))
+            return refused("the jail has addresses of this family: leave it out");
+    }
+    return {};
+}
+
 void read_spec(Fields& fields, JailSpec& spec) {
     fields.boolean("running", spec.running);
     fields.read("root", into(spec.root, parse_root));
@@ -127,12 +159,14 @@ void read_spec(Fields& fields, JailSpec& spec) {
         fields.fail(Error::invalid("invalid_value", fields.at("publish"),
                                    "only a jail with its own network stack can publish ports"));
     fields.read("firewall", into(spec.firewall, parse_firewall));
-    if (!spec.firewall.empty() && spec.network.mode == NetworkMode::inherit)
+    const bool shared = spec.network.mode == NetworkMode::inherit || spec.network.mode == NetworkMode::alias;
+    if (!spec.firewall.empty() && shared)
         fields.fail(Error::invalid("invalid_value", fields.at("firewall"),
                                    "a jail that shares the host's network stack has no packet filter of its own"));
     fields.read("limits", into(spec.limits, parse_limits));
     fields.read("devfs_ruleset", into(spec.devfs_ruleset, parse_devfs_ruleset));
     fields.read("parameters", into(spec.parameters, parse_parameters));
+    if (auto good = check_families(spec, fields.at("parameters")); !good) fields.fail(good.error());
     fields.read("exec", into(spec.exec, parse_exec));
     fields.read("command", into(spec.command, parse_argv));
     fields.read("restart", into(spec.restart, parse_restart));

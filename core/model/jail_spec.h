@@ -28,6 +28,7 @@ struct RootSpec {
 
 enum class NetworkMode {
     vnet,
+    alias,    ///< the host's network stack, of which it sees addresses of its own
     inherit,  ///< the host's own network stack
     none,     ///< a network stack with nothing but lo
 };
@@ -35,8 +36,10 @@ enum class NetworkMode {
 std::string_view to_string(NetworkMode mode);
 
 struct InterfaceSpec {
-    std::string network = "default";
+    std::string network = "default";  ///< empty with alias
+    std::string interface;            ///< only with alias: of the host
     /// Static ones, at most one of each family, within the network. A family without one is assigned from the network.
+    /// With alias: all that the jail has there, at least one.
     std::vector<Prefix> addresses;
     std::string mac;   ///< lower case, "06:00:00:00:00:01"; empty: jaild's own, which begin with 02
     unsigned mtu = 0;  ///< inside, at most the network's; 0: the network's
@@ -48,7 +51,7 @@ struct InterfaceSpec {
 
 struct NetworkSpec {
     NetworkMode mode = NetworkMode::vnet;
-    std::vector<InterfaceSpec> interfaces{InterfaceSpec{}};  ///< 1 to kMaxInterfaces with vnet, else none
+    std::vector<InterfaceSpec> interfaces{InterfaceSpec{}};  ///< 1 to kMaxInterfaces with vnet and alias, else none
     std::vector<IpAddress> nameservers;                      ///< empty: the host's own that a jail can reach
     std::vector<std::string> search;
     bool operator==(const NetworkSpec&) const = default;
@@ -81,7 +84,7 @@ struct JailSpec {
     std::string hostname;  ///< empty: the jail's name
     NetworkSpec network;
     std::vector<Publish> publish;  ///< only with NetworkMode::vnet
-    FirewallSpec firewall;         ///< none with NetworkMode::inherit
+    FirewallSpec firewall;         ///< none with NetworkMode::alias and ::inherit
     Limits limits;
     std::optional<int> devfs_ruleset;  ///< nothing: jaild's choice; never 0, which would show every device
     Parameters parameters;
@@ -106,6 +109,7 @@ struct SpecLimits {
     static constexpr std::size_t hostname_bytes = 63;
     static constexpr std::size_t nameservers = 3;  ///< resolv.conf(5) MAXNS
     static constexpr std::size_t search_domains = 6;
+    static constexpr std::size_t aliases = 255;  ///< of all interfaces; security.jail.jail_max_af_ips of FreeBSD 14
     static constexpr std::size_t interface_name_bytes = 15;  ///< IFNAMSIZ less the NUL, both systems
     static constexpr std::int64_t mtu_least = 1280;          ///< RFC 8200 §5
     static constexpr std::int64_t mtu_most = 65'535;
@@ -142,6 +146,10 @@ Result<JailSpec> replace(const JailSpec& current, const nlohmann::json& replacem
 
 /// What `to` asks of the host's own network stack that `from` does not: an admin's to choose. Nothing, most often.
 std::optional<std::string> network_for_admins(const JailSpec& from, const JailSpec& to);
+
+/// Both with NetworkMode::alias, and nothing else about a family changes: a running jail takes other interfaces and
+/// addresses at once.
+bool addresses_are_live(const JailSpec& from, const JailSpec& to);
 
 /// JSON pointers of the fields in which two specs differ and which a running jail takes only at its next start.
 std::vector<std::string> restart_fields_changed(const JailSpec& from, const JailSpec& to);

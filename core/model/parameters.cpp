@@ -42,11 +42,12 @@ constexpr std::array kOwnAffair{std::string_view("allow.chflags"),
                                 std::string_view("osrelease"),
                                 std::string_view("securelevel")};
 
-/// "allow.x" false, and System V objects of its own or none.
+/// "allow.x" false, System V objects of its own or none, and no address but its own.
 bool only_restricts(const std::string& name, const ParameterValue& value) {
     if (name.starts_with("allow.")) return as_boolean(value) == false;
     const auto* text = std::get_if<std::string>(&value);
-    return name.starts_with("sysv") && text != nullptr && (*text == "new" || *text == "disable");
+    const bool subsystem = name.starts_with("sysv") || name == "ip4" || name == "ip6";
+    return subsystem && text != nullptr && (*text == "new" || *text == "disable");
 }
 
 bool is_own_affair(std::string_view name) {
@@ -72,7 +73,7 @@ std::string with_no(std::string_view name) {
 }
 
 bool only_at_creation(std::string_view name) {
-    return name == "osrelease" || name == "osreldate";
+    return name == "osrelease" || name == "osreldate" || name == "ip4" || name == "ip6";
 }
 
 std::vector<std::string> parameters_for_restart(const Parameters& from, const Parameters& to) {

@@ -22,11 +22,9 @@ Result<NetworkMode> parse_mode(const json& value, const std::string& at) {
     if (*text == "vnet") return NetworkMode::vnet;
     if (*text == "inherit") return NetworkMode::inherit;
     if (*text == "none") return NetworkMode::none;
-    if (*text == "alias")
-        return std::unexpected(unsupported("unsupported_network_mode", at, "network mode alias is not supported yet",
-                                           "use \"vnet\", \"inherit\" or \"none\""));
+    if (*text == "alias") return NetworkMode::alias;
     return std::unexpected(
-        Error::invalid("invalid_value", at, in_quotes(*text) + R"( is none of "vnet", "inherit" and "none")"));
+        Error::invalid("invalid_value", at, in_quotes(*text) + R"( is none of "vnet", "alias", "inherit" and "none")"));
 }
 
 /// The parser of an address or prefix does not know its field.
@@ -85,6 +83,74 @@ Result<InterfaceSpec> parse_interface(const json& value, const std::string& at) 
     return interface;
 }
 
+/// One that a host can have on an interface of its own, and that is not of one link alone.
+bool can_be_alias(const IpAddress& address) {
+    const auto& bytes = address.bytes;
+    if (address.family == Family::ipv4) return bytes[0] != 0 && bytes[0] < 0xe0;  // RFC 1112 §4 and beyond
+    const bool unspecified = address == IpAddress{.family = Family::ipv6};
+    const bool link_local = bytes[0] == 0xfe && (bytes[1] & 0xc0U) == 0x80;
+    return !unspecified && !link_local && bytes[0] != 0xff;
+}
+
+/// "192.0.2.10" is the address alone: /32.
+Result<void> parse_alias_address(const json& value, const std::string& at, std::vector<Prefix>& addresses) {
+    const auto text = read_text(value, at, kAddressText);
+    if (!text) return std::unexpected(text.error());
+    if (!text->contains('/')) {
+        const auto address = IpAddress::parse(*text);
+        if (!address) return std::unexpected(placed(address.error(), at));
+        addresses.push_back({.address = *address, .length = address->bits()});
+    } else {
+        const auto prefix = Prefix::parse(*text);
+        if (!prefix) return std::unexpected(placed(prefix.error(), at));
+        if (prefix->length == 0)
+            return std::unexpected(Error::invalid("invalid_prefix", at, "a prefix length of 0 takes every address"));
+        addresses.push_back(*prefix);
+    }
+    if (can_be_alias(addresses.back().address)) return {};
+    return std::unexpected(
+        Error::invalid("invalid_address", at, *text + " is no address that an interface of the host can lend"));
+}
+
+/// An interface of the host with the jail's addresses there.
+Result<InterfaceSpec> parse_alias(const json& value, const std::string& at) {
+    InterfaceSpec interface;
+    interface.network.clear();
+    Fields fields(value, at);
+    fields.require("interface");
+    fields.text("interface", interface.interface, SpecLimits::interface_name_bytes);
+    if (!interface.interface.empty())
+        if (auto good = check_host_interface_name(interface.interface, fields.at("interface")); !good)
+            fields.fail(good.error());
+    fields.require("addresses");
+    fields.each("addresses", SpecLimits::aliases, [&](const json& address, const std::string& where) {
+        return parse_alias_address(address, where, interface.addresses);
+    });
+    if (interface.addresses.empty())
+        fields.fail(Error::invalid("invalid_value", fields.at("addresses"), "at least one address"));
+    if (auto done = fields.done(); !done) return std::unexpected(done.error());
+    return interface;
+}
+
+/// No interface and no address is named twice.
+Result<void> check_aliases(const std::vector<InterfaceSpec>& interfaces, const std::string& at) {
+    std::set<std::string> names;
+    std::set<IpAddress> addresses;
+    for (std::size_t index = 0; index < interfaces.size(); ++index) {
+        const auto& one = interfaces[index];
+        const auto here = pointer(at, index);
+        if (!names.insert(one.interface).second)
+            return std::unexpected(
+                Error::invalid("invalid_value", here + "/interface", one.interface + " is named already"));
+        for (std::size_t which = 0; which < one.addresses.size(); ++which)
+            if (const auto& address = one.addresses[which].address; !addresses.insert(address).second)
+                return std::unexpected(Error::invalid("address_in_use", pointer(here + "/addresses", which),
+                                                      "the jail has " + address.to_string() + " already"));
+    }
+    if (addresses.size() > SpecLimits::aliases) return std::unexpected(too_many(at, SpecLimits::aliases));
+    return {};
+}
+
 /// No two of them have one name inside.
 Result<void> check_names(const std::vector<InterfaceSpec>& interfaces, const std::string& at) {
     std::set<std::string> names;
@@ -101,6 +167,8 @@ Error wrong_count(NetworkMode mode, const std::string& at) {
     switch (mode) {
         case NetworkMode::vnet:
             return Error::invalid("invalid_value", at, "a jail with its own network stack has at least one interface");
+        case NetworkMode::alias:
+            return Error::invalid("invalid_value", at, "network mode alias needs an interface of the host");
         case NetworkMode::inherit:
             return Error::invalid("invalid_value", at,
                                   "a jail that shares the host's network stack has no interface of its own");
@@ -142,10 +210,12 @@ Result<NetworkSpec> parse_network(const json& value, const std::string& at) {
         network.mode = *parsed;
         return {};
     });
-    const bool has_interfaces = network.mode == NetworkMode::vnet;
-    if (fields.has("interfaces") || !has_interfaces) network.interfaces.clear();
+    const bool vnet = network.mode == NetworkMode::vnet;
+    const bool has_interfaces = vnet || network.mode == NetworkMode::alias;
+    if (fields.has("interfaces") || !vnet) network.interfaces.clear();
     fields.each("interfaces", kMaxInterfaces, [&](const json& element, const std::string& where) -> Result<void> {
-        auto parsed = parse_interface(element, where);
+        auto parsed =
+            network.mode == NetworkMode::alias ? parse_alias(element, where) : parse_interface(element, where);
         if (!parsed) return std::unexpected(parsed.error());
         network.interfaces.push_back(*std::move(parsed));
         return {};
@@ -157,7 +227,9 @@ Result<NetworkSpec> parse_network(const json& value, const std::string& at) {
         return parse_search(element, where, network.search);
     });
     if (network.interfaces.empty() == has_interfaces) fields.fail(wrong_count(network.mode, fields.at("interfaces")));
-    if (auto good = check_names(network.interfaces, fields.at("interfaces")); !good) fields.fail(good.error());
+    auto good = network.mode == NetworkMode::alias ? check_aliases(network.interfaces, fields.at("interfaces"))
+                                                   : check_names(network.interfaces, fields.at("interfaces"));
+    if (!good) fields.fail(good.error());
     if (auto done = fields.done(); !done) return std::unexpected(done.error());
     return network;
 }
@@ -169,7 +241,11 @@ json to_json(const NetworkSpec& network) {
     for (const auto& interface : network.interfaces) {
         json addresses = json::array();
         for (const auto& address : interface.addresses) addresses.push_back(address.to_string());
-        json one{{"network", interface.network}, {"addresses", std::move(addresses)}};
+        json one{{"addresses", std::move(addresses)}};
+        if (interface.interface.empty())
+            one["network"] = interface.network;
+        else
+            one["interface"] = interface.interface;
         if (!interface.mac.empty()) one["mac"] = interface.mac;
         if (interface.mtu != 0) one["mtu"] = interface.mtu;
         if (!interface.name.empty()) one["name"] = interface.name;

@@ -23,7 +23,7 @@ constexpr std::string_view kNetwork = "use the field network";
 constexpr std::string_view kReadOnly = "it can only be read: see the jail's status";
 constexpr std::string_view kNotNeeded = "leave it out";
 
-constexpr std::array<Reserved, 34> kReserved{{
+constexpr std::array<Reserved, 32> kReserved{{
     {"allow.dying", "jaild never revives a dying jail", kNotNeeded},
     {"allow.suser", "jaild sets up the jail's network from within, as its root", kNotNeeded},
     {"children.cur", "the kernel counts the jails in a jail", kReadOnly},
@@ -38,10 +38,8 @@ constexpr std::array<Reserved, 34> kReserved{{
     {"host", "a jail has its own host name always", "use the field hostname"},
     {"host.hostname", "the host name has a field of its own", "use the field hostname"},
     {"interface", "jaild gives a jail its addresses", kNetwork},
-    {"ip4", "jaild gives a jail its addresses", kNetwork},
-    {"ip4.addr", "a jail with its own network stack has no address restrictions", kNetwork},
-    {"ip6", "jaild gives a jail its addresses", kNetwork},
-    {"ip6.addr", "a jail with its own network stack has no address restrictions", kNetwork},
+    {"ip4.addr", "jaild gives a jail its addresses", kNetwork},
+    {"ip6.addr", "jaild gives a jail its addresses", kNetwork},
     {"ip_hostname", "jaild gives a jail its addresses", kNetwork},
     {"jid", "the kernel numbers its jails", kNotNeeded},
     {"lastjid", "it lists jails and sets nothing", kNotNeeded},

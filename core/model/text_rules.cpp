@@ -77,7 +77,7 @@ Result<void> check_label_key(std::string_view key, const std::string& at) {
     return {};
 }
 
-Result<void> check_interface_name(std::string_view name, const std::string& at) {
+Result<void> check_host_interface_name(std::string_view name, const std::string& at) {
     const auto refused = [&](std::string_view why) {
         return std::unexpected(Error::invalid("invalid_value", at, std::string(why)));
     };
@@ -85,9 +85,16 @@ Result<void> check_interface_name(std::string_view name, const std::string& at) 
     for (const char c : name)
         if (!is_alphanumeric(c) && c != '.' && c != '-' && c != '_')
             return refused("an interface's name is letters, digits, \".\", \"-\" and \"_\"");
+    return {};
+}
+
+Result<void> check_interface_name(std::string_view name, const std::string& at) {
+    if (auto good = check_host_interface_name(name, at); !good) return good;
     // The loopback interfaces, and what sysctl(8) on Linux calls every interface and a new one.
     for (const std::string_view taken : {"lo", "lo0", "all", "default"})
-        if (name == taken) return refused(in_quotes(name) + " means something else already");
+        if (name == taken)
+            return std::unexpected(
+                Error::invalid("invalid_value", at, in_quotes(name) + " means something else already"));
     return {};
 }
 

@@ -18,7 +18,9 @@ Result<void> check_hostname(std::string_view name, const std::string& at);
 Result<void> check_user(std::string_view user, const std::string& at);
 /// A letter or "_", then letters, digits and "_".
 Result<void> check_env_name(std::string_view name, const std::string& at);
-/// A name that both systems take for an interface, and that none has by itself.
+/// A name that both systems take for an interface.
+Result<void> check_host_interface_name(std::string_view name, const std::string& at);
+/// The same, and that none has by itself.
 Result<void> check_interface_name(std::string_view name, const std::string& at);
 /// Six pairs of hexadecimal digits joined by ":", of one interface and not jaild's own; answered in lower case.
 Result<std::string> read_mac(std::string_view text, const std::string& at);

@@ -32,7 +32,7 @@ kernel::JailParameters jail_parameters(const model::Jail& jail) {
             .hostname = hostname_of(jail),
             .mode = jail.spec.network.mode,
             .devfs_ruleset = jail.spec.devfs_ruleset,
-            .parameters = jail.spec.parameters,
+            .parameters = kernel_parameters(jail),
             .limits = jail.spec.limits};
 }
 
@@ -148,6 +148,10 @@ Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observe
             return create_jail(context);
         case StepKind::record_change:
             return record_change(context);
+        case StepKind::ensure_alias:
+            return kernel.links().ensure_alias(jail.id, *step.alias);
+        case StepKind::remove_alias:
+            return kernel.links().remove_alias(jail.id, *step.alias);
         case StepKind::update_jail:
             return update_jail(context);
         case StepKind::ensure_firewall:

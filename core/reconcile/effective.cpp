@@ -41,11 +41,12 @@ std::shared_ptr<const MadeWith> made_with(const Observed& observed) {
 }
 
 bool shares_stack(const model::NetworkSpec& network) {
-    return network.mode == model::NetworkMode::inherit;
+    return network.mode == model::NetworkMode::inherit || network.mode == model::NetworkMode::alias;
 }
 
 /// The fields that a running jail takes at once, from `row`; everything else as it was made.
 model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& row) {
+    if (model::addresses_are_live(made, row)) made.network.interfaces = row.network.interfaces;
     made.running = row.running;
     made.hostname = row.hostname;
     made.labels = row.labels;
@@ -71,14 +72,34 @@ kernel::Applied record(const model::Jail& jail, const Observed& observed, bool c
                 {.spec = jail.spec, .interfaces = jail.interfaces, .command_spent = command_spent(jail, observed)})};
 }
 
+/// How a jail has its network, as the kernel and the addresses that it was given say; nothing of its interfaces in a
+/// network stack of its own.
+model::NetworkSpec network_seen(const Observed& observed) {
+    model::NetworkSpec network{.mode = model::NetworkMode::none, .interfaces = {}, .nameservers = {}, .search = {}};
+    if (observed.jail->vnet) return network;
+    network.mode = observed.aliases.empty() ? model::NetworkMode::inherit : model::NetworkMode::alias;
+    for (const auto& [alias, present] : observed.aliases) {
+        auto found = std::ranges::find(network.interfaces, alias.interface, &model::InterfaceSpec::interface);
+        if (found == network.interfaces.end())
+            found = network.interfaces.insert(
+                found, {.network = {}, .interface = alias.interface, .addresses = {}, .mac = {}, .name = {}});
+        found->addresses.push_back(alias.address);
+    }
+    return network;
+}
+
 /// Whose network stack a jail has is fixed at its creation. When no hint says what it was made with, the kernel does:
 /// the jail keeps that stack, without a link, until it is made again.
-Effective held_to_stack(const model::Jail& row, const kernel::ObservedJail& jail) {
+Effective held_to_stack(const model::Jail& row, const Observed& observed) {
+    using enum model::NetworkMode;
     Effective result{.jail = row, .waiting = {}};
-    if (shares_stack(row.spec.network) == !jail.vnet) return result;
+    const auto asked = row.spec.network.mode;
+    auto seen = network_seen(observed);
+    if (seen.mode == none ? asked == vnet || asked == none : asked == seen.mode) return result;
     auto& spec = result.jail.spec;
-    spec.network.mode = jail.vnet ? model::NetworkMode::none : model::NetworkMode::inherit;
-    spec.network.interfaces.clear();
+    seen.nameservers = spec.network.nameservers;
+    seen.search = spec.network.search;
+    spec.network = std::move(seen);
     spec = with_live_fields(std::move(spec), row.spec);
     result.jail.interfaces.clear();
     result.waiting = {"/network/interfaces", "/network/mode"};
@@ -104,7 +125,7 @@ bool hint_is_lost(const Observed& observed) {
 }
 
 Effective effective(const model::Jail& row, const Observed& observed) {
-    if (alive(observed) && hint_is_lost(observed)) return held_to_stack(row, *observed.jail);
+    if (alive(observed) && hint_is_lost(observed)) return held_to_stack(row, observed);
     Effective result{.jail = row, .waiting = {}};
     if (!alive(observed) || !observed.applied.complete || !current_incarnation(row, observed)) return result;
     // A hint that cannot be read says nothing against the jail that runs: it is taken for what the row asks.
@@ -179,7 +200,7 @@ std::optional<kernel::Applied> change_record(const model::Jail& jail, const Obse
 bool parameters_differ(const model::Jail& jail, const Observed& observed) {
     const bool same_generation = observed.applied.complete && observed.applied.generation == jail.generation;
     const auto& now = observed.jail->parameters;
-    return std::ranges::any_of(model::live_parameters(jail.spec.parameters), [&](const auto& wanted_one) {
+    return std::ranges::any_of(model::live_parameters(kernel_parameters(jail)), [&](const auto& wanted_one) {
         const auto& [name, value] = wanted_one;
         const auto found = now.find(name);
         if (found == now.end()) return true;
@@ -260,6 +281,33 @@ std::vector<kernel::Endpoint> endpoints_of(const model::Jail& jail, const std::v
 
 bool confined(const model::Jail& jail) {
     return jail.spec.network.mode == model::NetworkMode::vnet && !jail.spec.firewall.empty();
+}
+
+std::vector<kernel::Alias> aliases_of(const model::Jail& jail) {
+    std::vector<kernel::Alias> all;
+    if (jail.spec.network.mode != model::NetworkMode::alias) return all;
+    for (const auto& one : jail.spec.network.interfaces)
+        for (const auto& address : one.addresses) all.push_back({.interface = one.interface, .address = address});
+    return all;
+}
+
+model::Parameters kernel_parameters(const model::Jail& jail) {
+    auto all = jail.spec.parameters;
+    if (jail.spec.network.mode != model::NetworkMode::alias) return all;
+    std::vector<IpAddress> ip4;
+    std::vector<IpAddress> ip6;
+    for (const auto& one : aliases_of(jail))
+        (one.address.address.family == Family::ipv4 ? ip4 : ip6).push_back(one.address.address);
+    for (auto* list : {&ip4, &ip6})
+        if (!list->empty()) std::sort(list->begin() + 1, list->end());
+    // A family that is all of the host's has no list.
+    const auto inherits = [&](const char* family) {
+        const auto how = all.find(family);
+        return how != all.end() && how->second == model::ParameterValue(std::string("inherit"));
+    };
+    if (!inherits("ip4")) all["ip4.addr"] = std::move(ip4);
+    if (!inherits("ip6")) all["ip6.addr"] = std::move(ip6);
+    return all;
 }
 
 std::string hostname_of(const model::Jail& jail) {

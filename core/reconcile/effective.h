@@ -68,6 +68,11 @@ bool on_network(const model::Jail& jail, const model::Network& network);
 std::vector<kernel::Endpoint> endpoints_of(const model::Jail& jail, const std::vector<model::Network>& networks);
 /// It asks for a policy that must be enforced, or it does not run.
 [[nodiscard]] bool confined(const model::Jail& jail);
+/// With NetworkMode::alias: its addresses on interfaces of the host, in the order of the spec.
+std::vector<kernel::Alias> aliases_of(const model::Jail& jail);
+/// What a kernel is told of a jail: the parameters of its spec and, with NetworkMode::alias, "ip4.addr" and "ip6.addr",
+/// in the order in which FreeBSD's keeps them: the first of the spec first, the others sorted (kern_jail.c).
+model::Parameters kernel_parameters(const model::Jail& jail);
 /// spec.hostname, or the jail's name.
 std::string hostname_of(const model::Jail& jail);
 

@@ -45,6 +45,9 @@ Result<void> read_files(kernel::Kernel& kernel, JailId id, Observed& observed) {
     auto applied = kernel.jails().applied(id);
     if (!applied) return std::unexpected(applied.error());
     observed.applied = *std::move(applied);
+    auto aliases = kernel.links().aliases(id);
+    if (!aliases) return std::unexpected(aliases.error());
+    observed.aliases = *std::move(aliases);
     return {};
 }
 
@@ -52,7 +55,7 @@ Result<void> read_files(kernel::Kernel& kernel, JailId id, Observed& observed) {
 Result<void> read_parameters(kernel::Kernel& kernel, const model::Jail& row, Observed& observed) {
     if (!alive(observed)) return {};
     std::vector<std::string> names;
-    for (const auto& [name, value] : model::live_parameters(effective(row, observed).jail.spec.parameters))
+    for (const auto& [name, value] : model::live_parameters(kernel_parameters(effective(row, observed).jail)))
         names.push_back(name);
     if (names.empty()) return {};
     auto parameters = kernel.jails().parameters(row.id, names);

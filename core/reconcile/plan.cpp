@@ -19,6 +19,10 @@ void add(Plan& steps, StepKind kind, std::string object = {}) {
     steps.push_back({.kind = kind, .object = std::move(object), .mount = {}});
 }
 
+void add_alias(Plan& steps, StepKind kind, const kernel::Alias& alias) {
+    steps.push_back({.kind = kind, .object = alias.to_string(), .mount = {}, .alias = alias});
+}
+
 enum class Next {
     fresh,   ///< what comes next, if anything, is a start that somebody asked for: the hint is cleared
     remake,  ///< the same incarnation comes back: the hint must say if its command was run
@@ -42,6 +46,7 @@ void tear_down(const model::Jail& jail, const Observed& observed, Next next, Pla
     if (shim_alive(observed) && observed.shim->command == CommandState::running) add(steps, StepKind::stop_command);
     for (const auto& link : observed.links) add_link(steps, StepKind::destroy_link, jail, link.id.index);
     if (observed.jail && !observed.jail->dying) add(steps, StepKind::remove_jail, jail.name.text());
+    for (const auto& one : observed.aliases) add_alias(steps, StepKind::remove_alias, one.alias);
     if (observed.rules && observed.rules->loaded) add(steps, StepKind::remove_firewall, jail.name.text());
     // They outlive the jail, and would be the next one's of that name, whosever it is.
     if (observed.limits && !observed.limits->rules.empty()) add(steps, StepKind::remove_limits, jail.name.text());
@@ -69,6 +74,36 @@ void mend_links(const Desired& desired, const Observed& observed, Plan& steps) {
         const auto link = std::ranges::find(observed.links, wanted_link.id, &kernel::ObservedLink::id);
         if (link == observed.links.end() || !link_is_whole(*link, wanted_link))
             add_link(steps, StepKind::ensure_link, desired.jail, wanted_link.id.index);
+    }
+}
+
+/// Given, and not the jail's any more.
+bool is_stale(const kernel::ObservedAlias& given, const std::vector<kernel::Alias>& wanted_ones) {
+    return std::ranges::find(wanted_ones, given.alias) == wanted_ones.end();
+}
+
+/// Before the jail is told of them. One that goes to another interface, or gets another prefix length, leaves its place
+/// first.
+void mend_aliases(const Desired& desired, const Observed& observed, Plan& steps) {
+    const auto wanted_ones = aliases_of(desired.jail);
+    const auto address_of = [](const kernel::Alias& one) { return one.address.address; };
+    for (const auto& given : observed.aliases)
+        if (is_stale(given, wanted_ones) &&
+            std::ranges::find(wanted_ones, given.alias.address.address, address_of) != wanted_ones.end())
+            add_alias(steps, StepKind::remove_alias, given.alias);
+    for (const auto& alias : wanted_ones) {
+        const auto given = std::ranges::find(observed.aliases, alias, &kernel::ObservedAlias::alias);
+        if (given == observed.aliases.end() || !given->present) add_alias(steps, StepKind::ensure_alias, alias);
+    }
+}
+
+/// After the jail was told that they are not its own any more.
+void drop_aliases(const Desired& desired, const Observed& observed, Plan& steps) {
+    const auto wanted_ones = aliases_of(desired.jail);
+    for (const auto& given : observed.aliases) {
+        const bool dropped = std::ranges::any_of(
+            steps, [&](const Step& step) { return step.kind == StepKind::remove_alias && step.alias == given.alias; });
+        if (!dropped && is_stale(given, wanted_ones)) add_alias(steps, StepKind::remove_alias, given.alias);
     }
 }
 
@@ -101,6 +136,8 @@ void build(const Desired& desired, const Observed& observed, Plan& steps) {
     if (observed.applied.incarnation < desired.jail.incarnation) add(steps, StepKind::reset);
     if (observed.applied != begun_record(desired.jail, observed)) add(steps, StepKind::record_begun);
     if (observed.applied.incarnation >= desired.jail.incarnation) add(steps, StepKind::reset);
+    mend_aliases(desired, observed, steps);
+    drop_aliases(desired, observed, steps);
     add(steps, StepKind::create_jail, desired.jail.name.text());
     for (const auto& link : link_parameters(desired.jail, desired.networks))
         add_link(steps, StepKind::ensure_link, desired.jail, link.id.index);
@@ -117,8 +154,10 @@ void mend(const Desired& desired, const Observed& observed, Plan& steps) {
     mend_limits(desired.jail, observed, steps);
     plan_mounts(desired.mounts, observed.mounts, steps);
     if (change_record(desired.jail, observed)) add(steps, StepKind::record_change);
+    mend_aliases(desired, observed, steps);
     if (observed.jail->hostname != hostname_of(desired.jail) || parameters_differ(desired.jail, observed))
         add(steps, StepKind::update_jail, desired.jail.name.text());
+    drop_aliases(desired, observed, steps);
     mend_rules(desired, observed, steps);
     mend_links(desired, observed, steps);
     if (!observed.applied.complete && !hint_is_lost(observed)) {

@@ -36,7 +36,8 @@ struct Observed {
     std::optional<kernel::ObservedJail> jail;
     std::optional<kernel::ObservedShim> shim;
     std::vector<kernel::ObservedMount> mounts;
-    std::vector<kernel::ObservedLink> links;           ///< in the order of their interfaces
+    std::vector<kernel::ObservedLink> links;  ///< in the order of their interfaces
+    std::vector<kernel::ObservedAlias> aliases;
     std::optional<kernel::ObservedLimits> limits;      ///< nothing: nobody looked, so that they count as they should be
     std::optional<kernel::ObservedJailRules> rules{};  ///< the same; also without a packet filter
     Unfiltered unfiltered = Unfiltered::no;            ///< its policy cannot be enforced
@@ -56,7 +57,9 @@ enum class StepKind {
     record_begun,
     create_jail,
     record_change,
+    ensure_alias,
     update_jail,
+    remove_alias,
     ensure_firewall,
     remove_firewall,
     ensure_link,
@@ -86,6 +89,7 @@ struct Step {
     std::optional<kernel::Mount> mount{};
     std::string source{};    ///< of what an unmount takes away, for people; may be empty
     unsigned interface = 0;  ///< its index, of a link
+    std::optional<kernel::Alias> alias{};
     bool operator==(const Step&) const = default;
     /// "mount root/usr", "unmount root/srv (/dev/sda1[/data])": for plans, progress and events.
     [[nodiscard]] std::string to_string() const;

@@ -43,6 +43,8 @@ Result<void> Residue::clear(JailId id, const Observed& observed) {
         if (auto removed = engine_.kernel.jails().remove(id); !removed) return removed;
     if (observed.rules && observed.rules->loaded)
         if (auto removed = engine_.kernel.firewall().remove(id); !removed) return removed;
+    for (const auto& given : observed.aliases)
+        if (auto removed = engine_.kernel.links().remove_alias(id, given.alias); !removed) return removed;
     if (shim_alive(observed))
         if (auto released = engine_.kernel.processes().release(id); !released) return released;
     for (const auto& mount : observed.mounts | std::views::reverse)

@@ -14,7 +14,8 @@ using model::Condition;
 using model::JailState;
 
 bool has_runtime(const Observed& observed) {
-    return observed.jail || !observed.links.empty() || shim_alive(observed) || !observed.mounts.empty();
+    return observed.jail || !observed.links.empty() || shim_alive(observed) || !observed.mounts.empty() ||
+           !observed.aliases.empty();
 }
 
 JailState state_of(const Findings& findings) {
@@ -137,6 +138,11 @@ std::vector<Condition> conditions_of(const Findings& findings, const model::Jail
 void describe_interfaces(const model::Jail& jail, const std::vector<kernel::ObservedLink>& links,
                          model::JailStatus& status) {
     const auto& asked = jail.spec.network.interfaces;
+    if (jail.spec.network.mode == model::NetworkMode::alias) {
+        for (const auto& one : asked)
+            status.interfaces.push_back({.name = one.interface, .network = {}, .addresses = one.addresses});
+        status.addresses = jail.addresses();
+    }
     for (unsigned index = 0; index < jail.interfaces.size(); ++index) {
         model::InterfaceStatus interface {
             .name = interface_name(jail, index), .network = index < asked.size() ? asked[index].network : std::string(),

@@ -28,6 +28,10 @@ std::string_view to_string(StepKind kind) {
             return "create_jail";
         case StepKind::record_change:
             return "record_change";
+        case StepKind::ensure_alias:
+            return "ensure_alias";
+        case StepKind::remove_alias:
+            return "remove_alias";
         case StepKind::update_jail:
             return "update_jail";
         case StepKind::ensure_firewall:

@@ -89,11 +89,35 @@ Result<void> take(Connection& connection, JailId jail, const Assigned& wanted) {
         std::int64_t{wanted.interface});
 }
 
+struct Holder {
+    std::string name;
+    JailId id;
+};
+
+Result<std::optional<Holder>> holder_of_alias(Connection& connection, const IpAddress& address) {
+    return first_row<Holder>(
+        connection.prepare("SELECT jails.name, jails.id FROM aliases JOIN jails ON jails.id = aliases.jail"
+                           " WHERE family = ?1 AND address = ?2",
+                           family_number(address.family), bytes_of(address)),
+        [](const Statement& row) -> Result<Holder> {
+            return Holder{.name = row.text(0), .id = JailId{row.integer(1)}};
+        });
+}
+
+Error in_use(const IpAddress& address, const std::string& owner, const std::string& field) {
+    return {.code = Errc::conflict,
+            .op = "assign_address",
+            .detail = fmt::format("{} belongs to {}", address.to_string(), owner),
+            .reason = "address_in_use",
+            .field = field,
+            .remedy = "give another address"};
+}
+
 Result<void> take_static(Connection& connection, JailId jail, const Assigned& wanted, const std::string& field) {
-    struct Holder {
-        std::string name;
-        JailId id;
-    };
+    const auto alias = holder_of_alias(connection, wanted.address);
+    if (!alias) return std::unexpected(alias.error());
+    if (*alias && (*alias)->id != jail)
+        return std::unexpected(in_use(wanted.address, fmt::format("jail \"{}\"", (*alias)->name), field));
     auto holder = first_row<Holder>(
         connection.prepare("SELECT jails.name, jails.id FROM addresses JOIN jails ON jails.id = addresses.jail"
                            " WHERE network = ?1 AND family = ?2 AND address = ?3",
@@ -107,13 +131,9 @@ Result<void> take_static(Connection& connection, JailId jail, const Assigned& wa
         return std::unexpected(Error::invalid("address_in_use", field,
                                               wanted.address.to_string() + " is another interface's of this jail"));
     }
-    return std::unexpected(
-        Error{.code = Errc::conflict,
-              .op = "assign_address",
-              .detail = fmt::format("{} belongs to jail \"{}\"", wanted.address.to_string(), (*holder)->name),
-              .reason = "address_in_use",
-              .field = field,
-              .remedy = "give another address, or none to have one assigned"});
+    auto error = in_use(wanted.address, fmt::format("jail \"{}\"", (*holder)->name), field);
+    error.remedy = "give another address, or none to have one assigned";
+    return std::unexpected(std::move(error));
 }
 
 IpAddress next(IpAddress address) {
@@ -206,6 +226,7 @@ Result<void> release(Connection& connection, const Assigned& row) {
 
 Result<std::vector<Wanted>> read_wanted(Connection& connection, const model::NetworkSpec& spec) {
     std::vector<Wanted> all;
+    if (spec.mode == model::NetworkMode::alias) return all;  // on no network
     for (const auto& interface : spec.interfaces) {
         const auto index = static_cast<unsigned>(all.size());
         auto network = networks::find(connection, interface.network);
@@ -296,6 +317,52 @@ Result<void> take_statics(Connection& connection, JailId jail, const Wanted& wan
     return {};
 }
 
+bool is_reserved(const model::Network& network, const IpAddress& address) {
+    return std::ranges::any_of(network.reserved, [&](const auto& range) { return range.contains(address); });
+}
+
+/// One that the network may give to a jail, or has itself.
+bool claims(const model::Network& network, const IpAddress& address) {
+    const auto& subnet = network.subnet(address.family);
+    return subnet && subnet->contains(address) && !is_reserved(network, address);
+}
+
+Result<void> take_alias(Connection& connection, JailId jail, const std::vector<model::Network>& networks,
+                        const IpAddress& address, const std::string& field) {
+    const auto holder = holder_of_alias(connection, address);
+    if (!holder) return std::unexpected(holder.error());
+    if (*holder) return std::unexpected(in_use(address, fmt::format("jail \"{}\"", (*holder)->name), field));
+    for (const auto& network : networks) {
+        if (claims(network, address) || address == network.gateway(address.family))
+            return std::unexpected(in_use(address, fmt::format("network \"{}\"", network.name.text()), field));
+    }
+    auto given =
+        first_text(connection.prepare("SELECT jails.name FROM addresses JOIN jails ON jails.id = jail"
+                                      " WHERE family = ?1 AND address = ?2 AND jail <> ?3",
+                                      family_number(address.family), bytes_of(address), jail.value));
+    if (!given) return std::unexpected(given.error());
+    if (*given) return std::unexpected(in_use(address, fmt::format("jail \"{}\"", **given), field));
+    return connection.run("INSERT INTO aliases (family, address, jail) VALUES (?1, ?2, ?3)",
+                          family_number(address.family), bytes_of(address), jail.value);
+}
+
+/// The jail's are those of `spec`.
+Result<void> assign_aliases(Connection& connection, JailId jail, const model::NetworkSpec& spec) {
+    if (auto released = connection.run("DELETE FROM aliases WHERE jail = ?1", jail.value); !released) return released;
+    if (spec.mode != model::NetworkMode::alias) return {};
+    const auto networks = networks::all(connection);
+    if (!networks) return std::unexpected(networks.error());
+    for (std::size_t index = 0; index < spec.interfaces.size(); ++index) {
+        const auto& addresses = spec.interfaces[index].addresses;
+        for (std::size_t which = 0; which < addresses.size(); ++which) {
+            const auto field = fmt::format("/network/interfaces/{}/addresses/{}", index, which);
+            auto taken = take_alias(connection, jail, *networks, addresses[which].address, field);
+            if (!taken) return taken;
+        }
+    }
+    return {};
+}
+
 Result<void> take_missing(Connection& connection, JailId jail, const Wanted& wanted,
                           const std::vector<Assigned>& kept) {
     for (const Family family : {Family::ipv4, Family::ipv6}) {
@@ -318,6 +385,29 @@ Result<void> open_pools(Connection& connection, const model::Network& network) {
         auto done = connection.run("INSERT OR REPLACE INTO pools (network, family, lowest) VALUES (?1, ?2, ?3)",
                                    network.id.value, family_number(family), bytes_of(subnet->nth(first)));
         if (!done) return done;
+    }
+    return {};
+}
+
+Result<void> check_aliases_outside(Connection& connection, const model::Network& network) {
+    struct Given {
+        IpAddress address;
+        std::string jail;
+    };
+    auto all = all_rows<Given>(
+        connection.prepare("SELECT family, address, jails.name FROM aliases JOIN jails ON jails.id = jail"),
+        [](const Statement& row) -> Result<Given> {
+            auto address = address_from(row.integer(0), row.blob(1));
+            if (!address) return std::unexpected(address.error());
+            return Given{.address = *address, .jail = row.text(2)};
+        });
+    if (!all) return std::unexpected(all.error());
+    for (const auto& [address, jail] : *all) {
+        if (!claims(network, address) && address != network.gateway(address.family)) continue;
+        auto error = in_use(address, fmt::format("jail \"{}\", on an interface of the host", jail),
+                            address.family == Family::ipv4 ? "/ipv4" : "/ipv6");
+        error.remedy = "choose another subnet, or reserve the address";
+        return std::unexpected(std::move(error));
     }
     return {};
 }
@@ -372,6 +462,7 @@ Result<void> assign(Connection& connection, JailId jail, const model::NetworkSpe
     if (!kept) return std::unexpected(kept.error());
     if (auto written = write_interfaces(connection, jail, *all); !written) return written;
     // Static ones of all interfaces first: none of them must be given to another one.
+    if (auto given = assign_aliases(connection, jail, spec); !given) return given;
     for (const auto& wanted : *all)
         if (auto taken = take_statics(connection, jail, wanted, *kept); !taken) return taken;
     for (const auto& wanted : *all)

@@ -24,8 +24,12 @@ Result<std::vector<AddressOwner>> owners(Connection& connection);
 
 /// Makes the jail's interfaces and their addresses what `spec` asks for: those that still fit stay, static ones are
 /// taken, and each family of an interface without one gets the lowest free address of its network: so the same history
-/// always gives the same addresses. Errors as
-/// Writer::insert_jail's, some of the work done: call it in a savepoint.
+/// always gives the same addresses. With NetworkMode::alias it has the spec's, which no other jail has and no network
+/// may give out. Errors as Writer::insert_jail's, some of the work done: call it in a savepoint.
 Result<void> assign(Connection& connection, JailId jail, const model::NetworkSpec& spec);
+
+/// Errc::conflict "address_in_use" when a jail has an address of the network's subnets on an interface of the host, and
+/// the network does not reserve it.
+Result<void> check_aliases_outside(Connection& connection, const model::Network& network);
 
 }  // namespace jaild::store::addresses

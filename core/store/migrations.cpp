@@ -132,11 +132,22 @@ ALTER TABLE interfaces ADD COLUMN mac TEXT;  -- lower case; NULL: one that jaild
 CREATE UNIQUE INDEX interfaces_mac ON interfaces (network, mac);
 )sql";
 
+// Addresses that jails have on the host's own interfaces: no two of them have one. (A network's keep apart from them as
+// far as it does not reserve them.)
+constexpr std::string_view kAliases = R"sql(
+CREATE TABLE aliases (
+    family INTEGER NOT NULL CHECK (family IN (4, 6)),
+    address BLOB NOT NULL CHECK (length(address) = iif(family = 4, 4, 16)),
+    jail INTEGER NOT NULL REFERENCES jails (id) ON DELETE CASCADE,
+    PRIMARY KEY (family, address)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX aliases_of_jail ON aliases (jail);
+)sql";
+
 constexpr std::array kMigrations{
-    Migration{.to = 1, .sql = kFirst},
-    Migration{.to = 2, .sql = kNetworks},
-    Migration{.to = 3, .sql = kInterfaces},
-    Migration{.to = 4, .sql = kInterfaceMacs},
+    Migration{.to = 1, .sql = kFirst},      Migration{.to = 2, .sql = kNetworks},
+    Migration{.to = 3, .sql = kInterfaces}, Migration{.to = 4, .sql = kInterfaceMacs},
+    Migration{.to = 5, .sql = kAliases},
 };
 
 Result<void> apply(Connection& connection, const Migration& migration) {

@@ -140,6 +140,7 @@ Result<model::Network> insert_both(Connection& connection, const model::Network&
                                      .field = "/name"});
     }
     if (auto apart = check_apart(connection, network); !apart) return std::unexpected(apart.error());
+    if (auto free = addresses::check_aliases_outside(connection, network); !free) return std::unexpected(free.error());
     auto stored = network;
     if (stored.ipv4) stored.ipv4 = stored.ipv4->network();
     if (stored.ipv6) stored.ipv6 = stored.ipv6->network();
@@ -158,6 +159,7 @@ Result<model::Network> update_all(Connection& connection, const model::Network& 
     auto before = find(connection, network.name.text());
     if (!before) return before;
     if (auto apart = check_apart(connection, network); !apart) return std::unexpected(apart.error());
+    if (auto free = addresses::check_aliases_outside(connection, network); !free) return std::unexpected(free.error());
     auto jails = jails_of(connection, network);
     if (!jails) return std::unexpected(jails.error());
     if (auto fit = check_jails_fit(connection, *before, network, *jails); !fit) return std::unexpected(fit.error());

@@ -133,6 +133,12 @@ class Tokens(ApiTest):
         self.assertEqual(self.get(operator, "/v1/jails", "POST", {"name": "shared", "running": False}).status, 202)
         self.refused(self.get(operator, "/v1/jails/shared", "PATCH", shared), 403, "role_too_low")
         self.assertEqual(self.get(admin, "/v1/jails/shared", "PATCH", shared).status, 202)
+        def on(address):
+            return {"network": {"mode": "alias", "interfaces": [{"interface": "lo1", "addresses": [address]}]}}
+
+        self.refused(self.get(operator, "/v1/jails", "POST", {"name": "x", **on("127.0.2.1")}), 403, "role_too_low")
+        self.assertEqual(self.get(admin, "/v1/jails/shared", "PATCH", on("127.0.2.1")).status, 202)
+        self.refused(self.get(operator, "/v1/jails/shared", "PATCH", on("127.0.2.2")), 403, "role_too_low")
         # What an admin chose, an operator keeps.
         self.assertEqual(self.get(operator, "/v1/jails/shared", "PATCH", {"hostname": "x"}).status, 202)
 

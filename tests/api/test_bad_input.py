@@ -120,8 +120,7 @@ class Specs(ApiTest):
         self.post(with_addresses(at_77), 409, "address_in_use", at)
 
     def test_what_later_versions_will_know(self):
-        for extra, code in (({"network": {"mode": "alias"}}, "unsupported_network_mode"),
-                            ({"root": {"kind": "clone"}}, "unsupported_root_kind"),
+        for extra, code in (({"root": {"kind": "clone"}}, "unsupported_root_kind"),
                             ({"restart": "always"}, "unsupported_restart_policy")):
             problem = self.refused(self.daemon.request("POST", "/v1/jails", {"name": "x", **extra}), 422, code)
             self.assertTrue(problem["remedy"])

@@ -24,8 +24,8 @@ Result<model::HostInfo> FreeBsdHost::facts() {
     info.kernel_driver = "freebsd";
     // Mode "none" is a network stack of its own too, with nothing in it.
     const auto vimage = freebsd::sysctl::number("kern.features.vimage");
-    info.network_modes = {"inherit"};
-    if (vimage && vimage->value_or(0) != 0) info.network_modes = {"vnet", "inherit", "none"};
+    info.network_modes = {"alias", "inherit"};
+    if (vimage && vimage->value_or(0) != 0) info.network_modes = {"vnet", "alias", "inherit", "none"};
     info.root_kinds = {"thin", "path"};
     info.limits = freebsd::rctl::supported().has_value();
     info.parameters = true;

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "core/kernel/freebsd/aliases.h"
 #include "core/kernel/freebsd/bridge.h"
 #include "core/kernel/freebsd/pair.h"
 #include "core/kernel/freebsd/system/advertised_routers.h"
@@ -51,6 +52,27 @@ Result<void> FreeBsdLinks::ensure(const LinkParameters& parameters) {
 
 Result<void> FreeBsdLinks::destroy(LinkId id) {
     return freebsd::pair::destroy(places_, inside_, id);
+}
+
+Result<std::vector<ObservedAlias>> FreeBsdLinks::aliases(JailId jail) {
+    return freebsd::aliases::list(places_, jail);
+}
+
+Result<void> FreeBsdLinks::ensure_alias(JailId jail, const Alias& alias) {
+    {
+        const std::lock_guard lock(alias_mutex_);
+        if (auto given = freebsd::aliases::ensure(places_, jail, alias); !given) return given;
+    }
+    return freebsd::aliases::wait(places_, jail, alias);
+}
+
+Result<void> FreeBsdLinks::remove_alias(JailId jail, const Alias& alias) {
+    const std::lock_guard lock(alias_mutex_);
+    return freebsd::aliases::remove(places_, jail, alias);
+}
+
+Result<void> FreeBsdLinks::check_alias(const Alias& alias, const std::vector<JailId>& jails) {
+    return freebsd::aliases::check(places_, alias, jails);
 }
 
 Result<std::vector<ObservedBridge>> FreeBsdLinks::bridges() {

@@ -16,6 +16,10 @@ public:
     Result<std::vector<ObservedLink>> list(Scope scope) override;
     Result<void> ensure(const LinkParameters& parameters) override;
     Result<void> destroy(LinkId id) override;
+    Result<std::vector<ObservedAlias>> aliases(JailId jail) override;
+    Result<void> ensure_alias(JailId jail, const Alias& alias) override;
+    Result<void> remove_alias(JailId jail, const Alias& alias) override;
+    Result<void> check_alias(const Alias& alias, const std::vector<JailId>& jails) override;
     Result<std::vector<ObservedBridge>> bridges() override;
     Result<void> ensure_bridge(const model::Network& network) override;
     Result<void> remove_bridge(NetworkId network) override;
@@ -29,6 +33,8 @@ private:
     freebsd::Inside inside_;
     /// One thread makes or removes bridges: the kernel looks for a name and takes it in two steps.
     std::mutex mutex_;
+    /// One thread gives or takes addresses of the host.
+    std::mutex alias_mutex_;
 };
 
 }  // namespace jaild::kernel

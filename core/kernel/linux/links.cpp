@@ -59,6 +59,27 @@ Result<void> LinuxLinks::destroy(LinkId id) {
     return pair::destroy(options_.instance, id);
 }
 
+Result<std::vector<ObservedAlias>> LinuxLinks::aliases(JailId) {
+    return std::vector<ObservedAlias>{};
+}
+
+Result<void> LinuxLinks::ensure_alias(JailId, const Alias& alias) {
+    return check_alias(alias, {});
+}
+
+Result<void> LinuxLinks::remove_alias(JailId, const Alias&) {
+    return {};
+}
+
+Result<void> LinuxLinks::check_alias(const Alias&, const std::vector<JailId>&) {
+    return std::unexpected(
+        Error{.code = Errc::unsupported,
+              .op = "validate",
+              .detail = "Linux cannot hold a jail in the host's network stack to addresses of its own",
+              .reason = "unsupported_network_mode",
+              .remedy = "use \"vnet\" and publish its ports on that address, or \"inherit\""});
+}
+
 Result<std::vector<ObservedBridge>> LinuxLinks::bridges() {
     return bridge::list(options_.instance);
 }

@@ -14,6 +14,11 @@ public:
     Result<std::vector<ObservedLink>> list(Scope scope) override;
     Result<void> ensure(const LinkParameters& parameters) override;
     Result<void> destroy(LinkId id) override;
+    /// An address of a network stack is everybody's in it on Linux: there are none.
+    Result<std::vector<ObservedAlias>> aliases(JailId jail) override;
+    Result<void> ensure_alias(JailId jail, const Alias& alias) override;
+    Result<void> remove_alias(JailId jail, const Alias& alias) override;
+    Result<void> check_alias(const Alias& alias, const std::vector<JailId>& jails) override;
     Result<std::vector<ObservedBridge>> bridges() override;
     Result<void> ensure_bridge(const model::Network& network) override;
     Result<void> remove_bridge(NetworkId network) override;

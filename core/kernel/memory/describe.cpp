@@ -68,9 +68,9 @@ std::string describe_directory(JailId id, const Directory& held) {
     const auto applied = held.applied ? fmt::format("{}.{} {} {}", held.applied->generation, held.applied->incarnation,
                                                     held.applied->complete ? "complete" : "begun", held.applied->spec)
                                       : std::string("none");
-    return fmt::format("directory {}: {}{}{}, generated [{}], {}\n  applied {}\n", id.value, held.tree ? "tree " : "",
-                       held.etc ? "etc " : "", held.prepared ? "prepared" : "unprepared", held.generated,
-                       describe_shim(held.shim), applied);
+    return fmt::format("directory {}: {}{}{}, generated [{}], {}, given [{}]\n  applied {}\n", id.value,
+                       held.tree ? "tree " : "", held.etc ? "etc " : "", held.prepared ? "prepared" : "unprepared",
+                       held.generated, describe_shim(held.shim), join(held.aliases), applied);
 }
 
 }  // namespace
@@ -109,6 +109,7 @@ std::string describe(const State& state, const InstanceId& instance) {
                                     pair.host_up && pair.jail_up ? "up" : "down", pair.bridge.value, pair.mtu,
                                     join(pair.addresses), join(pair.gateways)));
     }
+    for (const auto& alias : state.host_addresses) lines.push_back("alias " + alias.to_string() + '\n');
     for (const auto& bridge : state.bridges) {
         lines.push_back(fmt::format("bridge {}: [{}] {}, mtu {}, addresses {}\n", bridge.name, bridge.mark,
                                     bridge.up ? "up" : "down", bridge.mtu, join(bridge.addresses)));

@@ -1,6 +1,7 @@
 #include "core/kernel/memory/hand.h"
 
 #include <algorithm>
+#include <csignal>
 
 #include "core/kernel/names.h"
 
@@ -75,6 +76,40 @@ bool Hand::leave_bridge(JailId id, unsigned index) {
     if (!there || there->bridge == NetworkId{}) return false;
     there->bridge = {};
     return true;
+}
+
+bool Hand::delete_alias(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    const auto* held = world_.directory(id);
+    if (!held || held->aliases.empty()) return false;
+    return std::erase(world_.state.host_addresses, held->aliases.front()) > 0;
+}
+
+void Hand::add_address(const Alias& alias) {
+    std::lock_guard lock(world_.mutex);
+    world_.state.foreign.addresses.push_back(alias);
+}
+
+void Hand::reboot() {
+    std::lock_guard lock(world_.mutex);
+    auto& state = world_.state;
+    for (auto& [id, held] : state.directories) {
+        auto& shim = held.shim;
+        if (shim.alive && shim.command == CommandState::running)
+            world_.end_command(id, held, 128 + SIGKILL, SIGKILL, "lost");
+        shim.alive = false;
+        shim.pid = 0;
+    }
+    state.prisons.clear();
+    state.pairs.clear();
+    state.bridges.clear();
+    state.host_addresses.clear();
+    state.mounts.clear();
+    state.rules.clear();
+    state.jail_rules.clear();
+    state.limits.clear();
+    state.forwarding4 = state.forwarding6 = false;
+    ++state.boot;
 }
 
 bool Hand::unmount(JailId id, const std::string& target) {

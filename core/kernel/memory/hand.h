@@ -25,6 +25,12 @@ public:
     bool delete_address(JailId id, unsigned index = 0);
     bool delete_route(JailId id, unsigned index = 0);
     bool leave_bridge(JailId id, unsigned index = 0);
+    /// ifconfig -alias
+    bool delete_alias(JailId id);
+    /// Somebody gives the host an address.
+    void add_address(const Alias& alias);
+    /// The host goes down without a word and comes up again: what is left are files.
+    void reboot();
     /// umount -f of the topmost mount there, unless something is mounted on it.
     bool unmount(JailId id, const std::string& target);
     /// Something of his own, beneath a jail's directory.

@@ -12,7 +12,7 @@ Result<model::HostInfo> MemoryHost::facts() {
     facts.release = "0";
     facts.machine = "memory";
     facts.kernel_driver = "memory";
-    facts.network_modes = {"vnet", "inherit", "none"};
+    facts.network_modes = {"vnet", "alias", "inherit", "none"};
     facts.root_kinds = {"thin", "path"};
     facts.limits = world_.state.racct;
     facts.parameters = true;

@@ -22,7 +22,7 @@ Result<std::vector<ObservedJail>> MemoryJails::list(Scope scope) {
                           .alive = alive,
                           .dying = one.life == JailLife::dying,
                           .hostname = alive ? one.hostname : std::string(),
-                          .vnet = one.mode != model::NetworkMode::inherit});
+                          .vnet = one.mode == model::NetworkMode::vnet || one.mode == model::NetworkMode::none});
     }
     return listed;
 }
@@ -96,6 +96,20 @@ void MemoryJails::check_limits(const JailParameters& parameters) {
                                missing ? "before its limits" : "under limits that nobody asked for"));
 }
 
+/// Its first program can bind to each.
+void MemoryJails::check_addresses(JailId id, const freebsd::Parameters& chosen) {
+    for (const auto& one : chosen) {
+        const auto* list = std::get_if<std::vector<IpAddress>>(&one.value);
+        if (list == nullptr) continue;
+        for (const auto& address : *list) {
+            const auto& there = world_.state.host_addresses;
+            if (std::ranges::none_of(there, [&](const Alias& alias) { return alias.address.address == address; }))
+                world_.violate(
+                    fmt::format("jail {} is told of {} before the host has it", id.value, address.to_string()));
+        }
+    }
+}
+
 Result<void> MemoryJails::create(const JailParameters& parameters) {
     std::lock_guard lock(world_.mutex);
     if (auto met = world_.faults.at("jails.create"); !met) return met;
@@ -120,6 +134,7 @@ Result<void> MemoryJails::create(const JailParameters& parameters) {
     check_limits(parameters);
     auto chosen = freebsd::to_kernel(parameters.parameters, ask_parameter_type);
     if (!chosen) return std::unexpected(chosen.error());
+    check_addresses(parameters.id, *chosen);
     std::int64_t jid = 0;
     auto made = world_.faults.step("jails.create.set", [&]() -> Result<void> {
         jid = ++world_.state.last_jid;
@@ -160,6 +175,7 @@ Result<void> MemoryJails::update(const JailParameters& parameters) {
             return std::unexpected(
                 Error::from_errno("jail_set", EINVAL, one.name + " cannot be changed after creation"));
         }
+        check_addresses(parameters.id, *chosen);
         there->hostname = parameters.hostname;
         for (auto& one : *chosen) there->parameters[one.name] = std::move(one.value);
         return {};

@@ -199,7 +199,7 @@ Result<void> MemoryLinks::ensure(const LinkParameters& parameters) {
     if (!prison || prison->life != JailLife::alive) {
         return std::unexpected(system_error("jail_attach", ENOENT, "the jail is not there"));
     }
-    if (prison->mode == model::NetworkMode::inherit) {
+    if (prison->mode == model::NetworkMode::inherit || prison->mode == model::NetworkMode::alias) {
         world_.violate(fmt::format("jail {} gets a link into the host's network stack", parameters.id.jail.value));
         return std::unexpected(system_error("jail_attach", EPERM, "it has no network stack of its own"));
     }

@@ -51,7 +51,11 @@ constexpr std::array kTable{
     Row{"host.domainname", text(256)},
     Row{"host.hostid", {.kind = ParameterKind::uint64, .settable = Settable::always, .size = 8}},
     Row{"host.hostuuid", text(64)},
+    Row{"ip4", {.kind = ParameterKind::jail_sys, .settable = Settable::at_creation, .size = 4}},
+    Row{"ip4.addr", {.kind = ParameterKind::ipv4_list, .settable = Settable::always, .size = 0}},
     Row{"ip4.saddrsel", kFlag},
+    Row{"ip6", {.kind = ParameterKind::jail_sys, .settable = Settable::at_creation, .size = 4}},
+    Row{"ip6.addr", {.kind = ParameterKind::ipv6_list, .settable = Settable::always, .size = 0}},
     Row{"ip6.saddrsel", kFlag},
     Row{"linux", kSubsystem},
     Row{"linux.osname", text(65)},
@@ -79,6 +83,9 @@ model::ParameterValue default_value(const freebsd::KnownParameter& parameter) {
             return std::string("disable");
         case ParameterKind::text:
             return std::string();
+        case ParameterKind::ipv4_list:
+        case ParameterKind::ipv6_list:
+            return std::vector<IpAddress>{};
         default:
             return std::int64_t{parameter.name == "enforce_statfs" ? 2 : parameter.name == "securelevel" ? -1 : 0};
     }

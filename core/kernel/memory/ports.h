@@ -20,6 +20,7 @@ public:
 
 private:
     Result<void> check_prerequisites(const JailParameters& parameters);
+    void check_addresses(JailId id, const freebsd::Parameters& chosen);
     void check_limits(const JailParameters& parameters);
     World& world_;
 };
@@ -30,6 +31,10 @@ public:
     Result<std::vector<ObservedLink>> list(Scope scope) override;
     Result<void> ensure(const LinkParameters& parameters) override;
     Result<void> destroy(LinkId id) override;
+    Result<std::vector<ObservedAlias>> aliases(JailId jail) override;
+    Result<void> ensure_alias(JailId jail, const Alias& alias) override;
+    Result<void> remove_alias(JailId jail, const Alias& alias) override;
+    Result<void> check_alias(const Alias& alias, const std::vector<JailId>& jails) override;
     Result<std::vector<ObservedBridge>> bridges() override;
     Result<void> ensure_bridge(const model::Network& network) override;
     Result<void> remove_bridge(NetworkId network) override;

@@ -10,6 +10,7 @@
 #include "core/base/ip.h"
 #include "core/kernel/jail_rules.h"
 #include "core/kernel/jails.h"
+#include "core/kernel/links.h"
 #include "core/kernel/memory/parameter_table.h"
 #include "core/kernel/mounts.h"
 #include "core/kernel/processes.h"
@@ -23,7 +24,9 @@ namespace jaild::kernel::memory {
 /// What somebody else has on this machine. No port call may change any of it.
 struct Foreign {
     std::vector<std::string> jails{"mail"};
-    std::map<std::string, std::string> interfaces{{"em0", ""}, {"bridge0", "office"}, {"epair7a", "jail mail"}};
+    std::map<std::string, std::string> interfaces{
+        {"em0", ""}, {"lo0", ""}, {"lo1", ""}, {"bridge0", "office"}, {"epair7a", "jail mail"}};
+    std::vector<Alias> addresses{{"em0", *Prefix::parse("192.0.2.1/24")}, {"em0", *Prefix::parse("2001:db8::1/64")}};
     std::vector<std::string> mounts{"/", "/home", "/jails/mail/dev"};
     std::vector<std::string> rules{"block in on em0"};
     /// Sockets of the host that listen: "tcp 192.0.2.1:22".
@@ -103,6 +106,8 @@ struct Directory {
     std::string generated{};              ///< what refresh() wrote
     std::vector<HostEntry> neighbours{};  ///< what refresh() or write_hosts() wrote of other jails
     std::optional<Applied> applied{};
+    std::vector<Alias> aliases{};  ///< that the jail was given, written down before they were
+    std::int64_t aliases_boot = 0;
     Shim shim;
     std::string log{};
 };
@@ -125,6 +130,8 @@ struct State {
     std::vector<Pair> pairs{};
     std::map<NetworkId, std::string> recorded_units{};  ///< bridges that we were about to make: a file of ours
     std::vector<Bridge> bridges{};
+    std::vector<Alias> host_addresses{};  ///< on the host's interfaces, by our hand
+    std::int64_t boot = 1;
     std::vector<MountPoint> mounts{};  ///< in the order of mounting
     std::map<JailId, Directory> directories{};
     std::map<NetworkId, LoadedRules> rules{};

@@ -110,7 +110,7 @@ private:
         const auto network = scene_.network().id;
         const std::vector<std::string> targets{"root/usr", "root/tmp", "root/dev", "root"};
         const auto& target = dice_.pick(targets);
-        const auto choice = dice_.below(24);
+        const auto choice = dice_.below(25);
         bool done = false;
         switch (choice) {
             case 0:
@@ -179,6 +179,9 @@ private:
                 break;
             case 23:
                 done = hand.empty_groups(id);
+                break;
+            case 24:
+                done = hand.delete_alias(id);
                 break;
             case 17:
                 done = hand.give_name_back(jail.name.text()) || hand.take_name(jail.name.text());

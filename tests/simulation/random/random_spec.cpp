@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 namespace jaild::simulation {
 namespace {
 
@@ -30,8 +32,30 @@ std::string random_hostname(Dice& dice) {
     return dice.chance(0.5) ? std::string() : fmt::format("host{}.example.org", dice.below(4));
 }
 
+/// A few addresses on two interfaces of the host: most rows are refused for what another has.
+model::NetworkSpec random_aliases(Dice& dice) {
+    model::NetworkSpec network{.mode = model::NetworkMode::alias, .interfaces = {}, .nameservers = {}, .search = {}};
+    std::set<std::string> drawn;
+    for (const auto* interface : {"em0", "lo1"}) {
+        model::InterfaceSpec one{.network = {}, .interface = interface, .addresses = {}, .mac = {}, .name = {}};
+        for (auto count = dice.below(3); count > 0; --count) {
+            const auto number = dice.between(10, 13);
+            const auto text = dice.chance(0.5) ? fmt::format("192.0.2.{}/{}", number, dice.chance(0.9) ? 32 : 24)
+                                               : fmt::format("2001:db8::{}/128", number);
+            if (drawn.insert(text.substr(0, text.find('/'))).second) one.addresses.push_back(*Prefix::parse(text));
+        }
+        if (!one.addresses.empty()) network.interfaces.push_back(std::move(one));
+    }
+    return network.interfaces.empty() ? model::NetworkSpec{} : network;
+}
+
+bool has_own_stack(const model::NetworkSpec& network) {
+    return network.mode == model::NetworkMode::vnet || network.mode == model::NetworkMode::none;
+}
+
 model::NetworkSpec random_network(Dice& dice) {
     model::NetworkSpec network;
+    if (dice.chance(0.15)) return random_aliases(dice);
     if (dice.chance(0.3)) {
         network.mode = dice.chance(0.5) ? model::NetworkMode::inherit : model::NetworkMode::none;
         network.interfaces.clear();
@@ -106,7 +130,7 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
     spec.hostname = random_hostname(dice);
     spec.network = random_network(dice);
     spec.publish = random_publish(dice, spec.network);
-    if (spec.network.mode != model::NetworkMode::inherit) spec.firewall = random_firewall(dice);
+    if (has_own_stack(spec.network)) spec.firewall = random_firewall(dice);
     spec.limits = random_limits(dice);
     spec.parameters = random_parameters(dice);
     if (dice.chance(0.1)) spec.devfs_ruleset = 10;
@@ -156,7 +180,7 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
                 break;
         }
     }
-    if (spec.network.mode == model::NetworkMode::inherit) spec.firewall = {};
+    if (!has_own_stack(spec.network)) spec.firewall = {};
     return spec;
 }
 

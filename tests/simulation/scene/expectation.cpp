@@ -11,6 +11,7 @@
 #include "core/kernel/memory/programs.h"
 #include "core/kernel/names.h"
 #include "core/reconcile/compile_firewall.h"
+#include "core/reconcile/effective.h"
 
 namespace jaild::simulation {
 namespace {
@@ -127,6 +128,7 @@ private:
         check_hosts(jail, made);
         check_shim(jail, made);
         check_applied(jail);
+        if (prison.mode == model::NetworkMode::alias) check_aliases(jail, made, prison);
         if (made.spec.network.mode != model::NetworkMode::vnet) {
             // What was begun inside and never came out is seen by nobody, and goes with the jail.
             demand(!state_.jail_rules.contains(jail.id), "has rules without a network");
@@ -138,6 +140,24 @@ private:
         check_links(jail.id, made);
         if (!made.hint_lost) check_firewall(jail);
         return true;
+    }
+
+    /// What it was told of, what is written down of it and what the host has are the same.
+    void check_aliases(const model::Jail& jail, const MadeWith& made, const Prison& prison) {
+        std::set<IpAddress> told;
+        for (const auto* name : {"ip4.addr", "ip6.addr"})
+            if (const auto set = prison.parameters.find(name); set != prison.parameters.end())
+                for (const auto& address : std::get<std::vector<IpAddress>>(set->second)) told.insert(address);
+        std::set<IpAddress> given;
+        const auto& aliases = state_.directories.at(jail.id).aliases;
+        for (const auto& alias : aliases) {
+            given.insert(alias.address.address);
+            const auto& there = state_.host_addresses;
+            demand(std::ranges::find(there, alias) != there.end(), "lacks " + alias.to_string());
+        }
+        demand(told == given, "was given other addresses than it was told of");
+        if (made.hint_lost || jail.spec.network.mode != model::NetworkMode::alias) return;
+        demand(std::ranges::is_permutation(aliases, reconcile::aliases_of(jail)), "has other addresses of the host");
     }
 
     /// Live ones are the row's; what is fixed at creation is as it was made.
@@ -158,7 +178,8 @@ private:
     /// A parameter that its row does not ask for any more.
     static bool has_old_parameter(const model::Jail& jail, const Prison& prison) {
         return std::ranges::any_of(prison.parameters, [&](const auto& set) {
-            return !jail.spec.parameters.contains(set.first) &&
+            const bool address = set.first == "ip4.addr" || set.first == "ip6.addr";
+            return !address && !jail.spec.parameters.contains(set.first) &&
                    !jail.spec.parameters.contains(model::with_no(set.first));
         });
     }
@@ -212,7 +233,7 @@ private:
         if (!asks_for_link(jail) || made.spec.root.kind == model::RootKind::path) return;
         std::set<std::string> expected;
         for (const auto& other : scene_.jails())
-            for (const auto& one : other.addresses())
+            for (const auto& one : model::addresses_of(other.interfaces))
                 if (other.id != jail.id)
                     expected.insert(
                         fmt::format("{0} {1} {1}.default.jaild", one.address.to_string(), other.name.text()));
@@ -297,6 +318,7 @@ private:
         demand(!held || !held->shim.alive, "is stopped and has a shim");
         demand(!state_.limits.contains(jail.name.text()), "is stopped and has limits");
         demand(!state_.jail_rules.contains(jail.id), "is stopped and has packet filter rules");
+        demand(!held || held->aliases.empty(), "is stopped and has addresses of the host");
     }
 
     void check_failed(const model::Jail& jail) {
@@ -337,6 +359,12 @@ private:
         for (const auto& one : state_.pairs) demand_known(one.owner.jail, "a link");
         for (const auto& one : state_.mounts) demand_known(one.id, "a mount");
         for (const auto& [id, held] : state_.directories) demand_known(id, "a directory");
+        for (const auto& alias : state_.host_addresses) {
+            const auto holds = [&](const auto& entry) {
+                return std::ranges::find(entry.second.aliases, alias) != entry.second.aliases.end();
+            };
+            demand(std::ranges::any_of(state_.directories, holds), alias.to_string() + " is nobody's");
+        }
         for (const auto& [id, loaded] : state_.jail_rules) demand_known(id, "packet filter rules");
         std::set<std::string> names;
         for (const auto& jail : scene_.jails()) names.insert(jail.name.text());
@@ -399,6 +427,11 @@ private:
 
 bool waits_for_address(Scene& scene, const model::Jail& jail) {
     const auto addresses = jail.addresses();
+    const auto state = scene.kernel().state();
+    for (const auto& alias : reconcile::aliases_of(jail))
+        for (const auto& [id, held] : state.directories)
+            for (const auto& given : held.aliases)
+                if (id != jail.id && given.address.address == alias.address.address) return true;
     for (const auto& pair : scene.kernel().state().pairs) {
         if (pair.owner.jail == jail.id) continue;
         for (const auto& used : pair.addresses) {

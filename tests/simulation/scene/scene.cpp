@@ -171,8 +171,10 @@ void Scene::notice_new_jails() {
         if (const auto row = jail(one.id)) made = {one.jid, row->spec, row->interfaces, assumed && made.jid == one.jid};
         // Whose network stack it has only a new one can change.
         using enum model::NetworkMode;
-        if (!made.hint_lost || (one.mode == inherit) == (made.spec.network.mode == inherit)) continue;
-        made.spec.network.mode = one.mode == inherit ? inherit : none;
+        const auto stack = [](model::NetworkMode mode) { return mode == vnet ? none : mode; };
+        if (!made.hint_lost || stack(one.mode) == stack(made.spec.network.mode)) continue;
+        made.spec.network.mode = stack(one.mode);
+        made.spec.network.interfaces.clear();
         made.interfaces.clear();
     }
 }

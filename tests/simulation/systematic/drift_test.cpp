@@ -86,6 +86,72 @@ TEST_CASE("what a hand disturbs comes back, and an event says so", "[simulation]
     }
 }
 
+TEST_CASE("an address that a hand takes from the host's interface, or from the jail, comes back",
+          "[simulation][drift][alias]") {
+    Scene scene;
+    auto named = jail_on_aliases();
+    named.spec.command.clear();
+    (void)expect(scene.create(named));
+    REQUIRE(scene.settle());
+    const auto before = scene.kernel().describe();
+    const bool by_interface = GENERATE(true, false);
+    if (by_interface)
+        REQUIRE(scene.kernel().hand().delete_alias(kFirst));
+    else
+        REQUIRE(scene.kernel().hand().set_parameter(kFirst, {"ip4.addr", std::vector<IpAddress>{}}));
+    CHECK(scene.settle());
+    CHECK(scene.kernel().describe() == before);
+    CHECK(problems(scene) == std::vector<std::string>{});
+    CHECK(repairs(scene) == 1);
+}
+
+TEST_CASE("a host that was started anew gives its jails their addresses again", "[simulation][alias][reboot]") {
+    Scene scene;
+    auto named = jail_on_aliases();
+    named.spec.command.clear();
+    (void)expect(scene.create(named));
+    REQUIRE(scene.settle());
+    const auto before = scene.kernel().describe();
+    scene.kill_daemon();
+    scene.kernel().hand().reboot();
+    CHECK(scene.settle());
+    CHECK(scene.kernel().describe() == before);
+    CHECK(problems(scene) == std::vector<std::string>{});
+}
+
+TEST_CASE("an address that the host has by itself after a start is not taken for ours", "[simulation][alias][reboot]") {
+    Scene scene;
+    (void)expect(scene.create(jail_on_aliases()));
+    REQUIRE(scene.settle());
+    scene.kill_daemon();
+    auto& hand = scene.kernel().hand();
+    hand.reboot();
+    hand.add_address({.interface = "em0", .address = expect(Prefix::parse("192.0.2.10/24"))});
+    const auto foreign = scene.kernel().state().foreign;
+    CHECK(scene.settle());
+    CHECK(scene.kernel().state().prisons.empty());
+    CHECK(scene.last_error().contains("192.0.2.10 is an address of this host"));
+    expect(scene.remove(kFirst));
+    CHECK(scene.settle());
+    CHECK(scene.jails().empty());
+    CHECK(scene.kernel().state().foreign == foreign);
+    CHECK(scene.kernel().state().host_addresses.empty());
+}
+
+TEST_CASE("an address goes from one jail to another without being on the host twice", "[simulation][alias]") {
+    Scene scene;
+    (void)expect(scene.create(jail_on_aliases("web")));
+    REQUIRE(scene.settle());
+    auto spec = scene.jail(kFirst)->spec;
+    spec.network.interfaces = {on_interface("em0", {"192.0.2.12/32"})};
+    expect(scene.update(kFirst, spec));
+    const auto second = expect(scene.create(jail_on_aliases("db")));
+    CHECK(scene.reconcile(second) == Round::failed);  // the first has it still
+    CHECK(scene.settle());
+    CHECK(problems(scene) == std::vector<std::string>{});
+    CHECK(scene.kernel().state().host_addresses.size() == 4);
+}
+
 TEST_CASE("a settled jail is left alone: no drift, no step, no event", "[simulation][drift]") {
     auto scene = settled();
     const auto events = scene->events().size();

@@ -28,6 +28,7 @@ model::NamedSpec jail_without_network() {
 model::NamedSpec jail_in_the_hosts_network() {
     auto named = jail_without_network();
     named.spec.network.mode = model::NetworkMode::inherit;
+    named.spec.limits.clear();
     named.spec.firewall = {};
     return named;
 }
@@ -49,6 +50,15 @@ std::vector<Scenario> make_scenarios() {
         {"create without network", nothing, [](Scene& scene) { create(scene, jail_without_network()); }},
         {"create sharing the host's network", nothing,
          [](Scene& scene) { create(scene, jail_in_the_hosts_network()); }},
+        {"create on addresses of the host", nothing, [](Scene& scene) { create(scene, jail_on_aliases()); }},
+        {"change the addresses of the host", [](Scene& scene) { create(scene, jail_on_aliases()); },
+         [](Scene& scene) {
+             change(scene, [](model::JailSpec& spec) {
+                 spec.network.interfaces = {on_interface("lo1", {"192.0.2.10/32", "2001:db8::12/64"})};
+             });
+         }},
+        {"give the addresses of the host back", [](Scene& scene) { create(scene, jail_on_aliases()); },
+         [](Scene& scene) { expect(scene.remove(kFirst)); }},
         {"create a second", one_full_jail, [](Scene& scene) { create(scene, full_jail("db")); }},
         {"restart", one_full_jail, [](Scene& scene) { expect(scene.restart(kFirst)); }},
         {"stop", one_full_jail,
@@ -90,15 +100,10 @@ std::vector<Scenario> make_scenarios() {
              change(scene, [](model::JailSpec& spec) { spec.network = jail_without_network().spec.network; });
              expect(scene.restart(kFirst));
          }},
-        {"share the host's network after a restart", one_full_jail,
-         [](Scene& scene) {
-             change(scene, [](model::JailSpec& spec) { spec = jail_in_the_hosts_network().spec; });
-             expect(scene.restart(kFirst));
-         }},
         {"take a network stack of its own after a restart",
          [](Scene& scene) { create(scene, jail_in_the_hosts_network()); },
          [](Scene& scene) {
-             change(scene, [](model::JailSpec& spec) { spec = full_jail().spec; });
+             change(scene, [](model::JailSpec& spec) { spec.network = full_jail().spec.network; });
              expect(scene.restart(kFirst));
          }},
     };
@@ -129,6 +134,24 @@ model::NamedSpec full_jail(const std::string& name) {
         model::Policy{.rules = {{.peer = model::PeerLabel{"tier", "front"}}, {.peer = model::PeerJail{"db"}}}};
     named.spec.limits = {{"memoryuse", {.amount = 1 << 20, .action = "deny"}}};
     named.spec.parameters = {{"allow.raw_sockets", true}};
+    return named;
+}
+
+model::InterfaceSpec on_interface(const std::string& interface, const std::vector<std::string>& addresses) {
+    model::InterfaceSpec one{.network = {}, .interface = interface, .addresses = {}, .mac = {}, .name = {}};
+    for (const auto& text : addresses) one.addresses.push_back(expect(Prefix::parse(text)));
+    return one;
+}
+
+model::NamedSpec jail_on_aliases(const std::string& name) {
+    auto named = full_jail(name);
+    named.spec.limits.clear();
+    named.spec.firewall = {};
+    named.spec.network = {.mode = model::NetworkMode::alias,
+                          .interfaces = {on_interface("em0", {"192.0.2.10/32", "2001:db8::10/128"}),
+                                         on_interface("lo1", {"192.0.2.11/32"})},
+                          .nameservers = {},
+                          .search = {}};
     return named;
 }
 

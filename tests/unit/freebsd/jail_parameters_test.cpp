@@ -55,6 +55,29 @@ TEST_CASE("a jail in the host's network stack inherits both families, and is no 
                                  number("ip4", 2), number("ip6", 2)});
 }
 
+TEST_CASE("a family that is taken from a jail in the host's network stack is not inherited", "[freebsd][alias]") {
+    const auto encoded = encode(creation_parameters(web(model::NetworkMode::inherit), "/r", {{"ip6", 0}}));
+    CHECK(encoded.at(6) == number("ip4", 2));
+    CHECK(encoded.at(7) == number("ip6", 0));
+    CHECK(encoded.size() == 8);
+}
+
+TEST_CASE("a jail on addresses of the host is told of them, and of nothing else of its network", "[freebsd][alias]") {
+    const std::vector<IpAddress> four{*IpAddress::parse("192.0.2.10"), *IpAddress::parse("127.0.1.1")};
+    const auto encoded = encode(creation_parameters(web(model::NetworkMode::alias), "/r",
+                                                    {{"ip4.addr", four}, {"ip6.addr", std::vector<IpAddress>{}}}));
+
+    CHECK(encoded == std::vector<EncodedParameter>{
+                         text("name", "web"),
+                         text("path", "/r"),
+                         text("host.hostname", "web.example.org"),
+                         number("enforce_statfs", 2),
+                         number("devfs_ruleset", 4),
+                         number("children.max", 0),
+                         {std::string("ip4.addr") + '\0', std::string("\xc0\0\x02\x0a\x7f\0\x01\x01", 8)},
+                         {std::string("ip6.addr") + '\0', std::string()}});
+}
+
 TEST_CASE("a boolean has no value, and is off by its name", "[freebsd]") {
     const auto encoded = encode({{"persist", true}, {"persist", false}, {"allow.mount.nullfs", false}});
 

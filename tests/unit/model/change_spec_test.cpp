@@ -154,6 +154,29 @@ TEST_CASE("the host's network stack is an admin's to choose, not to keep", "[mod
     CHECK(restart_fields_changed(own, shared) == std::vector<std::string>{"/network/mode", "/network/interfaces"});
 }
 
+TEST_CASE("addresses of the host are an admin's to choose, and change while the jail runs", "[model][change][alias]") {
+    const auto own = spec("{}");
+    const auto on = [&](const JailSpec& from, const std::string& address) {
+        return patched(from, R"({"network": {"mode": "alias", "interfaces": [{"interface": "em0", "addresses": [")" +
+                                 address + R"("]}]}})");
+    };
+    const auto one = on(own, "192.0.2.10");
+    const auto other = on(one, "192.0.2.11");
+    CHECK(network_for_admins(own, one) == "network mode alias");
+    CHECK(network_for_admins(one, other) == "addresses on the host's interfaces");
+    CHECK_FALSE(network_for_admins(one, one));
+    CHECK_FALSE(network_for_admins(one, own));
+    CHECK(restart_fields_changed(one, other).empty());
+    CHECK(restart_fields_changed(own, one) == std::vector<std::string>{"/network/mode", "/network/interfaces"});
+    // How it has a family is fixed when the jail is made.
+    const auto six = patched(one, R"({"parameters": {"ip6": "inherit"}})");
+    CHECK(restart_fields_changed(one, six) == std::vector<std::string>{"/parameters/ip6"});
+    CHECK(restart_fields_changed(six, on(six, "192.0.2.11")).empty());
+    CHECK(restart_fields_changed(six, other) == std::vector<std::string>{"/network/interfaces", "/parameters/ip6"});
+    CHECK(parameter_for_admins(one.parameters, six.parameters) == "ip6");
+    CHECK_FALSE(parameter_for_admins({}, {{"ip4", std::string("disable")}, {"ip6", std::string("new")}}));
+}
+
 TEST_CASE("a jail keeps its root and its template", "[model][change]") {
     const auto from = spec("{}");
     const auto field = [&](const char* to) {

@@ -241,9 +241,80 @@ TEST_CASE("a jail in the host's network stack has nothing that needs one of its 
     CHECK(with("firewall", {{"egress", {{"default", "allow"}}}}) == "invalid_value /firewall");
 }
 
+TEST_CASE("addresses on interfaces of the host are /32 and /128 unless the spec says more", "[model][spec][alias]") {
+    const auto made = spec(R"({"network": {"mode": "alias", "interfaces": [
+        {"interface": "lo1", "addresses": ["127.0.1.1"]},
+        {"interface": "em0", "addresses": ["192.0.2.10/24", "2001:db8::10", "192.0.2.11"]}]}})");
+    REQUIRE(made.network.interfaces.size() == 2);
+    CHECK(made.network.interfaces.at(0) ==
+          InterfaceSpec{.network = "", .interface = "lo1", .addresses = {value_of(Prefix::parse("127.0.1.1/32"))}});
+    CHECK(made.network.interfaces.at(1).addresses == std::vector{value_of(Prefix::parse("192.0.2.10/24")),
+                                                                 value_of(Prefix::parse("2001:db8::10/128")),
+                                                                 value_of(Prefix::parse("192.0.2.11/32"))});
+    CHECK(spec(to_json(made, Secrets::keep).dump()) == made);
+}
+
+TEST_CASE("what no interface of the host can lend is refused with its field", "[model][spec][alias]") {
+    const auto refused = [](const json& interfaces) {
+        return refusal_of(json{{"network", {{"mode", "alias"}, {"interfaces", interfaces}}}});
+    };
+    const auto on_em0 = [&](const json& addresses) {
+        return refused(json::array({{{"interface", "em0"}, {"addresses", addresses}}}));
+    };
+    const std::string at = " /network/interfaces/0/addresses/0";
+    CHECK(refusal_of(parsed(R"({"network": {"mode": "alias"}})")) == "invalid_value /network/interfaces");
+    CHECK(refused(json::array()) == "invalid_value /network/interfaces");
+    CHECK(refused(json::array({{{"addresses", {"192.0.2.1"}}}})) == "missing_field /network/interfaces/0/interface");
+    CHECK(refused(json::array({{{"interface", "em0"}}})) == "missing_field /network/interfaces/0/addresses");
+    CHECK(refused(json::array({{{"interface", "em 0"}, {"addresses", {"192.0.2.1"}}}})) ==
+          "invalid_value /network/interfaces/0/interface");
+    CHECK(refused(json::array({{{"interface", "em0"}, {"addresses", {"192.0.2.1"}}, {"mac", "06:00:00:00:00:01"}}})) ==
+          "unknown_field /network/interfaces/0/mac");
+    CHECK(on_em0(json::array()) == "invalid_value /network/interfaces/0/addresses");
+    CHECK(on_em0({"192.0.2.300"}) == "invalid_address" + at);
+    CHECK(on_em0({"192.0.2.3/33"}) == "invalid_prefix" + at);
+    CHECK(on_em0({"192.0.2.3/0"}) == "invalid_prefix" + at);
+    for (const auto* address : {"0.0.0.0", "224.0.0.1", "255.255.255.255", "::", "fe80::1", "ff02::1"})
+        CHECK(on_em0(json::array({address})) == "invalid_address" + at);
+    CHECK(on_em0({"192.0.2.3", "192.0.2.3/24"}) == "address_in_use /network/interfaces/0/addresses/1");
+    const json em0{{"interface", "em0"}, {"addresses", {"192.0.2.3"}}};
+    CHECK(refused({em0, em0}) == "invalid_value /network/interfaces/1/interface");
+    CHECK(refused({em0, {{"interface", "lo1"}, {"addresses", {"192.0.2.3"}}}}) ==
+          "address_in_use /network/interfaces/1/addresses/0");
+    CHECK(refusal_of(json{{"network", {{"mode", "alias"}, {"interfaces", {em0}}}},
+                          {"publish", json::array({{{"host_port", 80}}})}}) == "invalid_value /publish");
+    CHECK(refusal_of(parsed(R"({"network": {"interfaces": [{"interface": "em0"}]}})")) ==
+          "unknown_field /network/interfaces/0/interface");
+}
+
+TEST_CASE("ip4 and ip6 say how a jail in the host's network stack has a family", "[model][spec][alias]") {
+    const auto with = [](const json& network, const json& parameters) {
+        return json{{"network", network}, {"parameters", parameters}};
+    };
+    const json vnet{{"mode", "vnet"}};
+    const json inherit{{"mode", "inherit"}};
+    const json alias{{"mode", "alias"},
+                     {"interfaces", json::array({{{"interface", "em0"}, {"addresses", {"192.0.2.10"}}}})}};
+    for (const auto& [network, parameters] :
+         {std::pair(inherit, json{{"ip4", "disable"}}),
+          std::pair(inherit, json{{"ip4", "inherit"}, {"ip6", "disable"}}),
+          std::pair(alias, json{{"ip4", "new"}, {"ip6", "inherit"}}), std::pair(alias, json{{"ip6", "disable"}}),
+          std::pair(alias, json{{"ip6", "new"}})}) {
+        const auto made = value_of(parse_spec(with(network, parameters)));
+        CHECK(value_of(parse_spec(to_json(made, Secrets::keep))) == made);
+    }
+    CHECK(refusal_of(with(vnet, {{"ip4", "disable"}})) == "invalid_value /parameters/ip4");
+    CHECK(refusal_of(with({{"mode", "none"}}, {{"ip6", "inherit"}})) == "invalid_value /parameters/ip6");
+    CHECK(refusal_of(with(inherit, {{"ip6", "new"}})) == "invalid_value /parameters/ip6");
+    CHECK(refusal_of(with(inherit, {{"ip6", "some"}})) == "invalid_value /parameters/ip6");
+    CHECK(refusal_of(with(inherit, {{"ip6", true}})) == "invalid_value /parameters/ip6");
+    CHECK(refusal_of(with(alias, {{"ip4", "inherit"}})) == "invalid_value /parameters/ip4");
+    CHECK(refusal_of(with(alias, {{"ip4", "disable"}})) == "invalid_value /parameters/ip4");
+    CHECK(refusal_of(with(alias, {{"ip4.addr", json::array()}})) == "reserved_parameter /parameters/ip4.addr");
+}
+
 TEST_CASE("what only a later version can honour says so, and what to use instead", "[model][spec]") {
     const auto [text, reason, at] = GENERATE(table<std::string, std::string, std::string>({
-        {R"({"network": {"mode": "alias"}})", "unsupported_network_mode", "/network/mode"},
         {R"({"root": {"kind": "clone"}})", "unsupported_root_kind", "/root/kind"},
         {R"({"root": {"kind": "copy"}})", "unsupported_root_kind", "/root/kind"},
         {R"({"restart": "on-failure"})", "unsupported_restart_policy", "/restart"},

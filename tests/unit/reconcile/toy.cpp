@@ -134,7 +134,10 @@ void Toy::build(const Desired& desired, const Observed& before, const Step& step
                                                  .name = "web",
                                                  .alive = true,
                                                  .hostname = hostname_of(desired.jail),
-                                                 .parameters = desired.jail.spec.parameters};
+                                                 .parameters = kernel_parameters(desired.jail)};
+            for (const auto& alias : aliases_of(desired.jail))
+                REQUIRE(std::ranges::find(observed.aliases, alias, &kernel::ObservedAlias::alias) !=
+                        observed.aliases.end());
             return;
         case StepKind::ensure_limits:
             REQUIRE(observed.limits->supported);
@@ -238,8 +241,17 @@ void Toy::apply(const Desired& desired, const Observed& before, const Step& step
         case StepKind::start_command:
         case StepKind::exec_stop:
             return run(desired, step);
+        case StepKind::ensure_alias:
+            std::erase_if(observed.aliases, [&](const auto& one) { return one.alias == *step.alias; });
+            observed.aliases.push_back({.alias = *step.alias, .present = true});
+            return;
+        case StepKind::remove_alias:
+            REQUIRE(std::erase_if(observed.aliases, [&](const auto& one) { return one.alias == *step.alias; }) == 1);
+            return;
         case StepKind::update_jail:
             REQUIRE(lives());
+            for (const auto& [name, value] : kernel_parameters(desired.jail))
+                if (name == "ip4.addr" || name == "ip6.addr") observed.jail->parameters[name] = value;
             observed.jail->hostname = hostname_of(desired.jail);
             for (const auto& [name, value] : model::live_parameters(desired.jail.spec.parameters)) {
                 // Whatever happens next, the hint knows that only a restart takes it away.

@@ -33,6 +33,15 @@ model::NamedSpec on(const std::string& name, std::initializer_list<std::string_v
     return spec;
 }
 
+/// A jail on these addresses of the host.
+model::NamedSpec with_aliases(const std::string& name, std::initializer_list<std::string_view> wanted) {
+    auto spec = plain(name);
+    spec.spec.network.mode = model::NetworkMode::alias;
+    spec.spec.network.interfaces = {{.network = {}, .interface = "em0", .addresses = {}, .mac = {}, .name = {}}};
+    for (const auto text : wanted) spec.spec.network.interfaces[0].addresses.push_back(*Prefix::parse(text));
+    return spec;
+}
+
 NetworkId add_network(store::Store& store, std::string_view name, std::string_view ipv4, std::string_view ipv6) {
     return value_of(store::write<model::Network>(
                         store, [&](store::Writer& writer) { return writer.insert_network(network(name, ipv4, ipv6)); }))
@@ -312,4 +321,56 @@ TEST_CASE("the owners of all addresses are listed by network, with what is isola
     CHECK(lines == std::vector{line(second, "web default 10.213.0.2"), line(second, "web default fd12:3456:789a::2"),
                                line(first, "away dmz 10.213.9.2 isolated"),
                                line(first, "away dmz fd12:3456:789b::2 isolated")});
+}
+
+TEST_CASE("no two jails have one address of the host", "[store][addresses][alias]") {
+    MemoryState state;
+    auto& store = *state.store;
+    const auto web = insert(store, with_aliases("web", {"192.0.2.10/32", "2001:db8::10/128"}));
+    CHECK(addresses(web) == "192.0.2.10/32 2001:db8::10/128");
+    CHECK(web.interfaces.empty());
+    for (const auto* taken : {"192.0.2.10/32", "192.0.2.10/24", "2001:db8::10/64"}) {
+        const auto error = insert_refused(store, with_aliases("db", {"192.0.2.11/32", taken}));
+        CHECK(error.code == Errc::conflict);
+        CHECK(error.reason == "address_in_use");
+        CHECK(error.field == "/network/interfaces/0/addresses/1");
+        CHECK(error.detail.contains("web"));
+    }
+    // What it gives up is another's, at once and when it goes.
+    CHECK(updated(store, web.id, with_aliases("web", {"192.0.2.11/32"})) == "192.0.2.11/32");
+    const auto db = insert(store, with_aliases("db", {"192.0.2.10/32"}));
+    CHECK(insert_refused(store, with_aliases("x", {"192.0.2.11/32"})).reason == "address_in_use");
+    CHECK(updated(store, web.id, plain("web")) == "10.213.0.2/24 fd12:3456:789a::2/64");
+    CHECK(addresses(insert(store, with_aliases("x", {"192.0.2.11/32"}))) == "192.0.2.11/32");
+    erase(store, db.id);
+    insert(store, with_aliases("y", {"192.0.2.10/32"}));
+}
+
+TEST_CASE("an address of the host is none that a network gives out", "[store][addresses][alias]") {
+    MemoryState state;
+    auto& store = *state.store;
+    CHECK(insert_refused(store, with_aliases("web", {"10.213.0.77/32"})).detail.contains("network \"default\""));
+    CHECK(insert_refused(store, with_aliases("web", {"fd12:3456:789a::77/128"})).reason == "address_in_use");
+    insert(store, with_aliases("web", {"10.9.0.7/32", "2001:db8:9::7/128"}));
+
+    auto lab = network("lab", "10.9.0.0/24", "2001:db8:9::/64");
+    const auto add = [&] {
+        return store::write<model::Network>(store, [&](store::Writer& writer) { return writer.insert_network(lab); });
+    };
+    CHECK(add().error().reason == "address_in_use");
+    CHECK(add().error().field == "/ipv4");
+    const auto reserve = [&](const char* address) {
+        const auto one = *IpAddress::parse(address);
+        lab.reserved.push_back({.first = one, .last = one});
+    };
+    reserve("10.9.0.7");
+    CHECK(add().error().field == "/ipv6");
+    reserve("2001:db8:9::7");
+    CHECK(add().has_value());
+    // Reserved for it: not for a jail of the network either.
+    auto near = on("near", {"lab"});
+    near.spec.network.interfaces[0].addresses = {*Prefix::parse("10.9.0.7/24")};
+    const auto error = insert_refused(store, near);
+    CHECK(error.reason == "address_in_use");
+    CHECK(error.detail.contains("web"));
 }

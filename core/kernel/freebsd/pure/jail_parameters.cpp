@@ -55,6 +55,7 @@ bool read_addresses(std::string_view text, std::vector<IpAddress>& addresses) {
 Parameters network_parameters(model::NetworkMode mode) {
     const auto as = [](const char* name, JailSys how) { return Parameter{name, static_cast<int>(how)}; };
     if (mode == model::NetworkMode::inherit) return {as("ip4", JailSys::inherit), as("ip6", JailSys::inherit)};
+    if (mode == model::NetworkMode::alias) return {};  // its addresses say so: kern_jail.c
     return {as(kVnet, JailSys::create)};
 }
 

@@ -37,6 +37,19 @@ std::size_t number_in(std::string_view text) {
     return number;
 }
 
+/// Addresses one after another, in network order.
+std::optional<model::ParameterValue> unpacked(std::string_view bytes, Family family) {
+    const std::size_t each = IpAddress{.family = family}.bits() / 8;
+    if (bytes.size() % each != 0) return std::nullopt;
+    std::vector<IpAddress> addresses;
+    for (; !bytes.empty(); bytes.remove_prefix(each)) {
+        IpAddress address{.family = family};
+        std::memcpy(address.bytes.data(), bytes.data(), each);
+        addresses.push_back(address);
+    }
+    return addresses;
+}
+
 Error no_such(const std::string& name) {
     auto error =
         Error::invalid("no_such_parameter", "/parameters/" + name, "this kernel has no jail parameter " + name);
@@ -129,6 +142,10 @@ std::optional<model::ParameterValue> from_kernel(const KnownParameter& parameter
             return std::nullopt;
         case text:
             return std::string(bytes.substr(0, bytes.find('\0')));
+        case ipv4_list:
+            return unpacked(bytes, Family::ipv4);
+        case ipv6_list:
+            return unpacked(bytes, Family::ipv6);
         default:
             return std::nullopt;
     }

@@ -68,19 +68,36 @@ bool holds(const std::vector<Prefix>& list, const Prefix& prefix) {
 
 }  // namespace
 
+Result<void> add_address(const std::string& interface, const Prefix& prefix) {
+    return prefix.address.family == Family::ipv4 ? add_ipv4(interface, prefix) : add_ipv6(interface, prefix);
+}
+
+Result<void> remove_address(const std::string& interface, const IpAddress& address) {
+    auto removed = address.family == Family::ipv4 ? remove_ipv4(interface, address) : remove_ipv6(interface, address);
+    // Somebody was faster: that it is gone is all that is wanted.
+    if (!removed && removed.error().sys == EADDRNOTAVAIL) return {};
+    return removed;
+}
+
+Result<Readiness> readiness(const std::string& interface, const IpAddress& address) {
+    in6_ifreq asked{};
+    if (auto done = put_name(asked.ifr_name, interface); !done) return std::unexpected(done.error());
+    put(asked.ifr_ifru.ifru_addr, address);
+    const auto done = request(AF_INET6, "SIOCGIFAFLAG_IN6", SIOCGIFAFLAG_IN6, &asked, interface);
+    if (!done) return std::unexpected(done.error());
+    const auto flags = asked.ifr_ifru.ifru_flags6;
+    if ((flags & IN6_IFF_DUPLICATED) != 0) return Readiness::duplicated;
+    return (flags & IN6_IFF_TENTATIVE) != 0 ? Readiness::tentative : Readiness::ready;
+}
+
 Result<void> set_addresses(const Interface& interface, const std::vector<Prefix>& wanted) {
     for (const auto& prefix : interface.addresses) {
         if (holds(wanted, prefix)) continue;
-        auto removed = prefix.address.family == Family::ipv4 ? remove_ipv4(interface.name, prefix.address)
-                                                             : remove_ipv6(interface.name, prefix.address);
-        // Somebody was faster: that it is gone is all that is wanted.
-        if (!removed && removed.error().sys != EADDRNOTAVAIL) return removed;
+        if (auto removed = remove_address(interface.name, prefix.address); !removed) return removed;
     }
     for (const auto& prefix : wanted) {
         if (holds(interface.addresses, prefix)) continue;
-        auto added =
-            prefix.address.family == Family::ipv4 ? add_ipv4(interface.name, prefix) : add_ipv6(interface.name, prefix);
-        if (!added) return added;
+        if (auto added = add_address(interface.name, prefix); !added) return added;
     }
     return {};
 }

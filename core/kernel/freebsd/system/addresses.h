@@ -12,4 +12,14 @@ namespace jaild::kernel::freebsd {
 /// Makes an interface's addresses exactly these; link-local ones stay. IPv6 has to be on there. Blocking.
 Result<void> set_addresses(const Interface& interface, const std::vector<Prefix>& wanted);
 
+/// One more; Errc::not_found when the interface is gone. The same address there with another length: EEXIST or EINVAL.
+Result<void> add_address(const std::string& interface, const Prefix& prefix);
+/// One that is not there: success.
+Result<void> remove_address(const std::string& interface, const IpAddress& address);
+
+/// What became of duplicate address detection, in6_var.h.
+enum class Readiness { ready, tentative, duplicated };
+/// Of an address of IPv6.
+Result<Readiness> readiness(const std::string& interface, const IpAddress& address);
+
 }  // namespace jaild::kernel::freebsd

@@ -19,6 +19,13 @@ namespace {
 /// jail(3) has the same: JAIL_ERRMSGLEN.
 constexpr std::size_t kMessageLength = 1024;
 
+/// For more addresses than a jail may have by default, security.jail.jail_max_af_ips.
+constexpr std::size_t kListRoom = 1024 * 16;
+
+bool is_list(ParameterKind kind) {
+    return kind == ParameterKind::ipv4_list || kind == ParameterKind::ipv6_list;
+}
+
 iovec part(void* base, std::size_t size) {
     return iovec{.iov_base = base, .iov_len = size};
 }
@@ -155,11 +162,14 @@ Result<int> set_jail(const Parameters& parameters, int flags) {
 Result<model::Parameters> get_parameters(int jid, const std::vector<std::pair<std::string, KnownParameter>>& wanted) {
     std::vector<std::string> values;
     std::vector<iovec> vectors{text_part("jid"), part(&jid, sizeof jid)};
-    values.reserve(wanted.size());  // the iovecs point into them
+    std::vector<std::size_t> places;  // of each value in there
+    values.reserve(wanted.size());    // the iovecs point into them
     for (const auto& [name, known] : wanted) {
-        // A value of another size than the kernel's is refused, so lists are left out: their size is not known.
-        if (known.type.size == 0) continue;
-        values.emplace_back(known.type.size, '\0');
+        // A value of another size than the kernel's is refused, but for lists: those have to fit.
+        const bool list = is_list(known.type.kind);
+        if (known.type.size == 0 && !list) continue;
+        values.emplace_back(list ? kListRoom : known.type.size, '\0');
+        places.push_back(vectors.size() + 1);
         vectors.push_back(text_part(known.name.c_str()));
         vectors.push_back(part(values.back().data(), values.back().size()));
     }
@@ -171,11 +181,13 @@ Result<model::Parameters> get_parameters(int jid, const std::vector<std::pair<st
         if (errno == ENOENT) return found;
         return std::unexpected(Error::from_errno("jail_get", errno, message.data()));
     }
-    auto value = values.begin();
+    std::size_t at = 0;
     for (const auto& [name, known] : wanted) {
-        if (known.type.size == 0) continue;
-        if (auto read = from_kernel(known, *value)) found.emplace(name, *std::move(read));
-        ++value;
+        if (known.type.size == 0 && !is_list(known.type.kind)) continue;
+        // The kernel says how long a list is (vfs_setopt_part).
+        if (is_list(known.type.kind)) values[at].resize(std::min(values[at].size(), vectors[places[at]].iov_len));
+        if (auto read = from_kernel(known, values[at])) found.emplace(name, *std::move(read));
+        ++at;
     }
     return found;
 }

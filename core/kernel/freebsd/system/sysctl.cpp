@@ -25,6 +25,14 @@ Result<std::optional<std::string>> text(const char* name) {
     return std::unexpected(Error::from_errno("sysctl", errno, name));
 }
 
+Result<std::optional<std::string>> bytes(const char* name) {
+    std::array<char, 1024> value{};
+    std::size_t size = value.size();
+    if (::sysctlbyname(name, value.data(), &size, nullptr, 0) == 0) return std::string(value.data(), size);
+    if (errno == ENOENT) return std::nullopt;
+    return std::unexpected(Error::from_errno("sysctl", errno, name));
+}
+
 Result<void> set(const char* name, int value) {
     if (::sysctlbyname(name, nullptr, nullptr, &value, sizeof value) == 0) return {};
     return std::unexpected(Error::from_errno("sysctl", errno, name));
