@@ -27,13 +27,7 @@ struct PfFixture {
     std::vector<JailRules> jails;
 
     PfFixture() {
-        for (const char* name : {"net.link.bridge.pfil_member", "net.link.bridge.pfil_local_phys"}) {
-            run_or_fail({"kldload", "-n", "if_bridge"});
-            auto before = run_or_fail({"sysctl", "-n", name});
-            before.pop_back();
-            undo.add({"sysctl", std::string(name) + "=" + before});
-        }
-        set("net.link.bridge.pfil_member", "1");
+        host.filter_bridges();
         set("net.link.bridge.pfil_local_phys", "0");
         set("net.inet.ip.forwarding", "1");
         set("net.inet6.ip6.forwarding", "1");

@@ -28,6 +28,7 @@ struct PolicyFixture {
     Family family = GENERATE(Family::ipv4, Family::ipv6);
 
     PolicyFixture() {
+        host.filter_bridges();
         daemon.start();
         client.create({{"name", "web"}, {"labels", {{"tier", "front"}}}});
         client.create({{"name", "db"}});
@@ -185,7 +186,7 @@ TEST_CASE("a published port leads into the jail from everywhere, and the jail se
     };
     CHECK(seen_from(fixture.outside().network) == fixture.outside().address);
     CHECK(seen_from(fixture.client.network_of("db")) == fixture.address("db"));
-    CHECK(seen_from(fixture.host.host_name()) == fixture.host_address());
+    if (TestHost::redirects_its_own()) CHECK(seen_from(fixture.host.host_name()) == fixture.host_address());
     // The jail itself: by the host, so that the answer finds back.
     CHECK_FALSE(seen_from(fixture.client.network_of("web")).empty());
     fixture.expect_no_restart("web", life);

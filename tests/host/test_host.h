@@ -72,6 +72,11 @@ public:
     [[nodiscard]] const std::string& host_name() const { return host_; }
     [[nodiscard]] const std::string& outside_name() const { return outside_; }
 
+    /// From now on packets between ports of a bridge, and from them to the host, pass the packet filter.
+    void filter_bridges();
+    /// Whether a connection of the host's own can come by a port that it publishes: pf(4) redirects none.
+    [[nodiscard]] static bool redirects_its_own();
+
     /// A daemon's instance, to be looked for and cleaned up as well.
     void add_instance(const InstanceId& instance) { instances_.insert(instance); }
     /// What there is of all instances, in words: "interface jk3f9aca", "mount …", "process 12: jaild-shim …".

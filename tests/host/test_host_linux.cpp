@@ -62,6 +62,13 @@ void TestHost::make_networks() {
     run_or_fail({"ip", "-n", host_, "-6", "route", "add", "default", "via", Cable::outside6});
 }
 
+/// The driver asks for it on each of its bridges.
+void TestHost::filter_bridges() {}
+
+bool TestHost::redirects_its_own() {
+    return true;
+}
+
 void TestHost::clean() const {
     for (const auto& instance : instances_) {
         residue::kill_all(residue::processes_of(instance, state_));

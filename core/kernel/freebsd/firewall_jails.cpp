@@ -45,14 +45,12 @@ Result<void> FreeBsdFirewall::enforceable() {
     const auto value = freebsd::sysctl::number(freebsd::findings::kFilterMembers);
     if (!value) return std::unexpected(value.error());
     if (value->value_or(0) != 0) return {};
-    return std::unexpected(
-        Error{.code = Errc::unsupported,
-              .op = "firewall",
-              .detail = std::string("packets between jails of one network pass pf(4) by: ") +
-                        freebsd::findings::kFilterMembers + " is off",
-              .reason = "firewall_not_enforceable",
-              .remedy = "sysctl net.link.bridge.pfil_member=1 net.link.bridge.pfil_local_phys=1, and both lines in "
-                        "/etc/sysctl.conf"});
+    return std::unexpected(Error{.code = Errc::unsupported,
+                                 .op = "firewall",
+                                 .detail = std::string("packets between jails of one network pass pf(4) by: ") +
+                                           freebsd::findings::kFilterMembers + " is off",
+                                 .reason = "firewall_not_enforceable",
+                                 .remedy = freebsd::findings::kFilterBridges});
 }
 
 Result<ObservedJailRules> FreeBsdFirewall::look_at(const JailRules& desired, const std::string& shown,

@@ -79,7 +79,7 @@ Check check_bridge_filter() {
         if (on && *on != "0") values += fmt::format(" {}=0", name);
     }
     if (values.empty()) {
-        check.detail = "traffic between jails of one network stays on its bridge";
+        check.detail = "traffic between jails of one network stays on its bridge, where jaild's rules alone see it";
         return check;
     }
     check.state = CheckState::warning;

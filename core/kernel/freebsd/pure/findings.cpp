@@ -71,8 +71,8 @@ Check bridge_filter(bool members, bool local) {
     if (!members) {
         check.detail = fmt::format(
             "off: pf does not see what jails of one network send each other, so a jail with a firewall policy does not "
-            "start (sysctl {}=1 {}=1, and both in /etc/sysctl.conf)",
-            kFilterMembers, kFilterLocal);
+            "start ({})",
+            kFilterBridges);
         return check;
     }
     if (local) {

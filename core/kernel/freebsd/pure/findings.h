@@ -38,6 +38,10 @@ model::Check forwarding(const Forwarding& what, std::optional<int> value);
 /// if_bridge(4): packets between its members, and those from a member to the host, pass the packet filter there.
 inline constexpr const char* kFilterMembers = "net.link.bridge.pfil_member";
 inline constexpr const char* kFilterLocal = "net.link.bridge.pfil_local_phys";
+/// At boot sysctl.conf(5) is read again when the modules of kld_list are there.
+inline constexpr const char* kFilterBridges =
+    "sysctl net.link.bridge.pfil_member=1 net.link.bridge.pfil_local_phys=1; to keep it: sysrc kld_list+=if_bridge, "
+    "and both settings as lines of /etc/sysctl.conf";
 /// What of the two is on.
 model::Check bridge_filter(bool members, bool local);
 
