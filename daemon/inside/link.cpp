@@ -5,6 +5,7 @@
 
 #include "core/kernel/freebsd/pure/units.h"
 #include "core/kernel/freebsd/system/addresses.h"
+#include "core/kernel/freebsd/system/connections.h"
 #include "core/kernel/freebsd/system/interfaces.h"
 #include "core/kernel/freebsd/system/routes.h"
 
@@ -123,9 +124,12 @@ Result<void> ensure_link(const InsideLink& link) {
     return configure(*end, link);
 }
 
+/// Connections that nobody answers any more would keep the jail dying for minutes after its end.
 Result<void> destroy_link(unsigned index) {
     const auto found = ends(index);
     if (!found) return std::unexpected(found.error());
+    for (const auto& end : *found)
+        if (auto dropped = drop_connections(end.addresses); !dropped) return dropped;
     return discard(*found);
 }
 

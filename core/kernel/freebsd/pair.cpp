@@ -243,16 +243,15 @@ Result<void> ensure(const Places& places, const Inside& inside, const LinkParame
 }
 
 Result<void> destroy(const Places& places, const Inside& inside, LinkId id) {
-    const auto host = host_end(places.instance, id);
-    if (!host) return std::unexpected(host.error());
-    if (host->end) {
-        if (auto gone = discard_stale(places, id.jail, *host->end); !gone) return gone;
-    }
     const auto prison = our_prison(places, id.jail);
     if (!prison) return std::unexpected(prison.error());
-    // What is seen in one without a network stack of its own is the host's.
-    if (!*prison || !(*prison)->vnet) return {};
-    return inside.destroy(reference(**prison), id.index);
+    // From inside, where its connections can be ended first. What is seen in one without a network stack of its own is
+    // the host's.
+    const bool looks_inside = *prison && (*prison)->vnet;
+    const auto gone = looks_inside ? inside.destroy(reference(**prison), id.index) : Result<void>{};
+    const auto host = host_end(places.instance, id);
+    if (!host) return std::unexpected(host.error());
+    return host->end ? discard_stale(places, id.jail, *host->end) : gone;
 }
 
 }  // namespace jaild::kernel::freebsd::pair
