@@ -124,6 +124,11 @@ Result<void> Supervisor::Impl::complete(model::NetworkRequest& request, const st
 
 Result<void> Supervisor::Impl::check_network_host(const model::Network& network, const std::vector<Prefix>& used) {
     if (auto possible = kernel.links().check(network); !possible) return possible;
+    // The bridge keeps its jails apart, and the packet filter what they send each other by way of this host.
+    if (auto filtered = network.isolated ? kernel.firewall().available() : Result<void>{}; !filtered) {
+        filtered.error().field = "/isolated";
+        return filtered;
+    }
     auto networks =
         store::read<std::vector<model::Network>>(store, [](store::Reader& reader) { return reader.networks(); });
     if (!networks) return std::unexpected(networks.error());

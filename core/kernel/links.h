@@ -22,6 +22,7 @@ struct LinkParameters {
     unsigned mtu = 1500;              ///< of the host end, which is its bridge's
     unsigned jail_mtu = 1500;         ///< of the jail's end
     std::string mac{};                ///< of the jail's end; empty: ours
+    bool isolated = false;            ///< the bridge keeps it from other isolated members
     bool operator==(const LinkParameters&) const = default;
 };
 
@@ -34,8 +35,9 @@ struct ObservedLink {
     NetworkId bridge;               ///< 0: not a member of a bridge of ours
     std::vector<Prefix> addresses;  ///< inside, without link-local
     std::vector<IpAddress> gateways;
-    unsigned mtu = 0;   ///< inside
-    std::string mac{};  ///< inside; empty: ours
+    unsigned mtu = 0;       ///< inside
+    std::string mac{};      ///< inside; empty: ours
+    bool isolated = false;  ///< as a member of its bridge
     bool operator==(const ObservedLink&) const = default;
 };
 

@@ -19,9 +19,6 @@ Result<void> check_network_fields(const model::Network& network) {
         return not_yet("/bridge", "this jaild puts jails on bridges of its own only", "leave bridge out");
     if (!network.uplink.empty())
         return not_yet("/uplink", "this jaild adds no interface of the host's to a bridge yet", "leave uplink out");
-    if (network.isolated)
-        return not_yet("/isolated", "this jaild cannot keep the jails of one network apart by it yet",
-                       "give each jail a firewall, or a network of its own");
     return {};
 }
 

@@ -47,7 +47,7 @@ struct Network {
     std::string uplink{};  ///< an interface of the host's that becomes a member of our bridge; empty: none
     unsigned vlan = 0;     ///< 1 … 4094: the member is a VLAN interface of ours on `uplink`; 0: none
     unsigned mtu = 1500;
-    bool isolated = false;                 ///< members cannot reach each other, only the gateway and what is behind it
+    bool isolated = false;                 ///< jails cannot reach each other, only the gateway and what is behind it
     std::vector<IpAddress> nameservers{};  ///< of jails that name none
     std::vector<std::string> search{};
     std::vector<AddressRange> reserved{};  ///< never chosen for a jail; a jail that asks for one by name gets it

@@ -99,6 +99,9 @@ Result<void> check_bridge(const Network& network) {
     if (!network.bridge.empty() && !network.uplink.empty())
         return refuse("field_not_applicable", "/uplink",
                       "a bridge of the host's has the members that its owner gave it");
+    if (!network.bridge.empty() && network.isolated)
+        return refuse("field_not_applicable", "/isolated",
+                      "who reaches whom on a bridge of the host's is its owner's to say");
     if (network.vlan != 0 && network.uplink.empty())
         return refuse("field_not_applicable", "/vlan", "a VLAN is one of an uplink: name it");
     if (network.ipv6 && network.mtu < NetworkLimits::mtu_min6)

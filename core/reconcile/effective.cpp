@@ -236,7 +236,9 @@ std::vector<kernel::LinkParameters> link_parameters(const model::Jail& jail,
                                     .addresses = addresses,
                                     .gateways = {},
                                     .mtu = network.mtu,
-                                    .jail_mtu = network.mtu};
+                                    .jail_mtu = network.mtu,
+                                    .mac = {},
+                                    .isolated = network.isolated};
         if (index < jail.spec.network.interfaces.size()) {
             const auto& asked = jail.spec.network.interfaces[index];
             if (asked.mtu != 0) link.jail_mtu = std::min(asked.mtu, network.mtu);

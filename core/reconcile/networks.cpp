@@ -27,9 +27,9 @@ Networks::Done no_turn() {
                               .remedy = {}});
 }
 
-/// What only adds to a network that works without it.
-bool is_degrading(StepKind kind) {
-    return kind == StepKind::enable_forwarding || kind == StepKind::apply_rules;
+/// What only adds to a network that works without it. One that keeps its jails apart does not without its rules.
+bool is_degrading(StepKind kind, const model::Network& network) {
+    return kind == StepKind::enable_forwarding || (kind == StepKind::apply_rules && !network.isolated);
 }
 
 }  // namespace
@@ -125,6 +125,8 @@ Networks::Done Networks::bring(const model::Network& network, const std::vector<
     const auto rules = trusting && trusts_rules(network) ? Rules::taken_as_whole : Rules::looked_at;
     auto view = observe_network(kernel_, network, all, rules);
     if (!view) return failed("observe network " + network.name.text(), view.error());
+    if (in_use && network.isolated && view->firewall_error)
+        return failed("apply_rules " + network.name.text(), *view->firewall_error);
     const auto steps = plan_network(
         {.network = network, .in_use = in_use, .manage_forwarding = options_.manage_forwarding}, view->observed);
 
@@ -136,7 +138,7 @@ Networks::Done Networks::bring(const model::Network& network, const std::vector<
         if (applied) {
             done.steps.push_back(step.to_string());
             if (step.kind == StepKind::enable_forwarding) tell_of_forwarding(network, step.object);
-        } else if (in_use && is_degrading(step.kind)) {
+        } else if (in_use && is_degrading(step.kind, network)) {
             now.nat_missing = applied.error();
         } else {
             done.failure = Failure{.step = step.to_string(), .error = applied.error()};

@@ -61,7 +61,8 @@ bool contains_all(const auto& whole, const auto& part) {
 /// More addresses or routes than ours are the jail's own affair: its root may add them.
 bool link_is_whole(const kernel::ObservedLink& link, const kernel::LinkParameters& wanted_link) {
     return link.host_end && link.jail_end && link.up && link.name == wanted_link.name &&
-           link.bridge == wanted_link.network && link.mtu == wanted_link.jail_mtu && link.mac == wanted_link.mac &&
+           link.bridge == wanted_link.network && link.isolated == wanted_link.isolated &&
+           link.mtu == wanted_link.jail_mtu && link.mac == wanted_link.mac &&
            contains_all(link.addresses, wanted_link.addresses) && contains_all(link.gateways, wanted_link.gateways);
 }
 

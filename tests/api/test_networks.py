@@ -80,11 +80,18 @@ class Networks(ApiTest):
         self.post({"vlan": 5}, 422, "field_not_applicable", "/vlan")
         self.post({"nat": {"interface": "nosuch0"}}, 422, "interface_not_found", "/nat/interface")
         self.post({"subnet": "10.0.0.0/8"}, 422, "unknown_field", "/subnet")
-        for fields, field in (({"bridge": "br0"}, "/bridge"), ({"uplink": "em0"}, "/uplink"),
-                              ({"isolated": True}, "/isolated")):
+        for fields, field in (({"bridge": "br0"}, "/bridge"), ({"uplink": "em0"}, "/uplink")):
             self.assertTrue(self.post(fields, 422, "unsupported_network_field", field)["remedy"])
         self.refused(self.daemon.request("POST", NETWORKS, {"name": "7"}), 422, "invalid_name", "/name")
         self.assertEqual(self.daemon.request("GET", f"{NETWORKS}/{self.name}").status, 404)
+
+    @unittest.skipIf(Settings.kernel == "linux", "whether the host has a packet filter is its own affair")
+    def test_isolation_is_a_field_like_any_other(self):
+        self.assertFalse(self.make()["spec"]["isolated"])
+        answer = self.patch({"isolated": True})
+        self.assertEqual((answer.status, answer.json()["spec"]["isolated"]), (200, True))
+        self.assertTrue(self.make(self.name + "b", isolated=True)["spec"]["isolated"])
+        self.refused(self.patch({"bridge": "bridge0", "nat": False}), 422, "field_not_applicable", "/isolated")
 
     def test_jails_get_addresses_that_are_not_reserved(self):
         self.make(ipv4="172.30.1.0/29", ipv6=None, reserved=["172.30.1.2-172.30.1.3", "172.30.1.5"], gateway4="172.30.1.1")

@@ -17,6 +17,12 @@ void delete_link(const TestHost& host, const Client& client, const std::string& 
 /// Takes "10.213.0.1" of a /24 from an interface of the host.
 void delete_address(const TestHost& host, const std::string& interface, const std::string& address);
 
+/// Whether the bridge keeps the jail's first interface from others.
+void set_isolated(const TestHost& host, const Client& client, const std::string& name, NetworkId network,
+                  bool isolated);
+/// What the jail's root may do: packets for that address go by the gateway.
+void add_detour(const Client& client, const std::string& name, const std::string& address, const std::string& gateway);
+
 /// Although the jail uses it.
 void unmount(const std::filesystem::path& target);
 /// Two of the mounts of a thin jail's root, relative to the jail's directory.

@@ -16,6 +16,18 @@ void delete_address(const TestHost& host, const std::string& interface, const st
     host.run_on_host({"ifconfig", interface, "inet", address, "-alias"});
 }
 
+void set_isolated(const TestHost& host, const Client& client, const std::string& name, NetworkId network,
+                  bool isolated) {
+    const auto end = kernel::pair_name(client.instance(), {client.id(name)}, kernel::PairEnd::host);
+    host.run_on_host(
+        {"ifconfig", kernel::bridge_name(client.instance(), network), isolated ? "private" : "-private", end});
+}
+
+void add_detour(const Client& client, const std::string& name, const std::string& address, const std::string& gateway) {
+    const auto* family = address.contains(':') ? "-6" : "-4";
+    run_or_fail({"jexec", client.network_of(name), "route", family, "add", "-host", address, gateway});
+}
+
 void unmount(const std::filesystem::path& target) {
     run_or_fail({"umount", "-f", target.string()});
 }

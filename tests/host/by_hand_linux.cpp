@@ -16,6 +16,16 @@ void delete_address(const TestHost& host, const std::string& interface, const st
     host.run_on_host({"ip", "address", "delete", address + "/24", "dev", interface});
 }
 
+void set_isolated(const TestHost& host, const Client& client, const std::string& name, NetworkId /*network*/,
+                  bool isolated) {
+    const auto end = kernel::pair_name(client.instance(), {client.id(name)}, kernel::PairEnd::host);
+    host.run_on_host({"ip", "link", "set", end, "type", "bridge_slave", "isolated", isolated ? "on" : "off"});
+}
+
+void add_detour(const Client& client, const std::string& name, const std::string& address, const std::string& gateway) {
+    run_or_fail({"ip", "-n", client.network_of(name), "route", "add", address, "via", gateway});
+}
+
 void unmount(const std::filesystem::path& target) {
     run_or_fail({"umount", "--lazy", target.string()});
 }

@@ -1,4 +1,7 @@
+#include <fmt/format.h>
+
 #include "core/kernel/linux/nft_rules.h"
+#include "core/kernel/names.h"
 #include "tests/instance.h"
 
 using namespace jaild;
@@ -40,6 +43,15 @@ TEST_CASE("NAT by one interface, to one address", "[nft][networks]") {
     CHECK(nft::chains(instance(), one)[2].rules ==
           std::vector<std::string>{R"(ip saddr 10.213.0.0/24 oifname "em0" masquerade)",
                                    R"(ip6 saddr fd00:1::/64 oifname "em0" snat ip6 to 2001:db8::7)"});
+}
+
+TEST_CASE("what an isolated network's jails send each other by way of the host is dropped", "[nft][networks]") {
+    auto apart = network();
+    apart.isolated = true;
+    const auto rules = nft::chains(instance(), apart)[1].rules;
+    REQUIRE(rules.size() == 5);
+    CHECK(rules.back() == fmt::format(R"(iifname "jk3f9a1n" oifname "jk3f9a1n" ether daddr {} drop)",
+                                      kernel::bridge_mac_address(instance(), apart.id)));
 }
 
 TEST_CASE("without NAT its chain is there and empty", "[nft]") {

@@ -130,7 +130,7 @@ Result<void> remove(const InstanceId& instance, NetworkId network) {
     if (on_it->empty()) return destroy(name);
     return std::unexpected(Error{.code = Errc::busy,
                                  .op = "links",
-                                 .detail = fmt::format("{} has members: {}", name, on_it->front()),
+                                 .detail = fmt::format("{} has members: {}", name, on_it->front().name),
                                  .reason = "network_in_use"});
 }
 

@@ -20,10 +20,16 @@ Result<void> ensure(const InstanceId& instance, const model::Network& network);
 /// Errc::busy "network_in_use" while it has members.
 Result<void> remove(const InstanceId& instance, NetworkId network);
 
-/// Names of a bridge's members. One that is gone has none.
-Result<std::vector<std::string>> members(const std::string& bridge);
+struct Member {
+    std::string name;
+    bool isolated = false;  ///< ifconfig(8) "private"
+};
+/// Of a bridge. One that is gone has none.
+Result<std::vector<Member>> members(const std::string& bridge);
 /// A member already, or none any more: success.
 Result<void> add_member(const std::string& bridge, const std::string& interface);
 Result<void> remove_member(const std::string& bridge, const std::string& interface);
+/// Its other flags stay.
+Result<void> set_isolated(const std::string& bridge, const std::string& interface, bool isolated);
 
 }  // namespace jaild::kernel::freebsd::bridge

@@ -38,20 +38,21 @@ Result<void> change_member(std::string_view op, unsigned long command, const std
 
 }  // namespace
 
-Result<std::vector<std::string>> members(const std::string& bridge) {
+Result<std::vector<Member>> members(const std::string& bridge) {
     for (std::size_t room = 64; room <= kMaxMembers; room *= 4) {
         std::vector<ifbreq> list(room);
         ifbifconf asked{};
         asked.ifbic_len = static_cast<uint32_t>(list.size() * sizeof(ifbreq));
         asked.ifbic_req = list.data();
         auto got = tell("BRDGGIFS", SIOCGDRVSPEC, BRDGGIFS, bridge, &asked, sizeof asked);
-        if (!got && got.error().code == Errc::not_found) return std::vector<std::string>{};
+        if (!got && got.error().code == Errc::not_found) return std::vector<Member>{};
         if (!got) return std::unexpected(got.error());
         const std::size_t count = asked.ifbic_len / sizeof(ifbreq);
         if (count >= room) continue;  // there may be more
-        std::vector<std::string> names;
-        for (std::size_t i = 0; i < count; ++i) names.emplace_back(list[i].ifbr_ifsname);
-        return names;
+        std::vector<Member> all;
+        for (std::size_t i = 0; i < count; ++i)
+            all.push_back({.name = list[i].ifbr_ifsname, .isolated = (list[i].ifbr_ifsflags & IFBIF_PRIVATE) != 0});
+        return all;
     }
     return std::unexpected(Error{.code = Errc::exhausted, .op = "BRDGGIFS", .detail = bridge});
 }
@@ -69,6 +70,17 @@ Result<void> remove_member(const std::string& bridge, const std::string& interfa
     auto removed = change_member("BRDGDEL", BRDGDEL, bridge, interface);
     if (!removed && (removed.error().sys == ENOENT || removed.error().code == Errc::not_found)) return {};
     return removed;
+}
+
+Result<void> set_isolated(const std::string& bridge, const std::string& interface, bool isolated) {
+    ifbreq member{};
+    if (auto put = put_name(member.ifbr_ifsname, interface); !put) return put;
+    if (auto got = tell("BRDGGIFFLGS", SIOCGDRVSPEC, BRDGGIFFLGS, bridge, &member, sizeof member); !got) return got;
+    const auto before = member.ifbr_ifsflags;
+    const auto flag = static_cast<uint32_t>(IFBIF_PRIVATE);
+    member.ifbr_ifsflags = isolated ? before | flag : before & ~flag;
+    if (member.ifbr_ifsflags == before) return {};
+    return tell("BRDGSIFFLGS", SIOCSDRVSPEC, BRDGSIFFLGS, bridge, &member, sizeof member);
 }
 
 }  // namespace jaild::kernel::freebsd::bridge

@@ -35,37 +35,43 @@ struct HostEnd {
     std::optional<Interface> end;  ///< ours
     NetworkId network{};           ///< of ours, whose bridge it is on
     std::string bridge;            ///< that bridge
+    bool isolated = false;         ///< on it
 };
 
-/// Which of our bridges each interface is on.
-Result<std::map<std::string, Interface>> bridges_by_member(const InstanceId& instance,
-                                                           const std::vector<Interface>& all) {
-    std::map<std::string, Interface> bridges;
+/// An interface's place on a bridge of ours.
+struct Place {
+    Interface bridge;
+    bool isolated = false;
+};
+
+Result<std::map<std::string, Place>> places_by_member(const InstanceId& instance, const std::vector<Interface>& all) {
+    std::map<std::string, Place> places;
     for (const auto& interface : all) {
         const auto network = parse_bridge_name(instance, interface.name);
         if (!network || !bridge::is_ours(instance, *network, interface)) continue;
         const auto on_it = bridge::members(interface.name);
         if (!on_it) return std::unexpected(on_it.error());
-        for (const auto& member : *on_it) bridges[member] = interface;
+        for (const auto& member : *on_it) places[member.name] = {.bridge = interface, .isolated = member.isolated};
     }
-    return bridges;
+    return places;
 }
 
 Result<std::map<LinkId, HostEnd>> host_ends(const InstanceId& instance, Scope scope) {
     const auto all = interfaces();
     if (!all) return std::unexpected(all.error());
-    const auto bridges = bridges_by_member(instance, *all);
-    if (!bridges) return std::unexpected(bridges.error());
+    const auto places = places_by_member(instance, *all);
+    if (!places) return std::unexpected(places.error());
     std::map<LinkId, HostEnd> ends;
     for (const auto& interface : *all) {
         const auto id = parse_pair_name(instance, interface.name);
         if (!id || (scope && *scope != id->jail) || !is_ours(instance, *id, interface)) continue;
         auto& host = ends[*id];
         host.end = interface;
-        const auto on = bridges->find(interface.name);
-        if (on == bridges->end()) continue;
-        host.bridge = on->second.name;
-        host.network = *parse_bridge_name(instance, on->second.name);
+        const auto on = places->find(interface.name);
+        if (on == places->end()) continue;
+        host.bridge = on->second.bridge.name;
+        host.network = *parse_bridge_name(instance, host.bridge);
+        host.isolated = on->second.isolated;
     }
     return ends;
 }
@@ -81,7 +87,10 @@ ObservedLink observed(const InstanceId& instance, LinkId id, const HostEnd& host
     ObservedLink link{.id = id};
     // Two ends inside: what the host has is an earlier pair's.
     link.host_end = host.end.has_value() && (inside == nullptr || inside->ends < 2);
-    if (link.host_end) link.bridge = host.network;
+    if (link.host_end) {
+        link.bridge = host.network;
+        link.isolated = host.isolated;
+    }
     if (inside == nullptr || inside->name.empty()) return link;
     link.jail_end = true;
     link.name = inside->name;
@@ -123,6 +132,8 @@ Result<void> configure(const InstanceId& instance, const LinkParameters& paramet
         if (auto done = bridge::remove_member(before.bridge, end.name); !done) return done;
     }
     if (auto done = bridge::add_member(bridge.name, end.name); !done) return done;
+    // Before it is up.
+    if (auto done = bridge::set_isolated(bridge.name, end.name, parameters.isolated); !done) return done;
     return end.up ? Result<void>{} : raise(end.name);
 }
 

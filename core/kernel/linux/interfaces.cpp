@@ -45,6 +45,19 @@ std::string kind_of(nlattr* information) {
     return kind == nullptr ? std::string() : text(kind);
 }
 
+/// A member's part of its bridge, beside what the interface itself is.
+Port port_of(nlattr* information) {
+    const auto* kind =
+        nla_find(static_cast<nlattr*>(nla_data(information)), nla_len(information), IFLA_INFO_SLAVE_KIND);
+    nlattr* data = nla_find(static_cast<nlattr*>(nla_data(information)), nla_len(information), IFLA_INFO_SLAVE_DATA);
+    if (kind == nullptr || text(kind) != "bridge" || data == nullptr) return {};
+    const auto flag = [data](int type) {
+        const nlattr* value = nla_find(static_cast<nlattr*>(nla_data(data)), nla_len(data), type);
+        return value != nullptr && nla_get_u8(value) != 0;
+    };
+    return {.hairpin = flag(IFLA_BRPORT_MODE), .isolated = flag(IFLA_BRPORT_ISOLATED)};
+}
+
 std::optional<Interface> parse(nlmsghdr* header) {
     if (header->nlmsg_type != RTM_NEWLINK) return std::nullopt;
     std::array<nlattr*, IFLA_MAX + 1> attributes{};
@@ -63,7 +76,10 @@ std::optional<Interface> parse(nlmsghdr* header) {
     if (attributes[IFLA_IFNAME] != nullptr) result.name = text(attributes[IFLA_IFNAME]);
     if (attributes[IFLA_IFALIAS] != nullptr) result.alias = text(attributes[IFLA_IFALIAS]);
     if (attributes[IFLA_ADDRESS] != nullptr) result.mac = mac_text(attributes[IFLA_ADDRESS]);
-    if (attributes[IFLA_LINKINFO] != nullptr) result.kind = kind_of(attributes[IFLA_LINKINFO]);
+    if (attributes[IFLA_LINKINFO] != nullptr) {
+        result.kind = kind_of(attributes[IFLA_LINKINFO]);
+        result.port = port_of(attributes[IFLA_LINKINFO]);
+    }
     return result;
 }
 
@@ -134,13 +150,15 @@ Result<void> change(nl::Socket& socket, const Interface& interface, const Change
     return socket.request(message, "RTM_NEWLINK", interface.name);
 }
 
-Result<void> reflect(nl::Socket& socket, const Interface& member) {
+Result<void> set_port(nl::Socket& socket, const Interface& member, const Port& port) {
     ifinfomsg info = header_for(member.index);
     info.ifi_family = AF_BRIDGE;
     nl::Message message(RTM_SETLINK, 0, info);
-    message.nest(IFLA_PROTINFO | NLA_F_NESTED, [&message] {
-        constexpr std::uint8_t on = 1;
-        message.put(IFLA_BRPORT_MODE, std::span(&on, 1));
+    message.nest(IFLA_PROTINFO | NLA_F_NESTED, [&message, &port] {
+        const std::uint8_t hairpin = port.hairpin ? 1 : 0;
+        const std::uint8_t isolated = port.isolated ? 1 : 0;
+        message.put(IFLA_BRPORT_MODE, std::span(&hairpin, 1));
+        message.put(IFLA_BRPORT_ISOLATED, std::span(&isolated, 1));
     });
     return socket.request(message, "RTM_SETLINK", member.name);
 }

@@ -10,6 +10,13 @@
 /// Interfaces by rtnetlink(7), in the namespace of the socket. Blocking.
 namespace jaild::kernel::rtnl {
 
+/// How a bridge treats a member, ip-link(8) "bridge_slave".
+struct Port {
+    bool hairpin = false;   ///< it may get back what it sent: a jail that reaches itself by a port of the host
+    bool isolated = false;  ///< nothing goes from it to another isolated one
+    bool operator==(const Port&) const = default;
+};
+
 struct Interface {
     int index = 0;
     std::string name;
@@ -20,6 +27,7 @@ struct Interface {
     unsigned mtu = 0;
     int master = 0;  ///< index of its bridge, 0: none
     int peer = 0;    ///< veth: index of the other end in its own namespace
+    Port port{};     ///< of a bridge's member
 };
 
 Result<std::vector<Interface>> interfaces(nl::Socket& socket);
@@ -38,8 +46,7 @@ struct Change {
     [[nodiscard]] bool empty() const;
 };
 Result<void> change(nl::Socket& socket, const Interface& interface, const Change& change);
-/// A member of a bridge may get back what it sent: a jail that reaches itself by a port of the host.
-Result<void> reflect(nl::Socket& socket, const Interface& member);
+Result<void> set_port(nl::Socket& socket, const Interface& member, const Port& port);
 /// Gone already: success.
 Result<void> remove(nl::Socket& socket, const Interface& interface);
 

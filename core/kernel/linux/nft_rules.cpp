@@ -44,11 +44,17 @@ std::vector<std::string> source_rules(const std::string& bridge, const model::Ne
 }
 
 /// Into the network from elsewhere: answers only, but to jails whose own rules decide (nft_jail_rules.h).
-std::vector<std::string> forward_rules(const std::string& bridge) {
-    return {fmt::format(R"(iifname != "{0}" oifname "{0}" ct state established,related accept)", bridge),
-            fmt::format(R"(iifname != "{0}" oifname "{0}" ip daddr @decided4 accept)", bridge),
-            fmt::format(R"(iifname != "{0}" oifname "{0}" ip6 daddr @decided6 accept)", bridge),
-            fmt::format(R"(iifname != "{0}" oifname "{0}" drop)", bridge)};
+std::vector<std::string> forward_rules(const std::string& bridge, const model::Network& network,
+                                       const std::string& bridge_mac) {
+    std::vector<std::string> rules{
+        fmt::format(R"(iifname != "{0}" oifname "{0}" ct state established,related accept)", bridge),
+        fmt::format(R"(iifname != "{0}" oifname "{0}" ip daddr @decided4 accept)", bridge),
+        fmt::format(R"(iifname != "{0}" oifname "{0}" ip6 daddr @decided6 accept)", bridge),
+        fmt::format(R"(iifname != "{0}" oifname "{0}" drop)", bridge)};
+    // What the bridge keeps apart must not come together by a detour over this host: a frame that was sent to it.
+    if (network.isolated)
+        rules.push_back(fmt::format(R"(iifname "{0}" oifname "{0}" ether daddr {1} drop)", bridge, bridge_mac));
+    return rules;
 }
 
 /// Whatever leaves the network; with an interface named, only by that one. Its own address there, or one that is named.
@@ -94,7 +100,7 @@ std::vector<Chain> chains(const InstanceId& instance, const model::Network& netw
                             .type = "filter",
                             .hook = "forward",
                             .priority = kFilter,
-                            .rules = forward_rules(bridge),
+                            .rules = forward_rules(bridge, network, bridge_mac_address(instance, network.id)),
                             .comments = {}},
                            {.name = chain_name(network.id, kNat),
                             .type = "nat",

@@ -55,7 +55,7 @@ private:
     Result<Pieces> make(unsigned mtu);
     Result<void> mark(const Pieces& pieces);
     Result<Interface> take_out(const Pieces& pieces, int host_netns);
-    Result<void> configure_host_end(const Interface& end, const Interface& bridge, unsigned mtu);
+    Result<void> configure_host_end(const Interface& end, const Interface& bridge, const LinkParameters& parameters);
     Result<void> configure_jail_end(Interface end, const LinkParameters& parameters);
     Result<void> raise_loopback();
 
@@ -152,14 +152,19 @@ Result<Interface> Pair::take_out(const Pieces& pieces, int host_netns) {
     return std::move(**outside);
 }
 
-Result<void> Pair::configure_host_end(const Interface& end, const Interface& bridge, unsigned mtu) {
+Result<void> Pair::configure_host_end(const Interface& end, const Interface& bridge, const LinkParameters& parameters) {
     Change change;
     if (const auto mac = mac_address(instance_, id_, PairEnd::host); end.mac != mac) change.mac = mac;
-    if (end.mtu != mtu) change.mtu = mtu;
+    if (end.mtu != parameters.mtu) change.mtu = parameters.mtu;
     if (end.master != bridge.index) change.master = bridge.index;
-    if (!end.up) change.up = true;
-    if (auto changed = rtnl::change(host_, end, change); !changed || !change.master) return changed;
-    return rtnl::reflect(host_, end);
+    if (auto changed = rtnl::change(host_, end, change); !changed) return changed;
+    // A new member has the kernel's flags; it has ours before it is up.
+    const rtnl::Port wanted{.hairpin = true, .isolated = parameters.isolated};
+    const auto now = change.master ? rtnl::Port{} : end.port;
+    if (now != wanted) {
+        if (auto set = rtnl::set_port(host_, end, wanted); !set) return set;
+    }
+    return end.up ? Result<void>{} : rtnl::change(host_, end, Change{.up = true});
 }
 
 Result<void> Pair::configure_jail_end(Interface end, const LinkParameters& parameters) {
@@ -201,7 +206,7 @@ Result<void> Pair::ensure(const LinkParameters& parameters, const Interface& bri
     }
     const auto outside = take_out(*pieces, host_netns);
     if (!outside) return std::unexpected(outside.error());
-    if (auto done = configure_host_end(*outside, bridge, parameters.mtu); !done) return done;
+    if (auto done = configure_host_end(*outside, bridge, parameters); !done) return done;
     if (auto done = raise_loopback(); !done) return done;
     return configure_jail_end(*jail_end(*pieces), parameters);
 }
@@ -374,7 +379,8 @@ Result<std::vector<ObservedLink>> list(const InstanceId& instance, Scope scope) 
                      .up = end.interface.up,
                      .bridge = end.bridge,
                      .addresses = {},
-                     .gateways = {}};
+                     .gateways = {},
+                     .isolated = end.interface.port.isolated};
     }
     for (const auto jail : *jails) {
         const auto visited = visit(

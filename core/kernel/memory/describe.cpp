@@ -103,11 +103,11 @@ std::string describe(const State& state, const InstanceId& instance) {
     }
     for (const auto& pair : state.pairs) {
         // Unfinished ones keep their unit in their name: no two of them are alike, and none may be left.
-        lines.push_back(fmt::format("link {}.{}: {} [{}] {} -> {}, {}, bridge {}, mtu {}, addresses {}, gateways {}\n",
-                                    pair.owner.jail.value, pair.owner.index, pair.host_name, pair.host_mark,
-                                    pair.taken_out ? "out" : "inside", pair.jail_name,
-                                    pair.host_up && pair.jail_up ? "up" : "down", pair.bridge.value, pair.mtu,
-                                    join(pair.addresses), join(pair.gateways)));
+        lines.push_back(fmt::format(
+            "link {}.{}: {} [{}] {} -> {}, {}, bridge {}{}, mtu {}, addresses {}, gateways {}\n", pair.owner.jail.value,
+            pair.owner.index, pair.host_name, pair.host_mark, pair.taken_out ? "out" : "inside", pair.jail_name,
+            pair.host_up && pair.jail_up ? "up" : "down", pair.bridge.value, pair.isolated ? " isolated" : "", pair.mtu,
+            join(pair.addresses), join(pair.gateways)));
     }
     for (const auto& alias : state.host_addresses) lines.push_back("alias " + alias.to_string() + '\n');
     for (const auto& bridge : state.bridges) {

@@ -112,6 +112,14 @@ void Hand::reboot() {
     ++state.boot;
 }
 
+bool Hand::flip_isolation(JailId id, unsigned index) {
+    std::lock_guard lock(world_.mutex);
+    auto* there = pair(id, index);
+    if (!there || there->bridge == NetworkId{}) return false;
+    there->isolated = !there->isolated;
+    return true;
+}
+
 bool Hand::unmount(JailId id, const std::string& target) {
     std::lock_guard lock(world_.mutex);
     if (world_.mounted_beneath(id, target)) return false;

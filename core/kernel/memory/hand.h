@@ -25,6 +25,8 @@ public:
     bool delete_address(JailId id, unsigned index = 0);
     bool delete_route(JailId id, unsigned index = 0);
     bool leave_bridge(JailId id, unsigned index = 0);
+    /// The member flag of its bridge that keeps it from others, as it should not be.
+    bool flip_isolation(JailId id, unsigned index = 0);
     /// ifconfig -alias
     bool delete_alias(JailId id);
     /// Somebody gives the host an address.

@@ -36,6 +36,7 @@ Result<std::vector<ObservedLink>> MemoryLinks::list(Scope scope) {
         link.id = pair.owner;
         link.host_end = pair.taken_out;
         link.bridge = pair.bridge;
+        link.isolated = pair.isolated;
         link.mtu = pair.jail_mtu;
         link.mac = pair.jail_mac;
         if (inside && !pair.jail_mark.empty()) {
@@ -108,6 +109,14 @@ Result<void> MemoryLinks::join_bridge(Pair& pair, const LinkParameters& paramete
         });
         if (!set) return set;
     }
+    if (auto joined = become_member(pair, parameters); !joined || pair.isolated == parameters.isolated) return joined;
+    return world_.faults.step("links.ensure.isolate", [&]() -> Result<void> {
+        pair.isolated = parameters.isolated;
+        return {};
+    });
+}
+
+Result<void> MemoryLinks::become_member(Pair& pair, const LinkParameters& parameters) {
     if (pair.bridge == parameters.network) return {};
     return world_.faults.step("links.ensure.bridge", [&]() -> Result<void> {
         const auto* bridge = bridge_of(parameters.network);
@@ -116,6 +125,7 @@ Result<void> MemoryLinks::join_bridge(Pair& pair, const LinkParameters& paramete
         }
         if (bridge->mtu != pair.mtu) return std::unexpected(system_error("BRDGADD", EINVAL, "another MTU"));
         pair.bridge = parameters.network;
+        pair.isolated = false;  // as every new member
         return {};
     });
 }

@@ -47,6 +47,7 @@ private:
     Result<void> make_pair(const LinkParameters& parameters, std::int64_t jid);
     Result<void> take_out(Pair& pair);
     Result<void> join_bridge(Pair& pair, const LinkParameters& parameters);
+    Result<void> become_member(Pair& pair, const LinkParameters& parameters);
     Result<void> configure(Pair& pair, const LinkParameters& parameters);
     Result<void> set_addresses(Pair& pair, const LinkParameters& parameters);
     Result<void> make_bridge(const model::Network& network);

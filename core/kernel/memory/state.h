@@ -65,6 +65,7 @@ struct Pair {
     bool host_up = false;
     bool jail_up = false;
     NetworkId bridge{};
+    bool isolated = false;  ///< there
     unsigned mtu = 1500;
     unsigned jail_mtu = 1500;
     std::string jail_mac{};  ///< empty: the one that we give by ourselves

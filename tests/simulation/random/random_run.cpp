@@ -110,7 +110,7 @@ private:
         const auto network = scene_.network().id;
         const std::vector<std::string> targets{"root/usr", "root/tmp", "root/dev", "root"};
         const auto& target = dice_.pick(targets);
-        const auto choice = dice_.below(25);
+        const auto choice = dice_.below(26);
         bool done = false;
         switch (choice) {
             case 0:
@@ -182,6 +182,9 @@ private:
                 break;
             case 24:
                 done = hand.delete_alias(id);
+                break;
+            case 25:
+                done = hand.flip_isolation(id, static_cast<unsigned>(dice_.below(2)));
                 break;
             case 17:
                 done = hand.give_name_back(jail.name.text()) || hand.take_name(jail.name.text());

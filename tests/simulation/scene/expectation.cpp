@@ -306,6 +306,7 @@ private:
         demand(link.host_mark == kernel::jail_mark(instance, id.jail), "has a link without our mark");
         demand(link.host_up && link.jail_up, "has a link that is down");
         demand(link.bridge == made.interfaces[id.index].network, "has a link that is not on its bridge");
+        demand(link.isolated == scene_.network().isolated, "has a link that others reach as they should not, or not");
         demand(std::ranges::is_permutation(link.addresses, made.interfaces[id.index].addresses), "has other addresses");
     }
 

@@ -29,6 +29,7 @@ const std::vector<Drift>& drifts() {
         {"an address is deleted", [](Hand& hand) { return hand.delete_address(kFirst); }},
         {"a route is deleted", [](Hand& hand) { return hand.delete_route(kFirst); }},
         {"its link leaves the bridge", [](Hand& hand) { return hand.leave_bridge(kFirst); }},
+        {"its link is kept from others", [](Hand& hand) { return hand.flip_isolation(kFirst); }},
         {"a directory is unmounted", [](Hand& hand) { return hand.unmount(kFirst, "root/usr"); }},
         {"devfs is unmounted", [](Hand& hand) { return hand.unmount(kFirst, "root/dev"); }},
         {"something writable covers a read-only mount",

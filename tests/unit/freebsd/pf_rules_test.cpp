@@ -67,6 +67,26 @@ pass on jk3f9a1n inet6 from fd12:3456:789a:1::/64 to fd12:3456:789a:1::/64 no st
 )");
 }
 
+TEST_CASE("what an isolated network's jails send each other by way of the host is refused before all else",
+          "[freebsd][pf][networks]") {
+    auto apart = network();
+    apart.isolated = true;
+    const auto filter = pf::network_rules(instance(), apart, kUplinks).filter;
+    REQUIRE(filter.size() == rules().filter.size() + 4);
+    const auto begins = [&](std::size_t place, const std::string& text) {
+        INFO(filter[place]);
+        CHECK(filter[place].starts_with(text + " label "));
+    };
+    begins(0, "block drop in quick on jk3f9a1n inet from any to 10.213.0.2 - 10.213.0.255");
+    begins(1, "block drop out quick on jk3f9a1n inet from 10.213.0.2 - 10.213.0.255 to 10.213.0.2 - 10.213.0.255");
+    begins(8,
+           "block drop in quick on jk3f9a1n inet6 from any to fd12:3456:789a:1::2 - "
+           "fd12:3456:789a:1:ffff:ffff:ffff:ffff");
+    // Where somebody else is the gateway, nothing goes by way of this host.
+    apart.router4 = *IpAddress::parse("10.213.0.254");
+    CHECK(pf::network_rules(instance(), apart, kUplinks).filter.size() == rules().filter.size() + 2);
+}
+
 TEST_CASE("a network without NAT, or a host without an address, translates nothing and still refuses",
           "[freebsd][pf]") {
     auto routed = network();

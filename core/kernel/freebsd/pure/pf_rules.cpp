@@ -45,6 +45,16 @@ void add_neighbour_discovery(std::vector<std::string>& rules, const std::string&
     rules.push_back(fmt::format("pass in quick on {} inet6 proto ipv6-icmp from :: to ff00::/8 no state", bridge));
 }
 
+/// What the bridge keeps apart must not come together by a detour over this host.
+void add_isolation(std::vector<std::string>& rules, const std::string& bridge, std::string_view family,
+                   const model::Network& network, Family which) {
+    if (!network.isolated || !network.is_gateway(which)) return;
+    const auto& subnet = *network.subnet(which);
+    const auto others = fmt::format("{} - {}", subnet.nth(2).to_string(), subnet.last().to_string());
+    rules.push_back(fmt::format("block drop in quick on {} {} from any to {}", bridge, family, others));
+    rules.push_back(fmt::format("block drop out quick on {0} {1} from {2} to {2}", bridge, family, others));
+}
+
 /// A packet that comes out of the bridge carries an address of the network; one that goes into it from elsewhere
 /// belongs to a state, that is, to a connection that a jail began.
 void add_policy(std::vector<std::string>& rules, const std::string& bridge, std::string_view family,
@@ -83,8 +93,10 @@ bool same_nat(std::string_view shown, const std::string& expected) {
 Rules network_rules(const InstanceId& instance, const model::Network& network, const std::vector<Uplink>& uplinks) {
     const auto bridge = bridge_name(instance, network.id);
     Rules rules{.nat = nat_rules(bridge, network, uplinks), .filter = {}};
+    add_isolation(rules.filter, bridge, "inet", network, Family::ipv4);
     add_policy(rules.filter, bridge, "inet", network.ipv4);
     add_neighbour_discovery(rules.filter, bridge);
+    add_isolation(rules.filter, bridge, "inet6", network, Family::ipv6);
     add_policy(rules.filter, bridge, "inet6", network.ipv6);
     const auto mark = network_mark(instance, network.id);
     for (std::size_t i = 0; i < rules.filter.size(); ++i) {
