@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/base/ascii.h"
 #include "core/supervisor_impl.h"
 
 /// What only this host can say of a spec.
@@ -24,6 +25,11 @@ bool has_alias(const model::NetworkSpec& network, const std::string& interface, 
            });
 }
 
+/// It has one that is new, or new where the jail is going to be.
+bool policy_changed(const model::JailSpec& from, const model::JailSpec& to) {
+    return !to.firewall.empty() && (from.firewall != to.firewall || from.network != to.network);
+}
+
 Error port_in_use(const model::Publish& wanted, std::size_t index, const std::string& by_whom) {
     return {.code = Errc::conflict,
             .op = "validate",
@@ -36,8 +42,8 @@ Error port_in_use(const model::Publish& wanted, std::size_t index, const std::st
 }  // namespace
 
 bool asks_kernel(const model::JailSpec& from, const model::JailSpec& to) {
-    return parameters_changed(from, to) || from.limits != to.limits || from.firewall != to.firewall ||
-           from.publish != to.publish || asks_for_aliases(from.network, to.network);
+    return parameters_changed(from, to) || from.limits != to.limits || from.publish != to.publish ||
+           policy_changed(from, to) || asks_for_aliases(from.network, to.network);
 }
 
 Result<void> Supervisor::Impl::check_host(const model::JailSpec& spec, const std::string& name) {
@@ -69,8 +75,8 @@ Result<void> Supervisor::Impl::check_kernel(const model::JailSpec& from, const m
         if (!enforced) enforced.error().field = "/limits";
         if (!enforced) return enforced;
     }
-    if (from.firewall != to.firewall && !to.firewall.empty()) {
-        auto enforced = kernel.firewall().enforceable();
+    if (policy_changed(from, to)) {
+        auto enforced = check_enforced(to);
         if (!enforced) enforced.error().field = "/firewall";
         if (!enforced) return enforced;
     }
@@ -97,6 +103,23 @@ Result<void> Supervisor::Impl::check_aliases(const model::NetworkSpec& from, con
             if (error.reason == "unsupported_network_mode") error.field = "/network/mode";
             return possible;
         }
+    }
+    return {};
+}
+
+/// Its policy, where the jail will be.
+Result<void> Supervisor::Impl::check_enforced(const model::JailSpec& spec) {
+    auto& firewall = kernel.firewall();
+    if (auto enforced = firewall.enforceable(); !enforced) return enforced;
+    auto networks =
+        store::read<std::vector<model::Network>>(store, [](store::Reader& reader) { return reader.networks(); });
+    if (!networks) return std::unexpected(networks.error());
+    for (const auto& network : *networks) {
+        const auto names_it = [&](const model::InterfaceSpec& one) {
+            return to_lower(one.network) == network.name.key();
+        };
+        if (network.bridge.empty() || std::ranges::none_of(spec.network.interfaces, names_it)) continue;
+        if (auto enforced = firewall.enforceable_on(network.bridge); !enforced) return enforced;
     }
     return {};
 }

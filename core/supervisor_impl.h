@@ -65,6 +65,7 @@ public:
     /// What was there already is not asked for again, so that a jail can be changed and stopped on a host that cannot
     /// honour it any more.
     Result<void> check_kernel(const model::JailSpec& from, const model::JailSpec& to);
+    Result<void> check_enforced(const model::JailSpec& spec);
     Result<void> check_ports_of_host(const model::JailSpec& from, const model::JailSpec& to);
     Result<void> check_aliases(const model::NetworkSpec& from, const model::NetworkSpec& to);
 

@@ -52,6 +52,22 @@ const char* subnet_field(Family family) {
     return family == Family::ipv4 ? "/ipv4" : "/ipv6";
 }
 
+/// The subnets of the host's own bridge are those of the network on it.
+void leave_out(std::vector<Prefix>& used, const std::vector<Prefix>& own) {
+    for (const auto& address : own) std::erase(used, address.network());
+}
+
+/// A family that was not mentioned is the bridge's, or left out.
+void take_subnets(model::NetworkRequest& request, const std::vector<Prefix>& own) {
+    const auto take = [&](Family family, bool& choose, std::optional<Prefix>& subnet) {
+        const auto first = std::ranges::find_if(own, [&](const Prefix& one) { return one.address.family == family; });
+        if (choose && first != own.end()) subnet = first->network();
+        choose = false;
+    };
+    take(Family::ipv4, request.choose4, request.network.ipv4);
+    take(Family::ipv6, request.choose6, request.network.ipv6);
+}
+
 /// No jail may get an address that the host knows elsewhere. What belongs to a network of ours is compared with that
 /// network's row instead, in the transaction.
 Result<void> check_host_prefixes(const model::Network& network, const std::vector<Prefix>& used,
@@ -74,6 +90,23 @@ Result<void> check_host_prefixes(const model::Network& network, const std::vecto
                       .field = subnet_field(family),
                       .remedy = "choose another one, or leave the field out to have one chosen"});
         }
+    }
+    return {};
+}
+
+/// An interface is the uplink of one network, or of several with a VLAN each.
+Result<void> check_other_uplinks(const model::Network& network, const std::vector<model::Network>& all) {
+    if (network.uplink.empty()) return {};
+    for (const auto& other : all) {
+        if (other.id == network.id || other.uplink != network.uplink) continue;
+        if (network.vlan != 0 && other.vlan != 0 && network.vlan != other.vlan) continue;
+        return std::unexpected(
+            Error{.code = Errc::conflict,
+                  .op = "check_network",
+                  .detail = fmt::format("{} is the uplink of network \"{}\"", network.uplink, other.name.text()),
+                  .reason = "interface_in_use",
+                  .field = "/uplink",
+                  .remedy = "name another interface, or that network in the specs of jails"});
     }
     return {};
 }
@@ -132,7 +165,14 @@ Result<void> Supervisor::Impl::check_network_host(const model::Network& network,
     auto networks =
         store::read<std::vector<model::Network>>(store, [](store::Reader& reader) { return reader.networks(); });
     if (!networks) return std::unexpected(networks.error());
-    return check_host_prefixes(network, used, *networks);
+    if (auto free = check_other_uplinks(network, *networks); !free) return free;
+    auto others = used;
+    if (!network.bridge.empty()) {
+        const auto own = kernel.links().addresses(network.bridge);
+        if (!own) return std::unexpected(own.error());
+        leave_out(others, *own);
+    }
+    return check_host_prefixes(network, others, *networks);
 }
 
 Result<void> Supervisor::Impl::tell_of_network(store::Writer& writer, const Caller& caller,
@@ -282,6 +322,13 @@ Result<ShownNetwork> Supervisor::create_network(const Caller& caller, model::Net
     if (!kept) return std::unexpected(kept.error());
     if (*kept) return ShownNetwork{.network = **kept, .jails = impl_->jails_on(**kept), .replayed = true};
 
+    if (!request.network.bridge.empty()) {
+        if (auto possible = impl_->kernel.links().check(request.network); !possible)
+            return std::unexpected(possible.error());
+        const auto own = impl_->kernel.links().addresses(request.network.bridge);
+        if (!own) return std::unexpected(own.error());
+        take_subnets(request, *own);
+    }
     auto used = impl_->kernel.links().used_prefixes();
     if (!used) return std::unexpected(used.error());
     // What will be chosen cannot be in anybody's way: a stand-in that fits is judged in its place.

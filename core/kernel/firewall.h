@@ -52,6 +52,8 @@ public:
     /// The same when rules of jails cannot be enforced in full, because packets between jails of one bridge pass the
     /// filter by (FreeBSD: net.link.bridge.pfil_member; Linux: no bridge netfilter). May load a module.
     virtual Result<void> enforceable() = 0;
+    /// The same of jails on a bridge of the host's own, which is not ours to set up for it.
+    virtual Result<void> enforceable_on(const std::string& /*bridge*/) { return enforceable(); }
     /// Whether a jail without a policy needs rules too: where packets between jails pass the filter, they keep it to
     /// its own addresses, by which the policies of others know it.
     virtual bool guards() = 0;

@@ -20,6 +20,7 @@ struct Endpoint {
     std::vector<IpAddress> addresses;
     std::vector<IpAddress> gateways;  ///< of the host on that network
     bool dynamic = false;             ///< it may get further addresses, by DHCP or SLAAC
+    std::string bridge{};             ///< the host's own bridge that the network is on; empty: ours
     bool operator==(const Endpoint&) const = default;
 };
 

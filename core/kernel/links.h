@@ -19,10 +19,11 @@ struct LinkParameters {
     NetworkId network;
     std::vector<Prefix> addresses;    ///< inside
     std::vector<IpAddress> gateways;  ///< default routes, at most one of each family
-    unsigned mtu = 1500;              ///< of the host end, which is its bridge's
+    unsigned mtu = 1500;              ///< of the host end on a bridge of ours, which is the bridge's
     unsigned jail_mtu = 1500;         ///< of the jail's end
     std::string mac{};                ///< of the jail's end; empty: ours
     bool isolated = false;            ///< the bridge keeps it from other isolated members
+    std::string bridge{};             ///< the host's own bridge that the network is on; empty: ours
     bool operator==(const LinkParameters&) const = default;
 };
 
@@ -35,9 +36,10 @@ struct ObservedLink {
     NetworkId bridge;               ///< 0: not a member of a bridge of ours
     std::vector<Prefix> addresses;  ///< inside, without link-local
     std::vector<IpAddress> gateways;
-    unsigned mtu = 0;       ///< inside
-    std::string mac{};      ///< inside; empty: ours
-    bool isolated = false;  ///< as a member of its bridge
+    unsigned mtu = 0;           ///< inside
+    std::string mac{};          ///< inside; empty: ours
+    bool isolated = false;      ///< as a member of its bridge
+    std::string host_bridge{};  ///< whose member it is, when that is none of ours
     bool operator==(const ObservedLink&) const = default;
 };
 
@@ -62,7 +64,10 @@ struct ObservedBridge {
     bool up = false;
     std::vector<Prefix> addresses;  ///< without link-local
     unsigned mtu = 0;
-    std::size_t members = 0;
+    std::string uplink{};      ///< that we put on it, or were about to
+    unsigned vlan = 0;         ///< by a VLAN interface of ours; 0: the uplink itself
+    bool uplink_whole = true;  ///< it is on it and up, or there is none
+    std::size_t members = 0;   ///< others
     bool operator==(const ObservedBridge&) const = default;
 };
 
@@ -91,12 +96,15 @@ public:
     virtual Result<void> check_alias(const Alias& alias, const std::vector<JailId>& jails) = 0;
 
     virtual Result<std::vector<ObservedBridge>> bridges() = 0;
+    /// Of a network on a bridge of ours.
     virtual Result<void> ensure_bridge(const model::Network& network) = 0;
     /// Errc::busy while it has members. Missing: success.
     virtual Result<void> remove_bridge(NetworkId network) = 0;
     /// Can this host do what the network asks for? Errc::unsupported "unsupported_network_field" with the field and the
-    /// remedy; Errc::invalid "interface_not_found" for one that it names and the host does not have.
+    /// remedy; the refusals of check_network() in network_fields.h for the interfaces that it names.
     virtual Result<void> check(const model::Network& network) = 0;
+    /// An interface's own, without link-local ones, sorted. Missing: none.
+    virtual Result<std::vector<Prefix>> addresses(const std::string& interface) = 0;
 
     /// Every prefix that the host has on an interface or in a routing table, for choosing a free subnet.
     virtual Result<std::vector<Prefix>> used_prefixes() = 0;

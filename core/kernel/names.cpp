@@ -10,6 +10,7 @@ namespace jaild::kernel {
 namespace {
 
 constexpr char kBridgeSuffix = 'n';
+constexpr char kVlanSuffix = 'v';
 /// 36^8 - 1: more digits than these would not fit between "j" + instance and the suffix.
 constexpr std::int64_t kMaxInterfaceId = 2'821'109'907'455;
 
@@ -64,6 +65,8 @@ std::string jail_mark_prefix(const InstanceId& instance) {
 std::string network_mark_prefix(const InstanceId& instance) {
     return fmt::format("jaild:{}:network:", instance.text());
 }
+constexpr std::string_view kUplinkMark = " uplink ";
+
 std::string container_prefix(const InstanceId& instance) {
     return fmt::format("jaild-{}-", instance.text());
 }
@@ -108,12 +111,33 @@ std::optional<NetworkId> parse_bridge_name(const InstanceId& instance, std::stri
     return as_id<NetworkId>(parse_interface_name(instance, name, kBridgeSuffix));
 }
 
+std::string vlan_name(const InstanceId& instance, NetworkId network) {
+    return interface_name(instance, network.value, kVlanSuffix);
+}
+
+std::optional<NetworkId> parse_vlan_name(const InstanceId& instance, std::string_view name) {
+    return as_id<NetworkId>(parse_interface_name(instance, name, kVlanSuffix));
+}
+
 std::string jail_mark(const InstanceId& instance, JailId jail) {
     return jail_mark_prefix(instance) + std::to_string(jail.value);
 }
 
 std::string network_mark(const InstanceId& instance, NetworkId network) {
     return network_mark_prefix(instance) + std::to_string(network.value);
+}
+
+std::string bridge_mark(const InstanceId& instance, NetworkId network, const std::string& uplink) {
+    const auto plain = network_mark(instance, network);
+    return uplink.empty() ? plain : plain + std::string(kUplinkMark) + uplink;
+}
+
+std::optional<std::string> parse_bridge_mark(const InstanceId& instance, NetworkId network, std::string_view mark) {
+    const auto plain = network_mark(instance, network);
+    if (mark == plain) return std::string();
+    const auto start = plain + std::string(kUplinkMark);
+    if (!mark.starts_with(start) || mark.size() == start.size()) return std::nullopt;
+    return std::string(mark.substr(start.size()));
 }
 
 std::optional<JailId> parse_jail_mark(const InstanceId& instance, std::string_view mark) {
@@ -150,6 +174,10 @@ std::string network_anchor(const InstanceId& instance, NetworkId network) {
 
 std::string mac_address(const InstanceId& instance, LinkId link, PairEnd end) {
     return hashed_mac(fmt::format("{}:jail:{}:{}", instance.text(), link.jail.value, letter_of(link.index, end)));
+}
+
+std::string high_mac_address(const InstanceId& instance, LinkId link) {
+    return "fe" + mac_address(instance, link, PairEnd::host).substr(2);
 }
 
 std::string bridge_mac_address(const InstanceId& instance, NetworkId network) {

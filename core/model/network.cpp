@@ -45,6 +45,14 @@ std::vector<Prefix> Network::bridge_addresses() const {
     return addresses;
 }
 
+bool Network::forwards(Family family) const {
+    return is_gateway(family) || translates(family);
+}
+
+bool Network::has_rules() const {
+    return bridge.empty() || translates(Family::ipv4) || translates(Family::ipv6);
+}
+
 bool Network::translates(Family family) const {
     const auto& prefix = subnet(family);
     if (!nat.on || !prefix || (family == Family::ipv4 ? router4 : router6)) return false;

@@ -42,8 +42,7 @@ struct Network {
     std::optional<IpAddress> router4{};  ///< JSON: gateway4. A gateway that is not on our bridge
     std::optional<IpAddress> router6{};
     Nat nat{};
-    std::string
-        bridge{};  ///< an interface of the host's, never made, renamed, addressed or destroyed by us; empty: ours
+    std::string bridge{};  ///< the host's own, of which we add and remove members and change nothing else; empty: ours
     std::string uplink{};  ///< an interface of the host's that becomes a member of our bridge; empty: none
     unsigned vlan = 0;     ///< 1 … 4094: the member is a VLAN interface of ours on `uplink`; 0: none
     unsigned mtu = 1500;
@@ -62,6 +61,10 @@ struct Network {
     [[nodiscard]] bool is_gateway(Family family) const;
     /// What our bridge has: our gateways with their subnets' lengths.
     [[nodiscard]] std::vector<Prefix> bridge_addresses() const;
+    /// It passes through this host on its way out.
+    [[nodiscard]] bool forwards(Family family) const;
+    /// The packet filter has rules of it. On a bridge of the host's only those that translate: the rest is its owner's.
+    [[nodiscard]] bool has_rules() const;
     /// The host forwards and translates it: NAT is on, and the host is between this family and everything else. A
     /// public IPv6 prefix needs no translation and gets none, unless `nat.address6` asks for it.
     [[nodiscard]] bool translates(Family family) const;

@@ -87,7 +87,7 @@ Result<void> ensure_link(const Context& context, unsigned interface) {
 
 Result<void> ensure_firewall(const Context& context) {
     if (confined(context.desired.jail))
-        if (auto enforceable = context.kernel.firewall().enforceable(); !enforceable) return enforceable;
+        if (auto enforced = enforceable(context.kernel.firewall(), *context.desired.rules); !enforced) return enforced;
     return context.kernel.firewall().apply(*context.desired.rules);
 }
 

@@ -238,7 +238,8 @@ std::vector<kernel::LinkParameters> link_parameters(const model::Jail& jail,
                                     .mtu = network.mtu,
                                     .jail_mtu = network.mtu,
                                     .mac = {},
-                                    .isolated = network.isolated};
+                                    .isolated = network.isolated,
+                                    .bridge = network.bridge};
         if (index < jail.spec.network.interfaces.size()) {
             const auto& asked = jail.spec.network.interfaces[index];
             if (asked.mtu != 0) link.jail_mtu = std::min(asked.mtu, network.mtu);
@@ -272,7 +273,8 @@ std::vector<kernel::Endpoint> endpoints_of(const model::Jail& jail, const std::v
         const auto network = std::ranges::find_if(
             networks, [&](const model::Network& one) { return one.name.text() == asked[index].network; });
         if (network == networks.end()) continue;
-        kernel::Endpoint endpoint{.index = index, .network = network->id, .addresses = {}, .gateways = {}};
+        kernel::Endpoint endpoint{
+            .index = index, .network = network->id, .addresses = {}, .gateways = {}, .bridge = network->bridge};
         for (const auto& address : jail.interfaces[index].addresses) endpoint.addresses.push_back(address.address);
         for (const auto family : {Family::ipv4, Family::ipv6})
             if (network->is_gateway(family)) endpoint.gateways.push_back(*network->gateway(family));

@@ -132,7 +132,9 @@ Networks::Done Networks::bring(const model::Network& network, const std::vector<
 
     Done done;
     Known now{.whole = in_use, .nat_missing = view->firewall_error, .forwarding_missing = false};
-    now.forwarding_missing = !options_.manage_forwarding && !(view->observed.forwarding4 && view->observed.forwarding6);
+    const bool lacks4 = network.forwards(Family::ipv4) && !view->observed.forwarding4;
+    const bool lacks6 = network.forwards(Family::ipv6) && !view->observed.forwarding6;
+    now.forwarding_missing = !options_.manage_forwarding && (lacks4 || lacks6);
     for (const auto& step : steps) {
         auto applied = apply(kernel_, network, step);
         if (applied) {

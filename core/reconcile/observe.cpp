@@ -109,6 +109,15 @@ Result<void> observe_rules(kernel::Kernel& kernel, const kernel::JailRules& want
     return {};
 }
 
+Result<void> enforceable(kernel::Firewall& firewall, const kernel::JailRules& rules) {
+    if (auto enforced = firewall.enforceable(); !enforced) return enforced;
+    for (const auto& endpoint : rules.endpoints) {
+        if (endpoint.bridge.empty()) continue;
+        if (auto enforced = firewall.enforceable_on(endpoint.bridge); !enforced) return enforced;
+    }
+    return {};
+}
+
 Result<std::map<JailId, Observed>> observe_all(kernel::Kernel& kernel) {
     auto directories = kernel.roots().list();
     if (!directories) return std::unexpected(directories.error());
@@ -160,7 +169,7 @@ Result<NetworkView> observe_network(kernel::Kernel& kernel, const model::Network
 
     if (rules == Rules::taken_as_whole) {
         view.observed.firewall = true;
-        view.observed.rules = kernel::ObservedRules{.network = network.id, .complete = true};
+        if (network.has_rules()) view.observed.rules = kernel::ObservedRules{.network = network.id, .complete = true};
         return view;
     }
     if (auto available = kernel.firewall().available(); !available) {

@@ -26,6 +26,9 @@ Result<void> read_details(kernel::Kernel& kernel, const model::Jail& row, Observ
 Result<void> observe_rules(kernel::Kernel& kernel, const kernel::JailRules& wanted, Observed& observed,
                            const std::optional<kernel::ObservedJailRules>& lately = {});
 
+/// Firewall::enforceable() for all of a jail's interfaces.
+Result<void> enforceable(kernel::Firewall& firewall, const kernel::JailRules& rules);
+
 /// What the row asks for, held to what the running jail was made with: mounts and network belong to that.
 /// Errc::not_found when its network does not exist. Mounts and network are left out for one that should not run.
 Result<Desired> desire(kernel::Kernel& kernel, const model::Jail& row, const Observed& observed,

@@ -58,11 +58,16 @@ bool contains_all(const auto& whole, const auto& part) {
     return std::ranges::all_of(part, [&](const auto& one) { return std::ranges::find(whole, one) != whole.end(); });
 }
 
+bool is_on_bridge(const kernel::ObservedLink& link, const kernel::LinkParameters& wanted_link) {
+    const bool there =
+        wanted_link.bridge.empty() ? link.bridge == wanted_link.network : link.host_bridge == wanted_link.bridge;
+    return there && link.isolated == wanted_link.isolated;
+}
+
 /// More addresses or routes than ours are the jail's own affair: its root may add them.
 bool link_is_whole(const kernel::ObservedLink& link, const kernel::LinkParameters& wanted_link) {
     return link.host_end && link.jail_end && link.up && link.name == wanted_link.name &&
-           link.bridge == wanted_link.network && link.isolated == wanted_link.isolated &&
-           link.mtu == wanted_link.jail_mtu && link.mac == wanted_link.mac &&
+           is_on_bridge(link, wanted_link) && link.mtu == wanted_link.jail_mtu && link.mac == wanted_link.mac &&
            contains_all(link.addresses, wanted_link.addresses) && contains_all(link.gateways, wanted_link.gateways);
 }
 

@@ -6,7 +6,8 @@ namespace jaild::reconcile {
 namespace {
 
 bool bridge_is_whole(const kernel::ObservedBridge& bridge, const model::Network& network) {
-    return bridge.up && bridge.mtu == network.mtu &&
+    const bool uplinked = bridge.uplink == network.uplink && bridge.vlan == network.vlan && bridge.uplink_whole;
+    return bridge.up && uplinked && bridge.mtu == network.mtu &&
            std::ranges::is_permutation(bridge.addresses, network.bridge_addresses());
 }
 
@@ -15,13 +16,19 @@ void build(const DesiredNetwork& desired, const ObservedNetwork& observed, Plan&
     const auto add = [&](StepKind kind, std::string object) {
         steps.push_back({.kind = kind, .object = std::move(object), .mount = {}});
     };
-    if (!observed.bridge || !bridge_is_whole(*observed.bridge, network))
+    const bool own = network.bridge.empty();
+    if (own && (!observed.bridge || !bridge_is_whole(*observed.bridge, network)))
         add(StepKind::ensure_bridge, network.name.text());
-    if (desired.manage_forwarding && !observed.forwarding4) add(StepKind::enable_forwarding, "ipv4");
-    if (desired.manage_forwarding && !observed.forwarding6) add(StepKind::enable_forwarding, "ipv6");
+    const bool forward = desired.manage_forwarding;
+    if (forward && network.forwards(Family::ipv4) && !observed.forwarding4) add(StepKind::enable_forwarding, "ipv4");
+    if (forward && network.forwards(Family::ipv6) && !observed.forwarding6) add(StepKind::enable_forwarding, "ipv6");
     // Without a packet filter there is no step: the jails run without it, and their condition says so.
-    if (observed.firewall && (!observed.rules || !observed.rules->complete))
+    const bool rules = network.has_rules();
+    if (observed.firewall && rules && (!observed.rules || !observed.rules->complete))
         add(StepKind::apply_rules, network.name.text());
+    if (observed.rules && !rules) add(StepKind::remove_rules, network.name.text());
+    if (observed.bridge && !own && observed.bridge->members == 0)
+        add(StepKind::remove_bridge, network.name.text());  // of before it was put on another
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "core/reconcile/policies.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "core/reconcile/effective.h"
@@ -108,6 +109,19 @@ Unfiltered Policies::unfiltered() {
     const auto now = clock_.monotonic();
     if (!unenforceable_since_) unenforceable_since_ = now;
     return now - *unenforceable_since_ < kReloadPatience ? Unfiltered::briefly : Unfiltered::lasting;
+}
+
+Unfiltered Policies::unfiltered_on_bridges(const kernel::JailRules& rules) {
+    auto& firewall = kernel_.firewall();
+    const bool enforced = std::ranges::all_of(rules.endpoints, [&](const kernel::Endpoint& one) {
+        return one.bridge.empty() || firewall.enforceable_on(one.bridge).has_value();
+    });
+    return enforced ? Unfiltered::no : Unfiltered::lasting;
+}
+
+Unfiltered Policies::unfiltered(const kernel::JailRules& rules) {
+    const auto anywhere = unfiltered();
+    return anywhere == Unfiltered::no ? unfiltered_on_bridges(rules) : anywhere;
 }
 
 std::optional<kernel::ObservedJailRules> Policies::seen(const kernel::JailRules& wanted) const {

@@ -41,6 +41,9 @@ public:
 
     /// Whether policies cannot be enforced now. Blocking.
     [[nodiscard]] Unfiltered unfiltered();
+    /// The same of a jail with these rules, for the sake of its bridges alone, and for all.
+    [[nodiscard]] Unfiltered unfiltered_on_bridges(const kernel::JailRules& rules);
+    [[nodiscard]] Unfiltered unfiltered(const kernel::JailRules& rules);
 
     /// What was seen of a jail's rules and lately enough.
     [[nodiscard]] std::optional<kernel::ObservedJailRules> seen(const kernel::JailRules& wanted) const;

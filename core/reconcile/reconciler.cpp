@@ -259,7 +259,7 @@ Result<Plan> Reconciler::Impl::plan_now(const model::Jail& row) {
     desired->rules = engine.policies.rules_for(desired->jail, *networks);
     // Without a packet filter there is no step, or one that fails.
     (void)observe_rules(engine.kernel, desired->rules.value_or(kernel::JailRules{.jail = jail.id}), *observed);
-    if (desired->rules && confined(desired->jail)) observed->unfiltered = engine.policies.unfiltered();
+    if (desired->rules && confined(desired->jail)) observed->unfiltered = engine.policies.unfiltered(*desired->rules);
     const Plan steps = plan(*desired, *observed);
     Plan all;
     std::set<NetworkId> planned;

@@ -112,7 +112,8 @@ Result<void> Round::look_at_rules(Look& look) {
 /// As they were seen lately, else anew.
 Result<void> Round::see_rules(Look& look) {
     auto& policies = engine_.policies;
-    if (look.desired.rules && confined(look.desired.jail)) look.observed.unfiltered = policies.unfiltered();
+    if (look.desired.rules && confined(look.desired.jail))
+        look.observed.unfiltered = policies.unfiltered(*look.desired.rules);
     const auto wanted_rules = look.desired.rules.value_or(kernel::JailRules{.jail = id_});
     const auto before = policies.seen(wanted_rules);
     const auto looked = engine_.clock.monotonic();

@@ -65,7 +65,9 @@ Result<void> Sweep::collect_rules() {
         const auto entry = found_.find(row.id);
         const auto held = effective(row, entry == found_.end() ? Observed{} : entry->second).jail;
         auto rules = engine_.policies.rules_for(held, networks_);
-        if (rules && confined(held)) found_[row.id].unfiltered = unfiltered;
+        if (rules && confined(held))
+            found_[row.id].unfiltered =
+                unfiltered == Unfiltered::no ? engine_.policies.unfiltered_on_bridges(*rules) : unfiltered;
         desired.push_back(rules ? *std::move(rules) : kernel::JailRules{.jail = row.id});
     }
     if (!firewall.available()) return {};

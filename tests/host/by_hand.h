@@ -20,6 +20,8 @@ void delete_address(const TestHost& host, const std::string& interface, const st
 /// Whether the bridge keeps the jail's first interface from others.
 void set_isolated(const TestHost& host, const Client& client, const std::string& name, NetworkId network,
                   bool isolated);
+/// Takes an interface from a bridge.
+void leave_bridge(const TestHost& host, const std::string& interface, const std::string& bridge);
 /// What the jail's root may do: packets for that address go by the gateway.
 void add_detour(const Client& client, const std::string& name, const std::string& address, const std::string& gateway);
 

@@ -23,6 +23,10 @@ void set_isolated(const TestHost& host, const Client& client, const std::string&
         {"ifconfig", kernel::bridge_name(client.instance(), network), isolated ? "private" : "-private", end});
 }
 
+void leave_bridge(const TestHost& host, const std::string& interface, const std::string& bridge) {
+    host.run_on_host({"ifconfig", bridge, "deletem", interface});
+}
+
 void add_detour(const Client& client, const std::string& name, const std::string& address, const std::string& gateway) {
     const auto* family = address.contains(':') ? "-6" : "-4";
     run_or_fail({"jexec", client.network_of(name), "route", family, "add", "-host", address, gateway});

@@ -22,6 +22,10 @@ void set_isolated(const TestHost& host, const Client& client, const std::string&
     host.run_on_host({"ip", "link", "set", end, "type", "bridge_slave", "isolated", isolated ? "on" : "off"});
 }
 
+void leave_bridge(const TestHost& host, const std::string& interface, const std::string& /*bridge*/) {
+    host.run_on_host({"ip", "link", "set", interface, "nomaster"});
+}
+
 void add_detour(const Client& client, const std::string& name, const std::string& address, const std::string& gateway) {
     run_or_fail({"ip", "-n", client.network_of(name), "route", "add", address, "via", gateway});
 }

@@ -12,9 +12,9 @@ using nlohmann::json;
 namespace {
 
 /// How long a packet that is dropped is waited for; the tests see that one that is not comes through.
-constexpr std::chrono::milliseconds kLost{400};
-constexpr auto kFollows = std::chrono::seconds(10);
-constexpr NetworkId kLab{2};
+constexpr std::chrono::milliseconds kKeptApart{400};
+constexpr auto kIsolationFollows = std::chrono::seconds(10);
+constexpr NetworkId kApartLab{2};
 
 /// Jails "near" and "far" on a network "lab".
 struct Apart {
@@ -49,7 +49,7 @@ struct Apart {
         return connect_from(from, to, listener.port(), patience).has_value();
     }
     /// `near` reaches `far`.
-    [[nodiscard]] bool together(std::chrono::milliseconds patience = kLost) const {
+    [[nodiscard]] bool together(std::chrono::milliseconds patience = kKeptApart) const {
         return reaches(client.network_of("near"), client.network_of("far"), address("far"), patience);
     }
 };
@@ -71,7 +71,7 @@ TEST_CASE("jails of an isolated network reach the gateway and what is behind it,
     by_hand::add_detour(test.client, "near", test.address("far"), test.gateway());
     CHECK_FALSE(test.together());
     test.isolate(false);
-    CHECK(eventually([&] { return test.together(); }, kFollows));
+    CHECK(eventually([&] { return test.together(); }, kIsolationFollows));
 }
 
 TEST_CASE("running jails follow their network's isolation, which comes back when it is taken away",
@@ -80,19 +80,19 @@ TEST_CASE("running jails follow their network's isolation, which comes back when
     const auto life = test.client.life("near");
     CHECK(test.together(std::chrono::seconds(5)));
     test.isolate(true);
-    CHECK(eventually([&] { return !test.together(); }, kFollows));
+    CHECK(eventually([&] { return !test.together(); }, kIsolationFollows));
 
     const auto before = test.client.last_event();
     const auto repaired = [&](const std::string& jail) {
         const auto steps = test.client.repairs(before, "jail", jail);
         return std::ranges::find(steps, "ensure_link vnet0") != steps.end();
     };
-    for (const auto* jail : {"near", "far"}) by_hand::set_isolated(test.host, test.client, jail, kLab, false);
-    for (const auto* jail : {"near", "far"}) CHECK(eventually([&] { return repaired(jail); }, kFollows));
+    for (const auto* jail : {"near", "far"}) by_hand::set_isolated(test.host, test.client, jail, kApartLab, false);
+    for (const auto* jail : {"near", "far"}) CHECK(eventually([&] { return repaired(jail); }, kIsolationFollows));
     CHECK_FALSE(test.together());
 
     test.isolate(false);
-    CHECK(eventually([&] { return test.together(); }, kFollows));
+    CHECK(eventually([&] { return test.together(); }, kIsolationFollows));
     CHECK(test.client.life("near") == life);
     CHECK_FALSE(test.client.has_condition("near", "RestartRequired"));
 }

@@ -54,6 +54,24 @@ TEST_CASE("what an isolated network's jails send each other by way of the host i
                                       kernel::bridge_mac_address(instance(), apart.id)));
 }
 
+TEST_CASE("beside an uplink only what is sent to this host has to come from the network", "[nft][networks]") {
+    auto bridged = network();
+    bridged.uplink = "em1";
+    const auto start =
+        fmt::format(R"(iifname "jk3f9a1n" ether daddr {} ip)", kernel::bridge_mac_address(instance(), bridged.id));
+    const auto chains = nft::chains(instance(), bridged);
+    for (const auto& rule : chains[0].rules) CHECK(rule.starts_with(start));
+}
+
+TEST_CASE("on a bridge of the host's there is NAT and nothing else", "[nft][networks]") {
+    auto theirs = network();
+    theirs.bridge = "br0";
+    const auto chains = nft::chains(instance(), theirs);
+    REQUIRE(chains.size() == 1);
+    CHECK(chains[0].rules == std::vector<std::string>{R"(ip saddr 10.213.0.0/24 oifname != "br0" masquerade)",
+                                                      R"(ip6 saddr fd00:1::/64 oifname != "br0" masquerade)"});
+}
+
 TEST_CASE("without NAT its chain is there and empty", "[nft]") {
     auto plain = network();
     plain.nat.on = false;

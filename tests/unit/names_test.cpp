@@ -19,6 +19,9 @@ TEST_CASE("an interface's name leads back to its jail and fits the kernel", "[na
     CHECK(pair_name(instance(), {JailId{12}}, PairEnd::host) == "jk3f9aca");
     CHECK(pair_name(instance(), {JailId{12}}, PairEnd::jail) == "jk3f9acb");
     CHECK(bridge_name(instance(), NetworkId{1}) == "jk3f9a1n");
+    CHECK(vlan_name(instance(), NetworkId{1}) == "jk3f9a1v");
+    CHECK(parse_vlan_name(instance(), "jk3f9a1v") == NetworkId{1});
+    CHECK_FALSE(parse_vlan_name(instance(), "jk3f9a1n"));
 }
 
 TEST_CASE("each of a jail's interfaces has names and addresses of its own", "[names]") {
@@ -60,6 +63,13 @@ TEST_CASE("marks, containers and tables carry instance and id", "[names]") {
 
     CHECK(parse_jail_mark(instance(), "jaild:k3f9a:jail:12") == JailId{12});
     CHECK(parse_network_mark(instance(), "jaild:k3f9a:network:1") == NetworkId{1});
+    CHECK(bridge_mark(instance(), NetworkId{1}, "") == "jaild:k3f9a:network:1");
+    CHECK(bridge_mark(instance(), NetworkId{1}, "em1") == "jaild:k3f9a:network:1 uplink em1");
+    CHECK(parse_bridge_mark(instance(), NetworkId{1}, "jaild:k3f9a:network:1") == "");
+    CHECK(parse_bridge_mark(instance(), NetworkId{1}, "jaild:k3f9a:network:1 uplink em1") == "em1");
+    for (const char* other : {"", "jaild:k3f9a:network:12", "jaild:k3f9a:network:1 uplink ", "jaild:k3f9a:network:1 x",
+                              "jaild:k3f9a:network:12 uplink em1"})
+        CHECK_FALSE(parse_bridge_mark(instance(), NetworkId{1}, other));
     CHECK(parse_container_name(instance(), "jaild-k3f9a-12") == JailId{12});
 }
 

@@ -4,11 +4,13 @@
 
 #include "core/kernel/freebsd/aliases.h"
 #include "core/kernel/freebsd/bridge.h"
+#include "core/kernel/freebsd/host_interface.h"
 #include "core/kernel/freebsd/pair.h"
 #include "core/kernel/freebsd/system/advertised_routers.h"
 #include "core/kernel/freebsd/system/interfaces.h"
 #include "core/kernel/freebsd/system/routes.h"
 #include "core/kernel/freebsd/system/sysctl.h"
+#include "core/kernel/names.h"
 #include "core/kernel/network_fields.h"
 
 namespace jaild::kernel {
@@ -106,13 +108,16 @@ Result<std::vector<Prefix>> FreeBsdLinks::used_prefixes() {
 }
 
 Result<void> FreeBsdLinks::check(const model::Network& network) {
-    if (auto possible = check_network_fields(network); !possible) return possible;
-    const auto& uplink = network.nat.interface;
-    if (uplink.empty()) return {};
+    const auto& instance = places_.instance;
+    return check_network(network, own_bridge_name(instance, network),
+                         [&](const std::string& name) { return freebsd::host_interface(instance, name); });
+}
+
+Result<std::vector<Prefix>> FreeBsdLinks::addresses(const std::string& interface) {
     const auto all = freebsd::interfaces();
     if (!all) return std::unexpected(all.error());
-    if (freebsd::named(*all, uplink) == nullptr) return std::unexpected(interface_not_found(uplink, "/nat/interface"));
-    return {};
+    const auto* found = freebsd::named(*all, interface);
+    return found == nullptr ? std::vector<Prefix>{} : found->addresses;
 }
 
 Result<bool> FreeBsdLinks::forwarding(Family family) {

@@ -10,6 +10,7 @@
 #include "core/kernel/freebsd/pure/units.h"
 #include "core/kernel/freebsd/system/addresses.h"
 #include "core/kernel/names.h"
+#include "core/kernel/network_fields.h"
 
 namespace jaild::kernel::freebsd::pair {
 namespace {
@@ -34,11 +35,11 @@ bool is_ours(const InstanceId& instance, LinkId id, const Interface& end) {
 struct HostEnd {
     std::optional<Interface> end;  ///< ours
     NetworkId network{};           ///< of ours, whose bridge it is on
-    std::string bridge;            ///< that bridge
+    std::string bridge;            ///< that bridge, or another of the host's
     bool isolated = false;         ///< on it
 };
 
-/// An interface's place on a bridge of ours.
+/// An interface's place on a bridge.
 struct Place {
     Interface bridge;
     bool isolated = false;
@@ -47,11 +48,12 @@ struct Place {
 Result<std::map<std::string, Place>> places_by_member(const InstanceId& instance, const std::vector<Interface>& all) {
     std::map<std::string, Place> places;
     for (const auto& interface : all) {
-        const auto network = parse_bridge_name(instance, interface.name);
-        if (!network || !bridge::is_ours(instance, *network, interface)) continue;
+        if (!interface.bridge) continue;
         const auto on_it = bridge::members(interface.name);
         if (!on_it) return std::unexpected(on_it.error());
-        for (const auto& member : *on_it) places[member.name] = {.bridge = interface, .isolated = member.isolated};
+        for (const auto& member : *on_it)
+            if (parse_pair_name(instance, member.name))
+                places[member.name] = {.bridge = interface, .isolated = member.isolated};
     }
     return places;
 }
@@ -70,7 +72,8 @@ Result<std::map<LinkId, HostEnd>> host_ends(const InstanceId& instance, Scope sc
         const auto on = places->find(interface.name);
         if (on == places->end()) continue;
         host.bridge = on->second.bridge.name;
-        host.network = *parse_bridge_name(instance, host.bridge);
+        const auto network = parse_bridge_name(instance, host.bridge);
+        if (network && bridge::is_ours(instance, *network, on->second.bridge)) host.network = *network;
         host.isolated = on->second.isolated;
     }
     return ends;
@@ -89,6 +92,7 @@ ObservedLink observed(const InstanceId& instance, LinkId id, const HostEnd& host
     link.host_end = host.end.has_value() && (inside == nullptr || inside->ends < 2);
     if (link.host_end) {
         link.bridge = host.network;
+        if (host.network.value == 0) link.host_bridge = host.bridge;
         link.isolated = host.isolated;
     }
     if (inside == nullptr || inside->name.empty()) return link;
@@ -124,9 +128,10 @@ Result<void> configure(const InstanceId& instance, const LinkParameters& paramet
     if (const auto mac = mac_address(instance, parameters.id, PairEnd::host); end.mac != mac) {
         if (auto done = set_mac(end.name, mac); !done) return done;
     }
-    // if_bridge(4) takes members of its own MTU only.
-    if (end.mtu != parameters.mtu) {
-        if (auto done = set_mtu(end.name, parameters.mtu); !done) return done;
+    // if_bridge(4) takes members of its own MTU only, but the first, which it follows.
+    const auto mtu = parameters.bridge.empty() ? parameters.mtu : bridge.mtu;
+    if (end.mtu != mtu) {
+        if (auto done = set_mtu(end.name, mtu); !done) return done;
     }
     if (!before.bridge.empty() && before.bridge != bridge.name) {
         if (auto done = bridge::remove_member(before.bridge, end.name); !done) return done;
@@ -137,11 +142,15 @@ Result<void> configure(const InstanceId& instance, const LinkParameters& paramet
     return end.up ? Result<void>{} : raise(end.name);
 }
 
-Result<Interface> find_bridge(const InstanceId& instance, NetworkId network) {
-    const auto name = bridge_name(instance, network);
+Result<Interface> find_bridge(const InstanceId& instance, const LinkParameters& parameters) {
+    const auto network = parameters.network;
+    const bool own = parameters.bridge.empty();
+    const auto name = own ? bridge_name(instance, network) : parameters.bridge;
     const auto all = interfaces();
     if (!all) return std::unexpected(all.error());
     const auto* there = named(*all, name);
+    if (!own && there != nullptr && there->bridge) return *there;
+    if (!own) return std::unexpected(bridge_not_found(name));
     if (there != nullptr && bridge::is_ours(instance, network, *there)) return *there;
     return std::unexpected(
         not_found(fmt::format("network {} has no bridge {}", network.value, name), "network_not_found"));
@@ -218,7 +227,7 @@ Result<void> ensure(const Places& places, const Inside& inside, const LinkParame
         return std::unexpected(Error{.code = Errc::conflict,
                                      .op = "links",
                                      .detail = "jail " + (*prison)->name + " has no network stack of its own"});
-    const auto bridge = find_bridge(instance, parameters.network);
+    const auto bridge = find_bridge(instance, parameters);
     if (!bridge) return std::unexpected(bridge.error());
     if (auto free = check_host_name(instance, id); !free) return free;
 

@@ -157,8 +157,9 @@ Result<void> LinuxFirewall::apply(const model::Network& network) {
     loaded_.erase(network.id);
     const auto listing = read_table(table);
     if (listing) loaded_[network.id] = fingerprint(*listing, network.id);
-    return bridge_filter::present() ? bridge_filter::enable(bridge_name(options_.instance, network.id))
-                                    : Result<void>{};
+    return network.bridge.empty() && bridge_filter::present()
+               ? bridge_filter::enable(bridge_name(options_.instance, network.id))
+               : Result<void>{};
 }
 
 Result<void> LinuxFirewall::remove(NetworkId network) {
@@ -191,6 +192,16 @@ Result<void> LinuxFirewall::enforceable() {
     return bridge_filter::load();
 }
 
+/// What it would need is a change of the bridge, for all of its members.
+Result<void> LinuxFirewall::enforceable_on(const std::string& bridge) {
+    return std::unexpected(Error{.code = Errc::unsupported,
+                                 .op = "firewall",
+                                 .detail = "packets between the members of " + bridge +
+                                           ", which is the host's own bridge, pass the packet filter by",
+                                 .reason = "firewall_not_enforceable",
+                                 .remedy = "put the jail on a network with a bridge of jaild's"});
+}
+
 Result<std::vector<ObservedJailRules>> LinuxFirewall::list_jails(const std::vector<JailRules>& desired) {
     const std::lock_guard lock(mutex_);
     return jails_.list(desired);
@@ -199,8 +210,10 @@ Result<std::vector<ObservedJailRules>> LinuxFirewall::list_jails(const std::vect
 Result<void> LinuxFirewall::apply(const JailRules& rules) {
     const std::lock_guard lock(mutex_);
     if (auto done = jails_.apply(rules); !done || !bridge_filter::present()) return done;
-    for (const auto& endpoint : rules.endpoints)
+    for (const auto& endpoint : rules.endpoints) {
+        if (!endpoint.bridge.empty()) continue;
         if (auto done = bridge_filter::enable(bridge_name(options_.instance, endpoint.network)); !done) return done;
+    }
     return {};
 }
 

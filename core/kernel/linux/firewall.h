@@ -19,6 +19,7 @@ public:
 
     Result<void> available() override;
     Result<void> enforceable() override;
+    Result<void> enforceable_on(const std::string& bridge) override;
     bool guards() override { return true; }
     Result<std::vector<ObservedRules>> list(const std::vector<model::Network>& desired) override;
     Result<void> apply(const model::Network& network) override;

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstring>
 
 namespace jaild::kernel::rtnl {
 namespace {
@@ -43,6 +44,13 @@ std::string text(const nlattr* attribute) {
 std::string kind_of(nlattr* information) {
     const nlattr* kind = nla_find(static_cast<nlattr*>(nla_data(information)), nla_len(information), IFLA_INFO_KIND);
     return kind == nullptr ? std::string() : text(kind);
+}
+
+unsigned vlan_of(nlattr* information) {
+    nlattr* data = nla_find(static_cast<nlattr*>(nla_data(information)), nla_len(information), IFLA_INFO_DATA);
+    if (data == nullptr) return 0;
+    const nlattr* id = nla_find(static_cast<nlattr*>(nla_data(data)), nla_len(data), IFLA_VLAN_ID);
+    return id == nullptr ? 0 : nla_get_u16(id);
 }
 
 /// A member's part of its bridge, beside what the interface itself is.
@@ -79,6 +87,7 @@ std::optional<Interface> parse(nlmsghdr* header) {
     if (attributes[IFLA_LINKINFO] != nullptr) {
         result.kind = kind_of(attributes[IFLA_LINKINFO]);
         result.port = port_of(attributes[IFLA_LINKINFO]);
+        if (result.kind == "vlan") result.vlan = vlan_of(attributes[IFLA_LINKINFO]);
     }
     return result;
 }
@@ -183,6 +192,23 @@ Result<void> add_veth(nl::Socket& socket, const NewInterface& one, const NewInte
         });
     });
     return socket.request(message, "RTM_NEWLINK", one.name);
+}
+
+Result<void> add_vlan(nl::Socket& socket, const NewInterface& vlan, const Interface& parent, unsigned id) {
+    nl::Message message(RTM_NEWLINK, kCreate, header_for(0));
+    message.put(IFLA_IFNAME, vlan.name);
+    message.put(IFLA_MTU, vlan.mtu);
+    message.put(IFLA_LINK, static_cast<std::uint32_t>(parent.index));
+    message.nest(IFLA_LINKINFO, [&message, id] {
+        message.put(IFLA_INFO_KIND, "vlan");
+        message.nest(IFLA_INFO_DATA, [&message, id] {
+            const auto number = static_cast<std::uint16_t>(id);
+            std::array<std::uint8_t, sizeof number> bytes{};
+            std::memcpy(bytes.data(), &number, sizeof number);
+            message.put(IFLA_VLAN_ID, std::span<const std::uint8_t>(bytes));
+        });
+    });
+    return socket.request(message, "RTM_NEWLINK", vlan.name);
 }
 
 Result<void> add_bridge(nl::Socket& socket, const NewInterface& bridge) {

@@ -25,9 +25,10 @@ struct Interface {
     std::string mac;    ///< "02:…"
     bool up = false;    ///< IFF_UP
     unsigned mtu = 0;
-    int master = 0;  ///< index of its bridge, 0: none
-    int peer = 0;    ///< veth: index of the other end in its own namespace
-    Port port{};     ///< of a bridge's member
+    int master = 0;     ///< index of its bridge, 0: none
+    int peer = 0;       ///< veth: index of the other end in its own namespace; vlan: of its parent
+    unsigned vlan = 0;  ///< its id
+    Port port{};        ///< of a bridge's member
 };
 
 Result<std::vector<Interface>> interfaces(nl::Socket& socket);
@@ -57,6 +58,8 @@ struct NewInterface {
 };
 /// Both ends in the socket's namespace, down. The kernel takes no alias at this moment: set it next.
 Result<void> add_veth(nl::Socket& socket, const NewInterface& one, const NewInterface& other);
+/// Down, with the parent's MAC address. The same about its alias.
+Result<void> add_vlan(nl::Socket& socket, const NewInterface& vlan, const Interface& parent, unsigned id);
 /// Down, without spanning tree. The same about its alias.
 Result<void> add_bridge(nl::Socket& socket, const NewInterface& bridge);
 

@@ -7,9 +7,13 @@
 
 #include "core/kernel/linux/advertised_routes.h"
 #include "core/kernel/linux/bridge.h"
+#include "core/kernel/linux/configure.h"
+#include "core/kernel/linux/host_interface.h"
 #include "core/kernel/linux/pair.h"
 #include "core/kernel/linux/routes.h"
 #include "core/kernel/linux/sysctl.h"
+#include "core/kernel/linux/vlan.h"
+#include "core/kernel/names.h"
 #include "core/kernel/network_fields.h"
 
 namespace jaild::kernel {
@@ -93,15 +97,21 @@ Result<void> LinuxLinks::remove_bridge(NetworkId network) {
 }
 
 Result<void> LinuxLinks::check(const model::Network& network) {
-    if (auto possible = check_network_fields(network); !possible) return possible;
-    const auto& uplink = network.nat.interface;
-    if (uplink.empty()) return {};
     auto socket = nl::Socket::open();
     if (!socket) return std::unexpected(socket.error());
-    const auto found = rtnl::find(*socket, uplink);
+    if (auto possible = network.vlan == 0 ? Result<void>{} : vlan::check(); !possible) return possible;
+    const auto own = own_bridge_name(options_.instance, network);
+    return check_network(
+        network, own, [&](const std::string& name) { return rtnl::host_interface(*socket, options_.instance, name); });
+}
+
+Result<std::vector<Prefix>> LinuxLinks::addresses(const std::string& interface) {
+    auto socket = nl::Socket::open();
+    if (!socket) return std::unexpected(socket.error());
+    const auto found = rtnl::find(*socket, interface);
     if (!found) return std::unexpected(found.error());
-    if (!*found) return std::unexpected(interface_not_found(uplink, "/nat/interface"));
-    return {};
+    if (!*found) return std::vector<Prefix>{};
+    return rtnl::addresses_of(*socket, (*found)->index);
 }
 
 Result<std::vector<Prefix>> LinuxLinks::used_prefixes() {

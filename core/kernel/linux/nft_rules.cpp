@@ -34,11 +34,15 @@ std::uint64_t hash(std::string_view text) {
 
 /// What comes from the bridge says where it comes from: a jail cannot borrow an address outside its network. "::" and
 /// link-local sources are neighbour discovery (RFC 4861 §4.3).
-std::vector<std::string> source_rules(const std::string& bridge, const model::Network& network) {
+std::vector<std::string> source_rules(const std::string& bridge, const model::Network& network,
+                                      const std::string& bridge_mac) {
+    // With an uplink there are others on the bridge, and only what is sent to this host is asked.
+    const auto from = network.uplink.empty() ? fmt::format(R"(iifname "{}")", bridge)
+                                             : fmt::format(R"(iifname "{}" ether daddr {})", bridge, bridge_mac);
     // 0.0.0.0 asks for an address (RFC 2131 §4.1).
-    auto first = network.ipv4 ? fmt::format(R"(iifname "{}" ip saddr != {} drop)", bridge, network.ipv4->to_string())
-                              : fmt::format(R"(iifname "{}" ip saddr != 0.0.0.0 drop)", bridge);
-    auto second = fmt::format(R"(iifname "{}" ip6 saddr != {{ ::, fe80::/10{} }} drop)", bridge,
+    auto first = network.ipv4 ? fmt::format("{} ip saddr != {} drop", from, network.ipv4->to_string())
+                              : fmt::format("{} ip saddr != 0.0.0.0 drop", from);
+    auto second = fmt::format("{} ip6 saddr != {{ ::, fe80::/10{} }} drop", from,
                               network.ipv6 ? ", " + network.ipv6->to_string() : std::string());
     return {std::move(first), std::move(second)};
 }
@@ -74,11 +78,21 @@ std::vector<std::string> nat_rules(const std::string& bridge, const model::Netwo
     return rules;
 }
 
-void add_comments(Chain& chain, const std::string& mark) {
+Chain nat_chain(const std::string& bridge, const model::Network& network) {
+    return {.name = chain_name(network.id, kNat),
+            .type = "nat",
+            .hook = "postrouting",
+            .priority = kSourceNat,
+            .rules = nat_rules(bridge, network),
+            .comments = {}};
+}
+
+Chain with_comments(Chain chain, const std::string& mark) {
     for (std::size_t i = 0; i < chain.rules.size(); ++i) {
         const auto& rule = chain.rules[i];
         chain.comments.push_back(fmt::format("{} {}/{} {:016x}", mark, i + 1, chain.rules.size(), hash(rule)));
     }
+    return chain;
 }
 
 /// A bare `add` succeeds on a chain of any kind, so the delete after it always finds one.
@@ -89,26 +103,24 @@ std::string delete_commands(const std::string& table, const std::string& chain) 
 }  // namespace
 
 std::vector<Chain> chains(const InstanceId& instance, const model::Network& network) {
+    if (!network.bridge.empty())
+        return {with_comments(nat_chain(network.bridge, network), network_mark(instance, network.id))};
     const auto bridge = bridge_name(instance, network.id);
+    const auto mac = bridge_mac_address(instance, network.id);
     std::vector<Chain> all{{.name = chain_name(network.id, kSource),
                             .type = "filter",
                             .hook = "prerouting",
                             .priority = kRaw,
-                            .rules = source_rules(bridge, network),
+                            .rules = source_rules(bridge, network, mac),
                             .comments = {}},
                            {.name = chain_name(network.id, kForward),
                             .type = "filter",
                             .hook = "forward",
                             .priority = kFilter,
-                            .rules = forward_rules(bridge, network, bridge_mac_address(instance, network.id)),
+                            .rules = forward_rules(bridge, network, mac),
                             .comments = {}},
-                           {.name = chain_name(network.id, kNat),
-                            .type = "nat",
-                            .hook = "postrouting",
-                            .priority = kSourceNat,
-                            .rules = nat_rules(bridge, network),
-                            .comments = {}}};
-    for (auto& chain : all) add_comments(chain, network_mark(instance, network.id));
+                           nat_chain(bridge, network)};
+    for (auto& chain : all) chain = with_comments(std::move(chain), network_mark(instance, network.id));
     return all;
 }
 

@@ -10,6 +10,7 @@
 #include "core/kernel/linux/interfaces.h"
 #include "core/kernel/linux/netns.h"
 #include "core/kernel/names.h"
+#include "core/kernel/network_fields.h"
 
 namespace jaild::kernel::pair {
 namespace {
@@ -153,9 +154,13 @@ Result<Interface> Pair::take_out(const Pieces& pieces, int host_netns) {
 }
 
 Result<void> Pair::configure_host_end(const Interface& end, const Interface& bridge, const LinkParameters& parameters) {
+    const bool own = parameters.bridge.empty();
+    // Neither size nor address of a bridge that is not ours follows its new member's.
+    const auto mac = own ? mac_address(instance_, id_, PairEnd::host) : high_mac_address(instance_, id_);
+    const auto mtu = own ? parameters.mtu : bridge.mtu;
     Change change;
-    if (const auto mac = mac_address(instance_, id_, PairEnd::host); end.mac != mac) change.mac = mac;
-    if (end.mtu != parameters.mtu) change.mtu = parameters.mtu;
+    if (end.mac != mac) change.mac = mac;
+    if (end.mtu != mtu) change.mtu = mtu;
     if (end.master != bridge.index) change.master = bridge.index;
     if (auto changed = rtnl::change(host_, end, change); !changed) return changed;
     // A new member has the kernel's flags; it has ours before it is up.
@@ -222,7 +227,16 @@ Result<void> Pair::destroy() {
     return remove(*pieces);
 }
 
-Result<Interface> find_bridge(nl::Socket& host, const InstanceId& instance, NetworkId network) {
+Result<Interface> find_host_bridge(nl::Socket& host, const std::string& name) {
+    auto found = rtnl::find(host, name);
+    if (!found) return std::unexpected(found.error());
+    if (*found && (*found)->kind == "bridge") return std::move(**found);
+    return std::unexpected(bridge_not_found(name));
+}
+
+Result<Interface> find_bridge(nl::Socket& host, const InstanceId& instance, const LinkParameters& parameters) {
+    if (!parameters.bridge.empty()) return find_host_bridge(host, parameters.bridge);
+    const auto network = parameters.network;
     auto found = rtnl::find(host, bridge_name(instance, network));
     if (!found) return std::unexpected(found.error());
     if (*found && bridge::is_ours(instance, network, **found)) return std::move(**found);
@@ -250,7 +264,8 @@ Result<bool> visit(const InstanceId& instance, JailId jail, const std::function<
 /// A host end of ours, with the bridge that it is on.
 struct HostEnd {
     Interface interface;
-    NetworkId bridge{};  ///< 0: none of ours
+    NetworkId bridge{};       ///< 0: none of ours
+    std::string host_bridge;  ///< that it is on instead
 };
 using HostEnds = std::map<LinkId, HostEnd>;
 using Links = std::map<LinkId, ObservedLink>;
@@ -262,7 +277,10 @@ void add_host_end(HostEnds& ends, const InstanceId& instance, const Interface& e
     known.interface = end;
     if (master == nullptr) return;
     const auto network = parse_bridge_name(instance, master->name);
-    if (network && bridge::is_ours(instance, *network, *master)) known.bridge = *network;
+    if (network && bridge::is_ours(instance, *network, *master))
+        known.bridge = *network;
+    else if (master->kind == "bridge")
+        known.host_bridge = master->name;
 }
 
 /// One question to the kernel for each name that the jail's could have.
@@ -380,7 +398,8 @@ Result<std::vector<ObservedLink>> list(const InstanceId& instance, Scope scope) 
                      .bridge = end.bridge,
                      .addresses = {},
                      .gateways = {},
-                     .isolated = end.interface.port.isolated};
+                     .isolated = end.interface.port.isolated,
+                     .host_bridge = end.host_bridge};
     }
     for (const auto jail : *jails) {
         const auto visited = visit(
@@ -400,7 +419,7 @@ Result<void> ensure(const InstanceId& instance, const LinkParameters& parameters
     if (!host) return std::unexpected(host.error());
     const auto own = netns::current();
     if (!own) return std::unexpected(own.error());
-    const auto bridge = find_bridge(*host, instance, parameters.network);
+    const auto bridge = find_bridge(*host, instance, parameters);
     if (!bridge) return std::unexpected(bridge.error());
     const auto visited = visit(instance, parameters.id.jail, [&](nl::Socket& inside) {
         return Pair(instance, parameters.id, parameters.name, *host, inside).ensure(parameters, *bridge, own->get());

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "core/kernel/memory/ports.h"
@@ -11,8 +12,15 @@
 namespace jaild::kernel::memory {
 namespace {
 
-/// The host's own way out, with an address of 192.0.2.0/24.
-constexpr std::string_view kUplink = "em0";
+constexpr std::string_view kHostBridge = "bridge0";
+
+/// What the host has itself: em0 is its way out, and em1 has nothing yet.
+struct OwnAddress {
+    std::string_view interface;
+    std::string_view address;
+};
+constexpr std::array kAddresses{OwnAddress{"em0", "192.0.2.1/24"}, OwnAddress{kHostBridge, "198.51.100.1/24"},
+                                OwnAddress{kHostBridge, "2001:db8:1::1/64"}};
 
 }  // namespace
 
@@ -45,6 +53,9 @@ Result<std::vector<ObservedBridge>> MemoryLinks::bridges() {
                           .up = bridge->up,
                           .addresses = bridge->addresses,
                           .mtu = bridge->mtu,
+                          .uplink = bridge->uplink,
+                          .vlan = bridge->vlan,
+                          .uplink_whole = bridge->uplink.empty() || bridge->uplinked,
                           .members = members(network)});
     }
     return listed;
@@ -102,11 +113,37 @@ Result<void> MemoryLinks::ensure_bridge(const model::Network& network) {
         });
         if (!configured) return configured;
     }
-    if (bridge.up) return {};
-    return faults.step("links.ensure_bridge.up", [&]() -> Result<void> {
-        bridge.up = true;
-        return {};
+    if (!bridge.up) {
+        auto raised = faults.step("links.ensure_bridge.up", [&]() -> Result<void> {
+            bridge.up = true;
+            return {};
+        });
+        if (!raised) return raised;
+    }
+    return ensure_uplink(bridge, network);
+}
+
+Result<void> MemoryLinks::ensure_uplink(Bridge& bridge, const model::Network& network) {
+    auto& faults = world_.faults;
+    if (bridge.uplink != network.uplink || bridge.vlan != network.vlan) {
+        auto noted = faults.step("links.ensure_bridge.uplink_mark", [&]() -> Result<void> {
+            bridge.uplink = network.uplink;
+            bridge.vlan = network.vlan;
+            bridge.uplinked = false;
+            return {};
+        });
+        if (!noted) return noted;
+    }
+    if (bridge.uplinked || network.uplink.empty()) return {};
+    return faults.step("links.ensure_bridge.uplink", [&]() -> Result<void> {
+        auto possible = check_uplink(network, bridge.name, find_interface());
+        bridge.uplinked = possible.has_value();
+        return possible;
     });
+}
+
+FindInterface MemoryLinks::find_interface() const {
+    return [this](const std::string& name) -> Result<std::optional<HostInterface>> { return host_interface(name); };
 }
 
 Result<void> MemoryLinks::remove_bridge(NetworkId network) {
@@ -130,19 +167,38 @@ Result<void> MemoryLinks::remove_bridge(NetworkId network) {
     });
 }
 
+std::optional<HostInterface> MemoryLinks::host_interface(const std::string& name) const {
+    if (!world_.host_has_interface(name)) return std::nullopt;
+    HostInterface found{.name = name, .mtu = 1500, .addresses = {}};
+    const auto& foreign = world_.state.foreign.interfaces;
+    found.ours = !foreign.contains(name);
+    found.bridge = name == kHostBridge ||
+                   std::ranges::find(world_.state.bridges, name, &Bridge::name) != world_.state.bridges.end();
+    for (const auto& own : kAddresses)
+        if (own.interface == name) found.addresses.push_back(*Prefix::parse(own.address));
+    for (const auto& bridge : world_.state.bridges)
+        if (bridge.uplinked && bridge.vlan == 0 && bridge.uplink == name) found.master = bridge.name;
+    return found;
+}
+
 Result<void> MemoryLinks::check(const model::Network& network) {
     std::lock_guard lock(world_.mutex);
     if (auto met = world_.faults.at("links.check"); !met) return met;
-    if (auto possible = check_network_fields(network); !possible) return possible;
-    const auto& uplink = network.nat.interface;
-    if (uplink.empty() || uplink == kUplink || world_.host_has_interface(uplink)) return {};
-    return std::unexpected(interface_not_found(uplink, "/nat/interface"));
+    return check_network(network, own_bridge_name(world_.driver.instance, network), find_interface());
+}
+
+Result<std::vector<Prefix>> MemoryLinks::addresses(const std::string& interface) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("links.addresses"); !met) return std::unexpected(met.error());
+    const auto found = host_interface(interface);
+    return found ? found->addresses : std::vector<Prefix>{};
 }
 
 Result<std::vector<Prefix>> MemoryLinks::used_prefixes() {
     std::lock_guard lock(world_.mutex);
     if (auto met = world_.faults.at("links.used_prefixes"); !met) return std::unexpected(met.error());
-    std::vector<Prefix> used{*Prefix::parse("192.0.2.0/24")};
+    std::vector<Prefix> used;
+    for (const auto& own : kAddresses) used.push_back(Prefix::parse(own.address)->network());
     for (const auto& bridge : world_.state.bridges) {
         for (const auto& address : bridge.addresses) used.push_back(address.network());
     }

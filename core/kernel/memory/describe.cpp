@@ -73,6 +73,11 @@ std::string describe_directory(JailId id, const Directory& held) {
                        held.generated, describe_shim(held.shim), join(held.aliases), applied);
 }
 
+std::string describe_uplink(const Bridge& bridge) {
+    if (bridge.uplink.empty()) return {};
+    return fmt::format(", uplink {} vlan {}{}", bridge.uplink, bridge.vlan, bridge.uplinked ? "" : " missing");
+}
+
 }  // namespace
 
 std::string describe(const JailRules& rules) {
@@ -104,15 +109,16 @@ std::string describe(const State& state, const InstanceId& instance) {
     for (const auto& pair : state.pairs) {
         // Unfinished ones keep their unit in their name: no two of them are alike, and none may be left.
         lines.push_back(fmt::format(
-            "link {}.{}: {} [{}] {} -> {}, {}, bridge {}{}, mtu {}, addresses {}, gateways {}\n", pair.owner.jail.value,
-            pair.owner.index, pair.host_name, pair.host_mark, pair.taken_out ? "out" : "inside", pair.jail_name,
-            pair.host_up && pair.jail_up ? "up" : "down", pair.bridge.value, pair.isolated ? " isolated" : "", pair.mtu,
-            join(pair.addresses), join(pair.gateways)));
+            "link {}.{}: {} [{}] {} -> {}, {}, bridge {}{}{}, mtu {}, addresses {}, gateways {}\n",
+            pair.owner.jail.value, pair.owner.index, pair.host_name, pair.host_mark, pair.taken_out ? "out" : "inside",
+            pair.jail_name, pair.host_up && pair.jail_up ? "up" : "down", pair.bridge.value, pair.host_bridge,
+            pair.isolated ? " isolated" : "", pair.mtu, join(pair.addresses), join(pair.gateways)));
     }
     for (const auto& alias : state.host_addresses) lines.push_back("alias " + alias.to_string() + '\n');
     for (const auto& bridge : state.bridges) {
-        lines.push_back(fmt::format("bridge {}: [{}] {}, mtu {}, addresses {}\n", bridge.name, bridge.mark,
-                                    bridge.up ? "up" : "down", bridge.mtu, join(bridge.addresses)));
+        lines.push_back(fmt::format("bridge {}: [{}] {}, mtu {}, addresses {}{}\n", bridge.name, bridge.mark,
+                                    bridge.up ? "up" : "down", bridge.mtu, join(bridge.addresses),
+                                    describe_uplink(bridge)));
     }
     for (const auto& [name, rules] : state.limits)
         for (const auto& rule : rules) lines.push_back(freebsd::rctl::rule_text(name, rule) + '\n');

@@ -13,7 +13,7 @@ namespace {
 /// All that rules are made of.
 bool same_rules(const model::Network& left, const model::Network& right) {
     return left.id == right.id && left.ipv4 == right.ipv4 && left.ipv6 == right.ipv6 && left.nat == right.nat &&
-           left.isolated == right.isolated;
+           left.isolated == right.isolated && left.bridge == right.bridge && left.uplink == right.uplink;
 }
 
 }  // namespace

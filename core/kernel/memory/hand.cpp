@@ -73,8 +73,9 @@ bool Hand::delete_route(JailId id, unsigned index) {
 bool Hand::leave_bridge(JailId id, unsigned index) {
     std::lock_guard lock(world_.mutex);
     auto* there = pair(id, index);
-    if (!there || there->bridge == NetworkId{}) return false;
+    if (!there || (there->bridge == NetworkId{} && there->host_bridge.empty())) return false;
     there->bridge = {};
+    there->host_bridge.clear();
     return true;
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/kernel/memory/ports.h"
 #include "core/kernel/names.h"
+#include "core/kernel/network_fields.h"
 
 namespace jaild::kernel::memory {
 namespace {
@@ -37,6 +38,7 @@ Result<std::vector<ObservedLink>> MemoryLinks::list(Scope scope) {
         link.host_end = pair.taken_out;
         link.bridge = pair.bridge;
         link.isolated = pair.isolated;
+        link.host_bridge = pair.host_bridge;
         link.mtu = pair.jail_mtu;
         link.mac = pair.jail_mac;
         if (inside && !pair.jail_mark.empty()) {
@@ -117,7 +119,9 @@ Result<void> MemoryLinks::join_bridge(Pair& pair, const LinkParameters& paramete
 }
 
 Result<void> MemoryLinks::become_member(Pair& pair, const LinkParameters& parameters) {
-    if (pair.bridge == parameters.network) return {};
+    const bool own = parameters.bridge.empty();
+    if (own ? pair.bridge == parameters.network : pair.host_bridge == parameters.bridge) return {};
+    if (!own) return join_host_bridge(pair, parameters.bridge);
     return world_.faults.step("links.ensure.bridge", [&]() -> Result<void> {
         const auto* bridge = bridge_of(parameters.network);
         if (!bridge || bridge->mark.empty()) {
@@ -125,7 +129,19 @@ Result<void> MemoryLinks::become_member(Pair& pair, const LinkParameters& parame
         }
         if (bridge->mtu != pair.mtu) return std::unexpected(system_error("BRDGADD", EINVAL, "another MTU"));
         pair.bridge = parameters.network;
+        pair.host_bridge.clear();
         pair.isolated = false;  // as every new member
+        return {};
+    });
+}
+
+Result<void> MemoryLinks::join_host_bridge(Pair& pair, const std::string& bridge) {
+    return world_.faults.step("links.ensure.bridge", [&]() -> Result<void> {
+        if (!host_interface(bridge) || !host_interface(bridge)->bridge)
+            return std::unexpected(bridge_not_found(bridge));
+        pair.host_bridge = bridge;
+        pair.bridge = {};
+        pair.isolated = false;
         return {};
     });
 }
@@ -243,6 +259,7 @@ Result<void> MemoryLinks::destroy(LinkId id) {
             // answers still, so that it must not stay on the bridge.
             pair.host_up = false;
             pair.bridge = {};
+            pair.host_bridge.clear();
             return std::unexpected(
                 system_error("SIOCIFDESTROY", EBUSY, "the jail is dying, its interfaces return later"));
         }

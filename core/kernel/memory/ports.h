@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/kernel/memory/world.h"
+#include "core/kernel/network_fields.h"
 
 /// The ports over one World. Each call takes its mutex; see world.h.
 namespace jaild::kernel::memory {
@@ -39,6 +40,7 @@ public:
     Result<void> ensure_bridge(const model::Network& network) override;
     Result<void> remove_bridge(NetworkId network) override;
     Result<void> check(const model::Network& network) override;
+    Result<std::vector<Prefix>> addresses(const std::string& interface) override;
     Result<std::vector<Prefix>> used_prefixes() override;
     Result<bool> forwarding(Family family) override;
     Result<void> enable_forwarding(Family family) override;
@@ -48,9 +50,13 @@ private:
     Result<void> take_out(Pair& pair);
     Result<void> join_bridge(Pair& pair, const LinkParameters& parameters);
     Result<void> become_member(Pair& pair, const LinkParameters& parameters);
+    Result<void> join_host_bridge(Pair& pair, const std::string& bridge);
+    [[nodiscard]] std::optional<HostInterface> host_interface(const std::string& name) const;
     Result<void> configure(Pair& pair, const LinkParameters& parameters);
     Result<void> set_addresses(Pair& pair, const LinkParameters& parameters);
     Result<void> make_bridge(const model::Network& network);
+    Result<void> ensure_uplink(Bridge& bridge, const model::Network& network);
+    [[nodiscard]] FindInterface find_interface() const;
     Bridge* bridge_of(NetworkId network);
     [[nodiscard]] std::size_t members(NetworkId network) const;
     World& world_;

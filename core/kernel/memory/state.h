@@ -24,8 +24,8 @@ namespace jaild::kernel::memory {
 /// What somebody else has on this machine. No port call may change any of it.
 struct Foreign {
     std::vector<std::string> jails{"mail"};
-    std::map<std::string, std::string> interfaces{
-        {"em0", ""}, {"lo0", ""}, {"lo1", ""}, {"bridge0", "office"}, {"epair7a", "jail mail"}};
+    std::map<std::string, std::string> interfaces{{"em0", ""}, {"em1", ""},           {"lo0", ""},
+                                                  {"lo1", ""}, {"bridge0", "office"}, {"epair7a", "jail mail"}};
     std::vector<Alias> addresses{{"em0", *Prefix::parse("192.0.2.1/24")}, {"em0", *Prefix::parse("2001:db8::1/64")}};
     std::vector<std::string> mounts{"/", "/home", "/jails/mail/dev"};
     std::vector<std::string> rules{"block in on em0"};
@@ -65,7 +65,8 @@ struct Pair {
     bool host_up = false;
     bool jail_up = false;
     NetworkId bridge{};
-    bool isolated = false;  ///< there
+    std::string host_bridge{};  ///< or one of the host's
+    bool isolated = false;      ///< there
     unsigned mtu = 1500;
     unsigned jail_mtu = 1500;
     std::string jail_mac{};  ///< empty: the one that we give by ourselves
@@ -79,6 +80,9 @@ struct Bridge {
     bool up = false;
     unsigned mtu = 1500;
     std::vector<Prefix> addresses{};
+    std::string uplink{};   ///< as its mark says
+    unsigned vlan = 0;      ///< of it
+    bool uplinked = false;  ///< that is a member of it
 };
 
 struct MountPoint {

@@ -87,6 +87,23 @@ TEST_CASE("what an isolated network's jails send each other by way of the host i
     CHECK(pf::network_rules(instance(), apart, kUplinks).filter.size() == rules().filter.size() + 2);
 }
 
+TEST_CASE("nothing is filtered on a bridge of the host's, nor what comes to a gateway's network over its uplink",
+          "[freebsd][pf][networks]") {
+    auto theirs = network();
+    theirs.bridge = "em0";
+    CHECK(pf::network_rules(instance(), theirs, kUplinks).filter.empty());
+    CHECK(pf::network_rules(instance(), theirs, kUplinks).nat ==
+          std::vector<std::string>{"nat on wg0 inet from 10.213.0.0/24 to any -> (wg0:0)"});
+    auto bridged = network();
+    bridged.uplink = "em1";
+    CHECK(pf::network_rules(instance(), bridged, kUplinks).filter == rules().filter);
+    bridged.router4 = *IpAddress::parse("10.213.0.254");
+    for (const auto& rule : pf::network_rules(instance(), bridged, kUplinks).filter) {
+        INFO(rule);
+        CHECK_FALSE(rule.contains(" inet "));
+    }
+}
+
 TEST_CASE("a network without NAT, or a host without an address, translates nothing and still refuses",
           "[freebsd][pf]") {
     auto routed = network();

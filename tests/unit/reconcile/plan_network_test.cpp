@@ -93,3 +93,40 @@ TEST_CASE("a network with a member left stays whole", "[plan][network]") {
     observed.bridge->members = 1;
     CHECK(steps(unused(), observed).empty());
 }
+
+TEST_CASE("an uplink that is missing, another one, or one too many is drift of the bridge", "[plan][network]") {
+    auto desired = used();
+    desired.network.uplink = "em1";
+    auto observed = whole();
+    const Steps mended{"ensure_bridge default"};
+    CHECK(steps(desired, observed) == mended);
+    observed.bridge->uplink = "em1";
+    CHECK(steps(desired, observed).empty());
+    CHECK(steps(used(), observed) == mended);
+    observed.bridge->uplink_whole = false;
+    CHECK(steps(desired, observed) == mended);
+    observed.bridge->uplink_whole = true;
+    desired.network.vlan = 7;
+    CHECK(steps(desired, observed) == mended);
+    observed.bridge->vlan = 7;
+    CHECK(steps(desired, observed).empty());
+    desired.in_use = false;
+    CHECK(steps(desired, observed) == Steps{"remove_rules default", "remove_bridge default"});
+}
+
+TEST_CASE("nothing is forwarded for a family that has its gateway elsewhere", "[plan][network]") {
+    auto desired = used();
+    desired.network.router4 = value_of(IpAddress::parse("10.213.0.254"));
+    CHECK(steps(desired, nothing()) == Steps{"ensure_bridge default", "enable_forwarding ipv6", "apply_rules default"});
+}
+
+TEST_CASE("a bridge of the host's is not made, and has rules for NAT alone", "[plan][network]") {
+    auto desired = used();
+    desired.network.bridge = "br0";
+    CHECK(steps(desired, nothing()) ==
+          Steps{"enable_forwarding ipv4", "enable_forwarding ipv6", "apply_rules default"});
+    desired.network.nat.on = false;
+    CHECK(steps(desired, nothing()).empty());
+    // What was loaded, and the bridge that it had before, go.
+    CHECK(steps(desired, whole()) == Steps{"remove_rules default", "remove_bridge default"});
+}

@@ -30,6 +30,10 @@ std::string host_end(const InstanceId& instance, JailId jail, unsigned index) {
     return pair_name(instance, {jail, index}, PairEnd::host);
 }
 
+std::string bridge_of(const InstanceId& instance, const Endpoint& endpoint) {
+    return endpoint.bridge.empty() ? bridge_name(instance, endpoint.network) : endpoint.bridge;
+}
+
 std::string own_table(const Endpoint& endpoint) {
     return fmt::format("own{}", endpoint.index);
 }
@@ -223,8 +227,7 @@ void add_ingress(const Scope& end, const Scope& bridge, Writer& writer) {
 
 void add_endpoint(const InstanceId& instance, const Endpoint& endpoint, Writer& writer) {
     const Scope end{.interface = host_end(instance, writer.rules().jail, endpoint.index), .self = "any"};
-    const Scope bridge{.interface = bridge_name(instance, endpoint.network),
-                       .self = fmt::format("<{}>", own_table(endpoint))};
+    const Scope bridge{.interface = bridge_of(instance, endpoint), .self = fmt::format("<{}>", own_table(endpoint))};
     if (endpoint.dynamic)
         add_dhcp(end.interface, writer);
     else
@@ -262,9 +265,8 @@ void add_hairpin(const InstanceId& instance, const JailRules& rules, std::vector
             if (gateway == endpoint.gateways.end()) continue;
             for (const auto& own : endpoint.addresses)
                 if (own.family == family)
-                    nat.push_back(fmt::format("nat on {0} {1} from {2} to {2} -> {3}",
-                                              bridge_name(instance, endpoint.network), inet(family), own.to_string(),
-                                              gateway->to_string()));
+                    nat.push_back(fmt::format("nat on {0} {1} from {2} to {2} -> {3}", bridge_of(instance, endpoint),
+                                              inet(family), own.to_string(), gateway->to_string()));
         }
 }
 

@@ -55,10 +55,17 @@ void add_isolation(std::vector<std::string>& rules, const std::string& bridge, s
     rules.push_back(fmt::format("block drop out quick on {0} {1} from {2} to {2}", bridge, family, others));
 }
 
+/// Somebody else on the uplink is the gateway: what comes from elsewhere comes over the bridge, and if pfil_bridge is
+/// on, it is asked there.
+bool goes_by_uplink(const model::Network& network, Family family) {
+    return !network.uplink.empty() && network.subnet(family) && !network.is_gateway(family);
+}
+
 /// A packet that comes out of the bridge carries an address of the network; one that goes into it from elsewhere
 /// belongs to a state, that is, to a connection that a jail began.
 void add_policy(std::vector<std::string>& rules, const std::string& bridge, std::string_view family,
-                const std::optional<Prefix>& network) {
+                const std::optional<Prefix>& network, bool bridged) {
+    if (bridged) return;
     if (!network) {
         rules.push_back(fmt::format("block drop in quick on {} {} from any to any", bridge, family));
         return;
@@ -91,13 +98,15 @@ bool same_nat(std::string_view shown, const std::string& expected) {
 }  // namespace
 
 Rules network_rules(const InstanceId& instance, const model::Network& network, const std::vector<Uplink>& uplinks) {
-    const auto bridge = bridge_name(instance, network.id);
+    const bool own = network.bridge.empty();
+    const auto bridge = own ? bridge_name(instance, network.id) : network.bridge;
     Rules rules{.nat = nat_rules(bridge, network, uplinks), .filter = {}};
+    if (!own) return rules;
     add_isolation(rules.filter, bridge, "inet", network, Family::ipv4);
-    add_policy(rules.filter, bridge, "inet", network.ipv4);
+    add_policy(rules.filter, bridge, "inet", network.ipv4, goes_by_uplink(network, Family::ipv4));
     add_neighbour_discovery(rules.filter, bridge);
     add_isolation(rules.filter, bridge, "inet6", network, Family::ipv6);
-    add_policy(rules.filter, bridge, "inet6", network.ipv6);
+    add_policy(rules.filter, bridge, "inet6", network.ipv6, goes_by_uplink(network, Family::ipv6));
     const auto mark = network_mark(instance, network.id);
     for (std::size_t i = 0; i < rules.filter.size(); ++i) {
         auto& rule = rules.filter[i];

@@ -29,7 +29,8 @@ struct Rules {
 /// The default policy: a jail answers only to its own network and the host's address in it, may go anywhere, and only
 /// by its network's addresses. Every filter rule names the bridge. What `quick` refuses, no later rule of the host's
 /// lets through; what is let through, the host's later rules may still refuse. Names that pf.conf(5) could read as
-/// something else, and the network's own bridge, are no uplinks.
+/// something else, and the network's own bridge, are no uplinks. On a bridge of the host's own nothing is filtered: it
+/// has members that are not ours.
 Rules network_rules(const InstanceId& instance, const model::Network& network, const std::vector<Uplink>& uplinks);
 
 /// What `pfctl -a ANCHOR -f -` is given: translation first, as pf.conf(5) wants it.

@@ -21,6 +21,16 @@ std::uint64_t hash(const std::string& text) {
     return value ^ (value >> 33U);
 }
 
+BridgeDrivers drivers(const std::string& kind, const InstanceId& instance, NetworkId network) {
+    const auto first = hash(instance.text() + ":network:" + std::to_string(network.value));
+    BridgeDrivers names;
+    // A stride that depends on the network: two that meet once do not meet again.
+    const auto stride = 1 + first / kUnits % 97;
+    for (std::uint64_t at = 0; at < names.size(); ++at)
+        names[at] = kind + std::to_string(kFirstUnit + (first + at * stride) % kUnits);
+    return names;
+}
+
 }  // namespace
 
 std::string pair_driver(unsigned index) {
@@ -34,17 +44,19 @@ std::optional<unsigned> parse_pair_driver(std::string_view driver) {
 }
 
 BridgeDrivers bridge_drivers(const InstanceId& instance, NetworkId network) {
-    const auto first = hash(instance.text() + ":network:" + std::to_string(network.value));
-    BridgeDrivers names;
-    // A stride that depends on the network: two that meet once do not meet again.
-    const auto stride = 1 + first / kUnits % 97;
-    for (std::uint64_t at = 0; at < names.size(); ++at)
-        names[at] = "bridge" + std::to_string(kFirstUnit + (first + at * stride) % kUnits);
-    return names;
+    return drivers("bridge", instance, network);
 }
 
 bool is_bridge_driver(const InstanceId& instance, NetworkId network, std::string_view name) {
     return std::ranges::count(bridge_drivers(instance, network), name) != 0;
+}
+
+BridgeDrivers vlan_drivers(const InstanceId& instance, NetworkId network) {
+    return drivers("vlan", instance, network);
+}
+
+bool is_vlan_driver(const InstanceId& instance, NetworkId network, std::string_view name) {
+    return std::ranges::count(vlan_drivers(instance, network), name) != 0;
 }
 
 }  // namespace jaild::kernel::freebsd

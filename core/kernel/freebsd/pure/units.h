@@ -23,4 +23,8 @@ using BridgeDrivers = std::array<std::string, 8>;
 BridgeDrivers bridge_drivers(const InstanceId& instance, NetworkId network);
 bool is_bridge_driver(const InstanceId& instance, NetworkId network, std::string_view name);
 
+/// The same for the VLAN interface on its uplink: "vlan20147".
+BridgeDrivers vlan_drivers(const InstanceId& instance, NetworkId network);
+bool is_vlan_driver(const InstanceId& instance, NetworkId network, std::string_view name);
+
 }  // namespace jaild::kernel::freebsd

@@ -5,6 +5,7 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <net/if_dl.h>
+#include <net/if_types.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -45,6 +46,7 @@ void take_link(Interface& interface, const ifaddrs& entry) {
         if_data data{};
         std::memcpy(&data, entry.ifa_data, sizeof data);
         interface.mtu = data.ifi_mtu;
+        interface.bridge = data.ifi_type == IFT_BRIDGE;
     }
 }
 

@@ -16,6 +16,7 @@ struct Interface {
     int index = 0;
     bool up = false;  ///< IFF_UP
     unsigned mtu = 0;
+    bool bridge = false;            ///< if_bridge(4)
     std::string mac;                ///< "02:…", empty without one
     std::vector<Prefix> addresses;  ///< sorted, without link-local ones of IPv6
 };
