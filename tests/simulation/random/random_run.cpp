@@ -206,8 +206,7 @@ private:
     /// Something is wrong with the network that does not pass by itself.
     std::vector<std::string> check_without_network() {
         const std::vector<std::string> points{"links.ensure_bridge", "links.remove_bridge", "firewall.list",
-                                              "firewall.list_jails", "firewall.apply",      "firewall.apply_jail",
-                                              "links.bridges"};
+                                              "firewall.apply",      "firewall.apply_jail", "links.bridges"};
         scene_.calm();
         const auto& point = dice_.pick(points);
         scene_.kernel().faults().always(point, EPERM);
