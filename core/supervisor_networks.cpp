@@ -52,9 +52,12 @@ const char* subnet_field(Family family) {
     return family == Family::ipv4 ? "/ipv4" : "/ipv6";
 }
 
-/// The subnets of the host's own bridge are those of the network on it.
+/// The subnets of the host's own bridge are those of the network on it. FreeBSD has a route to each own address too.
 void leave_out(std::vector<Prefix>& used, const std::vector<Prefix>& own) {
-    for (const auto& address : own) std::erase(used, address.network());
+    for (const auto& [address, length] : own) {
+        std::erase(used, Prefix{.address = address, .length = length}.network());
+        std::erase(used, Prefix{.address = address, .length = address.bits()});
+    }
 }
 
 /// A family that was not mentioned is the bridge's, or left out.

@@ -6,7 +6,7 @@ import threading
 import unittest
 
 from cli import jaildctl
-from harness import ApiTest, Settings
+from harness import ApiTest, Settings, eventually
 
 NETWORKS = "/v1/networks"
 
@@ -195,8 +195,8 @@ class Networks(ApiTest):
         self.assertEqual(jail["status"]["addresses"], ["172.30.3.2/24"])
         # A family that is new comes to the jails that are there.
         self.assertEqual(self.patch({"ipv6": "fd00:30:3::/64"}).status, 200)
-        addresses = self.daemon.request("GET", "/v1/jails/fresh").json()["status"]["addresses"]
-        self.assertEqual(addresses, ["172.30.3.2/24", "fd00:30:3::2/64"])
+        eventually(lambda: self.daemon.request("GET", "/v1/jails/fresh").json()["status"]["addresses"] ==
+                   ["172.30.3.2/24", "fd00:30:3::2/64"], "it has an address of both")
 
     def test_a_retry_makes_one_network(self):
         headers = {"Idempotency-Key": f"key-{self.name}"}

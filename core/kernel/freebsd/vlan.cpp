@@ -85,7 +85,8 @@ Result<Interface> ensure(const InstanceId& instance, const model::Network& netwo
     if (!now) return std::unexpected(now.error());
     if (*now != wanted) {
         // One that has a parent takes no other.
-        if (auto done = set_vlan_tag(*name, {}); !done) return std::unexpected(done.error());
+        if (!now->parent.empty())
+            if (auto done = set_vlan_tag(*name, {}); !done) return std::unexpected(done.error());
         if (auto done = set_vlan_tag(*name, wanted); !done) return std::unexpected(done.error());
     }
     const auto all = interfaces();

@@ -30,7 +30,9 @@ Result<VlanTag> vlan_tag(const std::string& name) {
 
 Result<void> set_vlan_tag(const std::string& name, const VlanTag& tag) {
     vlanreq asked{};
-    if (auto put = put_name(asked.vlr_parent, tag.parent); !put) return put;
+    // Without a parent the kernel takes the tag away (if_vlan.c, SIOCSETVLAN).
+    if (!tag.parent.empty())
+        if (auto put = put_name(asked.vlr_parent, tag.parent); !put) return put;
     asked.vlr_tag = static_cast<u_short>(tag.id);
     asked.vlr_proto = ETHERTYPE_VLAN;
     return ask_vlan("SIOCSETVLAN", SIOCSETVLAN, name, asked);
