@@ -84,6 +84,9 @@ public:
                                                               const Retry& retry);
     using MakeNetwork = std::function<Result<model::Network>(const model::Network& current)>;
     /// What PUT and PATCH have in common.
+    Result<void> check_left(const model::Network& network);
+    Result<model::Network> delete_network(const Caller& caller, const model::Name& name,
+                                          const Precondition& precondition, DryRun dry_run);
     Result<ShownNetwork> change_network(const Caller& caller, const model::Name& name, const MakeNetwork& make,
                                         const Precondition& precondition, DryRun dry_run);
     Result<ShownNetwork> finish_network(Result<void> written, ShownNetwork shown, DryRun dry_run);

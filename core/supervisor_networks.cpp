@@ -238,6 +238,20 @@ Result<ShownNetwork> Supervisor::Impl::finish_network(Result<void> written, Show
     return shown;
 }
 
+/// A jail that was told to leave a network runs on it until it is restarted.
+Result<void> Supervisor::Impl::check_left(const model::Network& network) {
+    const auto held = reconciler.held_on(network.id);
+    if (!held) return std::unexpected(held.error());
+    if (held->empty()) return {};
+    return std::unexpected(
+        Error{.code = Errc::conflict,
+              .op = "check_network",
+              .detail = fmt::format("jails run on network \"{}\" until they are restarted or stopped: {}",
+                                    network.name.text(), fmt::join(*held, ", ")),
+              .reason = "network_in_use",
+              .remedy = "restart these jails: that takes them to the networks of their specs"});
+}
+
 Result<ShownNetwork> Supervisor::Impl::change_network(const Caller& caller, const model::Name& name,
                                                       const MakeNetwork& make, const Precondition& precondition,
                                                       DryRun dry_run) {
@@ -259,6 +273,8 @@ Result<ShownNetwork> Supervisor::Impl::change_network(const Caller& caller, cons
                   .reason = "network_in_use",
                   .field = "/bridge",
                   .remedy = "make another network, and move the jails to it"});
+    if (wanted->ipv4 != before->ipv4 || wanted->ipv6 != before->ipv6 || wanted->bridge != before->bridge)
+        if (auto left = check_left(*before); !left) return std::unexpected(left.error());
     if (*wanted != *before) {
         auto used = kernel.links().used_prefixes();
         if (!used) return std::unexpected(used.error());
@@ -419,12 +435,11 @@ Result<ShownNetwork> Supervisor::replace_network(const Caller& caller, const mod
     return create_network(caller, *std::move(request), dry_run, {});
 }
 
-Result<ShownNetwork> Supervisor::remove_network(const Caller& caller, const model::Name& name,
-                                                Precondition precondition, DryRun dry_run) {
-    if (auto allowed = authorize(caller, Role::operator_, "network.remove"); !allowed)
-        return std::unexpected(allowed.error());
+/// Its row as it was.
+Result<model::Network> Supervisor::Impl::delete_network(const Caller& caller, const model::Name& name,
+                                                        const Precondition& precondition, DryRun dry_run) {
     std::optional<model::Network> gone;
-    auto written = impl_->store.write([&](store::Writer& writer) -> Result<void> {
+    auto written = store.write([&](store::Writer& writer) -> Result<void> {
         auto network = writer.network(name.text());
         if (!network) return std::unexpected(network.error());
         if (auto current = check_tag(*network, precondition); !current) return current;
@@ -437,12 +452,27 @@ Result<ShownNetwork> Supervisor::remove_network(const Caller& caller, const mode
         gone = *network;
         if (auto removed = writer.delete_network(*network); !removed) return removed;
         if (dry_run == DryRun::yes) return std::unexpected(Error{.code = Errc::conflict, .op = kDryNetwork});
-        return impl_->tell_of_network(writer, caller, *network, "remove", "removed");
+        return tell_of_network(writer, caller, *network, "remove", "removed");
     });
     const bool undone = !written && written.error().op == kDryNetwork;
     if (!written && !undone) return std::unexpected(written.error());
-    if (written) impl_->reconciler.poke_networks();
-    return ShownNetwork{.network = *std::move(gone)};
+    return *std::move(gone);
+}
+
+Result<ShownNetwork> Supervisor::remove_network(const Caller& caller, const model::Name& name,
+                                                Precondition precondition, DryRun dry_run) {
+    if (auto allowed = authorize(caller, Role::operator_, "network.remove"); !allowed)
+        return std::unexpected(allowed.error());
+    auto network = impl_->delete_network(caller, name, precondition, DryRun::yes);
+    if (!network) return std::unexpected(network.error());
+    if (auto left = impl_->check_left(*network); !left) return std::unexpected(left.error());
+    if (dry_run == DryRun::yes) return ShownNetwork{.network = *std::move(network)};
+
+    if (auto retired = impl_->reconciler.retire(*network); !retired) return std::unexpected(retired.error());
+    network = impl_->delete_network(caller, name, precondition, DryRun::no);
+    if (!network) return std::unexpected(network.error());
+    impl_->reconciler.poke_networks();
+    return ShownNetwork{.network = *std::move(network)};
 }
 
 }  // namespace jaild

@@ -89,6 +89,16 @@ Networks::Done Networks::clear(NetworkId id) {
     return {};
 }
 
+Networks::Done Networks::retire(const model::Network& network) {
+    const Turn turn(*this);
+    if (!turn) return no_turn();
+    const auto used = in_use(network);
+    if (!used) return failed("network " + network.name.text(), used.error());
+    if (*used) return {};
+    auto removed = kernel_.links().remove_bridge(network.id);
+    return removed ? Done{} : failed("remove_bridge", std::move(removed.error()));
+}
+
 Result<bool> Networks::in_use(const model::Network& network) {
     auto rows = store::read<std::vector<model::Jail>>(store_, [](store::Reader& reader) { return reader.all_jails(); });
     if (!rows) return std::unexpected(rows.error());
@@ -147,6 +157,7 @@ Networks::Done Networks::bring(const model::Network& network, const std::vector<
             break;
         }
     }
+    if (!in_use && !done.failure) now.cleared = take_down_unseen(network.id, done);
     if (in_use && view->observed.firewall && !now.nat_missing && !done.failure) now.ruled = network;
     now.rules_seen = looked;
     if (!network.nat.on) now.nat_missing.reset();
@@ -163,6 +174,18 @@ Networks::Done Networks::bring(const model::Network& network, const std::vector<
     now.whole = now.whole && (known.whole || !done.failure);
     known = std::move(now);
     return done;
+}
+
+/// Once since this daemon started or somebody was on it: a bridge that an earlier one had only begun to make is in no
+/// list.
+bool Networks::take_down_unseen(NetworkId id, Done& done) {
+    {
+        const std::lock_guard lock(known_mutex_);
+        if (known_[id].cleared) return true;
+    }
+    auto removed = kernel_.links().remove_bridge(id);
+    if (!removed) done.failure = Failure{.step = "remove_bridge", .error = std::move(removed.error())};
+    return !done.failure;
 }
 
 void Networks::found_whole(NetworkId id) {

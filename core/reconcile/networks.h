@@ -43,6 +43,9 @@ public:
     Done settle(const model::Network& network, const std::vector<model::Network>& all);
     /// The same for what a deleted network left: taken down unless something is on it.
     Done clear(NetworkId id);
+    /// Before a network's row goes: takes down a bridge that nobody is on, a half-made one too, of which nobody could
+    /// tell later whose it is.
+    Done retire(const model::Network& network);
 
     /// A jail was found whole on it, so it had been whole.
     void found_whole(NetworkId id);
@@ -56,6 +59,7 @@ private:
         Repairs repairs{};
         std::optional<Error> nat_missing{};
         bool forwarding_missing = false;
+        bool cleared = false;  ///< nothing of it is there, the half-made included
         /// As it was when its rules were last seen whole, or made so; nothing: they were not.
         std::optional<model::Network> ruled{};
         Clock::Monotonic rules_seen{};
@@ -63,6 +67,7 @@ private:
     class Turn;
 
     Done leave_or_settle(const model::Network& network, const std::vector<model::Network>& all, bool trusting);
+    bool take_down_unseen(NetworkId id, Done& done);
     [[nodiscard]] bool trusts_rules(const model::Network& network) const;
     Done bring(const model::Network& network, const std::vector<model::Network>& all, bool in_use, bool trusting);
     void tell_of_forwarding(const model::Network& network, const std::string& family);

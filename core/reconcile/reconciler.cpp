@@ -50,6 +50,8 @@ public:
     Result<void> resync(const Round::Expect& expect);
     Result<Plan> plan_now(const model::Jail& row);
     Result<Plan> plan_now(const model::Network& network);
+    Result<std::vector<std::string>> held_on(NetworkId network);
+    Result<void> retire(const model::Network& network);
     void poke_networks();
     Result<std::optional<Rules>> rules_of(const model::Jail& row);
     Readiness readiness() const;
@@ -294,6 +296,30 @@ Result<Plan> Reconciler::Impl::plan_now(const model::Network& network) {
                         view->observed);
 }
 
+Result<std::vector<std::string>> Reconciler::Impl::held_on(NetworkId network) {
+    const auto rows =
+        store::read<std::vector<model::Jail>>(engine.store, [](store::Reader& reader) { return reader.all_jails(); });
+    if (!rows) return std::unexpected(rows.error());
+    auto observed = observe_all(engine.kernel);
+    if (!observed) return std::unexpected(observed.error());
+    const auto on_it = [&](const model::Jail& jail) {
+        return std::ranges::find(jail.interfaces, network, &model::AssignedInterface::network) != jail.interfaces.end();
+    };
+    std::vector<std::string> names;
+    for (const auto& row : *rows) {
+        const auto found = observed->find(row.id);
+        if (found == observed->end() || !alive(found->second) || on_it(row)) continue;
+        if (auto read = read_details(engine.kernel, row, found->second); !read) return std::unexpected(read.error());
+        if (on_it(effective(row, found->second).jail)) names.push_back(row.name.text());
+    }
+    return names;
+}
+
+Result<void> Reconciler::Impl::retire(const model::Network& network) {
+    auto done = engine.networks.retire(network);
+    return done.failure ? std::unexpected(std::move(done.failure->error)) : Result<void>{};
+}
+
 void Reconciler::Impl::poke_networks() {
     networks_changed_ = true;
     if (queue_) queue_->poke(kSweep);
@@ -375,6 +401,14 @@ Result<Plan> Reconciler::plan_now(const model::Jail& jail) {
 
 Result<Plan> Reconciler::plan_now(const model::Network& network) {
     return impl_->plan_now(network);
+}
+
+Result<std::vector<std::string>> Reconciler::held_on(NetworkId network) {
+    return impl_->held_on(network);
+}
+
+Result<void> Reconciler::retire(const model::Network& network) {
+    return impl_->retire(network);
 }
 
 void Reconciler::poke_networks() {

@@ -79,6 +79,11 @@ public:
     Result<Plan> plan_now(const model::Jail& jail);
     /// The steps that would make a network as given; none for one that no jail of the store's uses. Blocking.
     Result<Plan> plan_now(const model::Network& network);
+    /// Names of the jails that run on a network though their rows do not name it any more: they leave it when they are
+    /// restarted, or stopped. Blocking.
+    Result<std::vector<std::string>> held_on(NetworkId network);
+    /// For one that is about to be removed: takes down its bridge, unless somebody is on it. Blocking.
+    Result<void> retire(const model::Network& network);
     /// The packet filter rules of a jail: what they should be, and what is loaded of them, with its counters. Nothing
     /// for one that should not run, or has no network stack of its own. Blocking.
     struct Rules {

@@ -155,6 +155,22 @@ class Networks(ApiTest):
         self.assertEqual(len(self.events("network.removed")), 1)
         self.refused(self.daemon.request("DELETE", f"{NETWORKS}/default"), 409, "network_is_default")
 
+    def test_one_that_a_jail_has_yet_to_leave_is_not_removed(self):
+        self.make()
+        self.daemon.make("user", **{**on(self.name), "running": True})
+        moved = self.daemon.request("PATCH", "/v1/jails/user", {"network": None}, headers={"Prefer": "wait=60"})
+        self.assertEqual(moved.status, 200, moved.body)
+        path = f"{NETWORKS}/{self.name}"
+        for problem in (
+            self.refused(self.daemon.request("DELETE", path), 409, "network_in_use"),
+            self.refused(self.daemon.request("DELETE", f"{path}?dry_run=true"), 409, "network_in_use"),
+            self.refused(self.patch({"ipv4": "172.30.2.0/24"}), 409, "network_in_use"),
+        ):
+            self.assertIn("user", problem["detail"])
+        restarted = self.daemon.request("POST", "/v1/jails/user/restart", headers={"Prefer": "wait=60"})
+        self.assertEqual(restarted.status, 200, restarted.body)
+        self.assertEqual(self.daemon.request("DELETE", path).status, 204)
+
     def test_a_change_is_made_under_its_condition(self):
         self.make()
         tag = self.daemon.request("GET", f"{NETWORKS}/{self.name}").headers["ETag"]

@@ -22,16 +22,20 @@ struct OwnAddress {
 constexpr std::array kAddresses{OwnAddress{"em0", "192.0.2.1/24"}, OwnAddress{kHostBridge, "198.51.100.1/24"},
                                 OwnAddress{kHostBridge, "2001:db8:1::1/64"}};
 
+/// What a network's bridge is called before it is renamed: of the name alone nobody can tell which network's it is.
+std::string unit_of(NetworkId network) {
+    return fmt::format("bridge{}", 1'000 + network.value);
+}
+
 }  // namespace
 
-/// Marked, or still under the unit that we wrote down before we made it.
+/// Marked, or still under its unit.
 Bridge* MemoryLinks::bridge_of(NetworkId network) {
     const auto mark = network_mark(world_.driver.instance, network);
-    const auto recorded = world_.state.recorded_units.find(network);
     auto found = std::ranges::find_if(world_.state.bridges, [&](const Bridge& one) {
-        return one.mark == mark ||
-               (recorded != world_.state.recorded_units.end() && one.mark.empty() &&
-                (one.name == recorded->second || one.name == bridge_name(world_.driver.instance, network)));
+        const bool half_made = one.mark.empty() && (one.name == unit_of(network) ||
+                                                    one.name == bridge_name(world_.driver.instance, network));
+        return one.mark == mark || half_made;
     });
     return found == world_.state.bridges.end() ? nullptr : &*found;
 }
@@ -46,34 +50,26 @@ Result<std::vector<ObservedBridge>> MemoryLinks::bridges() {
     std::lock_guard lock(world_.mutex);
     if (auto met = world_.faults.at("links.bridges"); !met) return std::unexpected(met.error());
     std::vector<ObservedBridge> listed;
-    for (const auto& [network, unit] : world_.state.recorded_units) {
-        const auto* bridge = bridge_of(network);
-        if (!bridge) continue;
-        listed.push_back({.network = network,
-                          .up = bridge->up,
-                          .addresses = bridge->addresses,
-                          .mtu = bridge->mtu,
-                          .uplink = bridge->uplink,
-                          .vlan = bridge->vlan,
-                          .uplink_whole = bridge->uplink.empty() || bridge->uplinked,
-                          .members = members(network)});
+    for (const auto& bridge : world_.state.bridges) {
+        const auto network = parse_bridge_name(world_.driver.instance, bridge.name);
+        if (!network) continue;
+        listed.push_back({.network = *network,
+                          .up = bridge.up,
+                          .addresses = bridge.addresses,
+                          .mtu = bridge.mtu,
+                          .uplink = bridge.uplink,
+                          .vlan = bridge.vlan,
+                          .uplink_whole = bridge.uplink.empty() || bridge.uplinked,
+                          .members = members(*network)});
     }
     return listed;
 }
 
-/// The unit is written down before the interface exists, so that no crash leaves one that nobody knows.
 Result<void> MemoryLinks::make_bridge(const model::Network& network) {
-    auto& faults = world_.faults;
-    auto& state = world_.state;
-    auto recorded = faults.step("links.ensure_bridge.record", [&]() -> Result<void> {
-        state.recorded_units[network.id] = fmt::format("bridge{}", ++state.last_unit);
-        return {};
-    });
-    if (!recorded) return recorded;
-    return faults.step("links.ensure_bridge.create", [&]() -> Result<void> {
-        const auto& unit = state.recorded_units[network.id];
+    return world_.faults.step("links.ensure_bridge.create", [&]() -> Result<void> {
+        const auto unit = unit_of(network.id);
         if (world_.host_has_interface(unit)) return std::unexpected(Error::from_errno("SIOCIFCREATE2", EEXIST, unit));
-        state.bridges.push_back({.name = unit});
+        world_.state.bridges.push_back({.name = unit});
         return {};
     });
 }
@@ -109,6 +105,8 @@ Result<void> MemoryLinks::ensure_bridge(const model::Network& network) {
         auto configured = faults.step("links.ensure_bridge.address", [&]() -> Result<void> {
             bridge.addresses = addresses;
             bridge.mtu = network.mtu;
+            for (auto& pair : world_.state.pairs)  // if_bridge.c, SIOCSIFMTU: its members take it too
+                if (pair.bridge == network.id) pair.mtu = network.mtu;
             return {};
         });
         if (!configured) return configured;
@@ -154,15 +152,9 @@ Result<void> MemoryLinks::remove_bridge(NetworkId network) {
     if (bridge && members(network) > 0) {
         return std::unexpected(Error::from_errno("SIOCIFDESTROY", EBUSY, bridge->name + " has members"));
     }
-    if (bridge) {
-        auto destroyed = world_.faults.step("links.remove_bridge.destroy", [&, name = bridge->name]() -> Result<void> {
-            std::erase_if(state.bridges, [&](const Bridge& one) { return one.name == name; });
-            return {};
-        });
-        if (!destroyed) return destroyed;
-    }
-    return world_.faults.step("links.remove_bridge.forget", [&]() -> Result<void> {
-        state.recorded_units.erase(network);
+    if (!bridge) return {};
+    return world_.faults.step("links.remove_bridge.destroy", [&, name = bridge->name]() -> Result<void> {
+        std::erase_if(state.bridges, [&](const Bridge& one) { return one.name == name; });
         return {};
     });
 }

@@ -133,7 +133,6 @@ struct LoadedJailRules {
 struct State {
     std::vector<Prison> prisons{};
     std::vector<Pair> pairs{};
-    std::map<NetworkId, std::string> recorded_units{};  ///< bridges that we were about to make: a file of ours
     std::vector<Bridge> bridges{};
     std::vector<Alias> host_addresses{};  ///< on the host's interfaces, by our hand
     std::int64_t boot = 1;

@@ -41,7 +41,13 @@ public:
         for (const auto& jail : scene_.jails()) {
             if (!jail.removing) (void)scene_.remove(jail.id);
         }
-        return check("after removing all");
+        if (found = check("after removing all"); !found.empty()) return found;
+        for (const auto& network : scene_.networks()) {
+            if (network.name.text() == "default") continue;
+            if (auto gone = scene_.remove_network(network); !gone)
+                return {"a network that nobody is on is not removed: " + gone.error().to_string()};
+        }
+        return check("after removing the networks");
     }
 
 private:
@@ -78,7 +84,23 @@ private:
         }
     }
 
+    /// Refused, most often: it is used, or another one has its subnet.
+    void act_on_network() {
+        const auto networks = scene_.networks();
+        if (networks.size() == 1 || dice_.chance(0.3)) {
+            const auto wanted = random_network(dice_);
+            return report("make network", wanted, scene_.create_network(wanted));
+        }
+        const auto& network = dice_.pick(networks);
+        if (network.name.text() != "default" && dice_.chance(0.4))
+            return report("remove network", network, scene_.remove_network(network));
+        auto wanted = changed(dice_, network);
+        if (!model::check_network(wanted)) return;
+        report("change network", network, scene_.update_network(wanted));
+    }
+
     void act() {
+        if (dice_.chance(0.2)) return act_on_network();
         const auto jails = scene_.jails();
         if (jails.empty() || dice_.chance(0.2)) return create();
         const auto& jail = dice_.pick(jails);
@@ -103,11 +125,15 @@ private:
         say(fmt::format("  {} {} {}", what, jail.id.value, done ? "" : done.error().to_string()));
     }
 
+    void report(std::string_view what, const model::Network& network, const Result<void>& done) const {
+        say(fmt::format("  {} {} {}", what, network.name.text(), done ? "" : done.error().to_string()));
+    }
+
     /// Somebody with root and no patience.
     void disturb(const model::Jail& jail) {
         auto& hand = scene_.kernel().hand();
         const auto id = jail.id;
-        const auto network = scene_.network().id;
+        const auto network = dice_.pick(scene_.networks()).id;
         const std::vector<std::string> targets{"root/usr", "root/tmp", "root/dev", "root"};
         const auto& target = dice_.pick(targets);
         const auto choice = dice_.below(26);

@@ -53,7 +53,13 @@ bool has_own_stack(const model::NetworkSpec& network) {
     return network.mode == model::NetworkMode::vnet || network.mode == model::NetworkMode::none;
 }
 
-model::NetworkSpec random_network(Dice& dice) {
+/// Each other one is on a network that may not be there: then the row is refused.
+const std::string& network_name(Dice& dice) {
+    static const std::vector<std::string> names{"default", "default", "default", "lab", "lab", "dmz"};
+    return dice.pick(names);
+}
+
+model::NetworkSpec random_interfaces(Dice& dice) {
     model::NetworkSpec network;
     if (dice.chance(0.15)) return random_aliases(dice);
     if (dice.chance(0.3)) {
@@ -63,6 +69,7 @@ model::NetworkSpec random_network(Dice& dice) {
     }
     while (network.interfaces.size() < 3 && dice.chance(0.25)) network.interfaces.emplace_back();
     for (auto& interface : network.interfaces) {
+        interface.network = network_name(dice);
         if (dice.chance(0.2)) interface.mac = fmt::format("06:00:00:00:00:0{}", dice.below(4));
         if (dice.chance(0.2)) interface.mtu = 1280;
         if (dice.chance(0.2) && network.interfaces.size() == 1) interface.name = "lan0";
@@ -83,9 +90,9 @@ std::vector<model::Publish> random_publish(Dice& dice, const model::NetworkSpec&
 }
 
 model::Policy random_policy(Dice& dice) {
-    static const std::vector<model::Peer> peers{model::PeerJail{"web"}, model::PeerJail{"db"},
+    static const std::vector<model::Peer> peers{model::PeerJail{"web"},        model::PeerJail{"db"},
                                                 model::PeerLabel{"tier", "1"}, model::PeerLabel{.key = "tier"},
-                                                model::PeerNetwork{"default"}};
+                                                model::PeerNetwork{"default"}, model::PeerNetwork{"lab"}};
     model::Policy policy;
     for (auto count = dice.below(3); count > 0; --count) policy.rules.push_back({.peer = dice.pick(peers)});
     return policy;
@@ -128,7 +135,7 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
         spec.root = {.kind = model::RootKind::path, .path = "/srv/" + name.text()};
     }
     spec.hostname = random_hostname(dice);
-    spec.network = random_network(dice);
+    spec.network = random_interfaces(dice);
     spec.publish = random_publish(dice, spec.network);
     if (has_own_stack(spec.network)) spec.firewall = random_firewall(dice);
     spec.limits = random_limits(dice);
@@ -154,7 +161,7 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
                 spec.labels["tier"] = fmt::format("{}", dice.below(3));
                 break;
             case 4:
-                spec.network = random_network(dice);
+                spec.network = random_interfaces(dice);
                 spec.publish = random_publish(dice, spec.network);
                 break;
             case 9:
@@ -182,6 +189,41 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
     }
     if (!has_own_stack(spec.network)) spec.firewall = {};
     return spec;
+}
+
+model::Network random_network(Dice& dice) {
+    const auto number = dice.below(3);
+    model::Network network{.name = *model::Name::parse(dice.chance(0.6) ? "lab" : "dmz"),
+                           .ipv4 = *Prefix::parse(fmt::format("10.214.{}.0/28", number)),
+                           .ipv6 = *Prefix::parse(fmt::format("fd00:214:{}::/64", number))};
+    if (dice.chance(0.2)) (dice.chance(0.5) ? network.ipv4 : network.ipv6).reset();
+    network.isolated = dice.chance(0.3);
+    network.nat.on = dice.chance(0.7);
+    if (dice.chance(0.3)) network.mtu = 1400;
+    return network;
+}
+
+model::Network changed(Dice& dice, model::Network network) {
+    auto other = random_network(dice);
+    switch (dice.below(5)) {
+        case 0:
+            network.isolated = !network.isolated;
+            break;
+        case 1:
+            network.mtu = network.mtu == 1500 ? 1400 : 1500;
+            break;
+        case 2:
+            network.nat.on = !network.nat.on;
+            break;
+        case 3:
+            network.ipv4 = network.ipv4 && network.ipv6 ? std::nullopt : std::move(other.ipv4);
+            if (!network.ipv4 && !network.ipv6) network.isolated = !network.isolated;
+            break;
+        default:
+            network.ipv6 = network.ipv6 && network.ipv4 ? std::nullopt : std::move(other.ipv6);
+            break;
+    }
+    return network;
 }
 
 }  // namespace jaild::simulation

@@ -25,20 +25,21 @@ using kernel::memory::State;
 /// Collects what is wrong, each with the jail that it is about.
 class Finder {
 public:
-    explicit Finder(Scene& scene) : scene_(scene), state_(scene.kernel().state()) {}
+    explicit Finder(Scene& scene) : scene_(scene), state_(scene.kernel().state()), networks_(scene.networks()) {}
 
     std::vector<std::string> all() {
         std::set<JailId> known;
-        bool network_used = false;
         for (const auto& jail : scene_.jails()) {
             known.insert(jail.id);
             subject_ = fmt::format("jail {} ({})", jail.id.value, jail.name.text());
-            network_used |= check_jail(jail);
+            check_jail(jail);
         }
         subject_ = "residue";
         check_residue(known);
-        subject_ = "network";
-        network_used ? check_network() : check_no_network();
+        for (const auto& network : networks_) {
+            subject_ = "network " + network.name.text();
+            used_.contains(network.id) ? check_network(network) : check_no_network(network.id);
+        }
         subject_ = "addresses";
         check_addresses();
         subject_ = "operations";
@@ -86,35 +87,39 @@ private:
         for (const auto& offence : scene_.offences()) found_.push_back("offence: " + offence);
     }
 
-    /// True when it uses the network.
-    bool check_jail(const model::Jail& jail) {
+    void check_jail(const model::Jail& jail) {
         if (jail.removing) fault("is still being removed");
         if (!jail.spec.running || jail.removing) {
             check_stopped(jail);
             check_status(jail);
-            return false;
+            return;
         }
+        // One that will have a link after its restart finds the network ready.
+        note_used(jail.interfaces);
+        for (const auto& pair : pairs(jail.id))
+            if (pair.bridge != NetworkId{}) used_.insert(pair.bridge);
         const bool cannot_start = hopeless(jail.spec) || waits_for_address(scene_, jail);
         // One that ran before it was changed goes on as it was made.
         const bool goes_on = scene_.reconciler().status(jail).state == model::JailState::running;
         if (cannot_start && !goes_on) {
             check_failed(jail);
-            return asks_for_link(jail) || !pairs(jail.id).empty();
+            return;
         }
-        const bool linked = check_running(jail);
+        check_running(jail);
         check_status(jail);
-        // One that will have a link after its restart finds the network ready.
-        return linked || asks_for_link(jail);
+    }
+
+    void note_used(const std::vector<model::AssignedInterface>& interfaces) {
+        for (const auto& one : interfaces) used_.insert(one.network);
     }
 
     static bool asks_for_link(const model::Jail& jail) { return jail.spec.network.mode == model::NetworkMode::vnet; }
 
-    /// True when it uses the network.
-    bool check_running(const model::Jail& jail) {
+    void check_running(const model::Jail& jail) {
         const auto mine = prisons(jail.id);
         if (mine.size() != 1 || mine.front().life != JailLife::alive) {
             fault(fmt::format("does not run: {} objects", mine.size()));
-            return !pairs(jail.id).empty();
+            return;
         }
         const auto made = scene_.made_with().at(jail.id);
         const auto& prison = mine.front();
@@ -135,11 +140,11 @@ private:
             demand(
                 std::ranges::none_of(pairs(jail.id), [&](const Pair& one) { return one.taken_out || !made.hint_lost; }),
                 "has a link without a network");
-            return false;
+            return;
         }
+        note_used(made.interfaces);
         check_links(jail.id, made);
         if (!made.hint_lost) check_firewall(jail);
-        return true;
     }
 
     /// What it was told of, what is written down of it and what the host has are the same.
@@ -204,9 +209,8 @@ private:
 
     void check_firewall(const model::Jail& jail) {
         reconcile::Residents all;
-        for (const auto& one : scene_.jails())
-            all.emplace(one.id, reconcile::resident(in_force(one), {scene_.network()}));
-        const auto wanted = reconcile::compile_firewall(all.at(jail.id), all, {scene_.network()});
+        for (const auto& one : scene_.jails()) all.emplace(one.id, reconcile::resident(in_force(one), networks_));
+        const auto wanted = reconcile::compile_firewall(all.at(jail.id), all, networks_);
         const auto loaded = state_.jail_rules.find(jail.id);
         demand(loaded != state_.jail_rules.end() && !loaded->second.spoiled && loaded->second.rules == wanted,
                "has other rules: " +
@@ -232,11 +236,15 @@ private:
     void check_hosts(const model::Jail& jail, const MadeWith& made) {
         if (!asks_for_link(jail) || made.spec.root.kind == model::RootKind::path) return;
         std::set<std::string> expected;
+        std::set<NetworkId> shared;
+        for (const auto& interface : jail.interfaces)
+            if (!network(interface.network)->isolated) shared.insert(interface.network);
         for (const auto& other : scene_.jails())
-            for (const auto& one : model::addresses_of(other.interfaces))
-                if (other.id != jail.id)
-                    expected.insert(
-                        fmt::format("{0} {1} {1}.default.jaild", one.address.to_string(), other.name.text()));
+            for (const auto& interface : other.interfaces)
+                for (const auto& one : interface.addresses)
+                    if (other.id != jail.id && shared.contains(interface.network))
+                        expected.insert(fmt::format("{0} {1} {1}.{2}.jaild", one.address.to_string(), other.name.text(),
+                                                    network(interface.network)->name.text()));
         std::set<std::string> known;
         if (const auto* held = directory(jail.id))
             for (const auto& one : held->neighbours)
@@ -288,10 +296,26 @@ private:
         std::ranges::sort(mine, {}, &Pair::owner);
         for (unsigned index = 0; index < mine.size(); ++index)
             check_link(mine[index], {.jail = id, .index = index}, made);
-        const auto routes = [](const Pair& one) { return one.gateways.size(); };
-        demand(routes(mine.front()) == 2, "lacks a default route");
-        demand(std::ranges::all_of(mine.begin() + 1, mine.end(), [&](const Pair& one) { return routes(one) == 0; }),
-               "has default routes by two interfaces");
+        check_routes(mine);
+    }
+
+    /// Of each family one, by the first interface that has an address of it.
+    void check_routes(const std::vector<Pair>& links) {
+        for (const auto family : {Family::ipv4, Family::ipv6}) {
+            const auto has = [&](const Prefix& one) { return one.address.family == family; };
+            bool routed = false;
+            for (const auto& link : links) {
+                const bool due = !routed && std::ranges::any_of(link.addresses, has);
+                const auto found = std::ranges::count(link.gateways, family, &IpAddress::family);
+                demand(found == (due ? 1 : 0), due ? "lacks a default route" : "has a default route too many");
+                routed = routed || due;
+            }
+        }
+    }
+
+    const model::Network* network(NetworkId id) const {
+        const auto found = std::ranges::find(networks_, id, &model::Network::id);
+        return found == networks_.end() ? nullptr : &*found;
     }
 
     void check_link(const Pair& link, LinkId id, const MadeWith& made) {
@@ -306,7 +330,10 @@ private:
         demand(link.host_mark == kernel::jail_mark(instance, id.jail), "has a link without our mark");
         demand(link.host_up && link.jail_up, "has a link that is down");
         demand(link.bridge == made.interfaces[id.index].network, "has a link that is not on its bridge");
-        demand(link.isolated == scene_.network().isolated, "has a link that others reach as they should not, or not");
+        const auto* on = network(link.bridge);
+        if (!on) return fault("has a link on a network that is gone");
+        demand(link.isolated == on->isolated, "has a link that others reach as they should not, or not");
+        demand(link.mtu == on->mtu, "has a link with another MTU than its network's");
         demand(std::ranges::is_permutation(link.addresses, made.interfaces[id.index].addresses), "has other addresses");
     }
 
@@ -371,29 +398,38 @@ private:
         for (const auto& jail : scene_.jails()) names.insert(jail.name.text());
         for (const auto& [name, rules] : state_.limits)
             demand(names.contains(name), "limits of " + name + ", which nobody knows");
-        demand(state_.bridges.size() <= 1, "several bridges");
-        demand(state_.rules.size() <= 1, "rules of several networks");
+        for (const auto& bridge : state_.bridges) {
+            const auto is_its = [&](const model::Network& one) { return mark_of(one.id) == bridge.mark; };
+            demand(std::ranges::any_of(networks_, is_its), bridge.name + " is of no network");
+        }
+        for (const auto& [id, loaded] : state_.rules)
+            demand(network(id), fmt::format("rules of network {}, which nobody knows", id.value));
     }
 
-    void check_network() {
-        const auto& network = scene_.network();
-        if (state_.bridges.size() == 1) {
-            const auto& bridge = state_.bridges.front();
+    std::string mark_of(NetworkId id) const { return kernel::network_mark(scene_.kernel_instance(), id); }
+
+    void check_network(const model::Network& network) {
+        const auto bridges = std::ranges::count(state_.bridges, mark_of(network.id), &kernel::memory::Bridge::mark);
+        if (bridges == 1) {
+            const auto& bridge = *std::ranges::find(state_.bridges, mark_of(network.id), &kernel::memory::Bridge::mark);
             const auto addresses = network.bridge_addresses();
-            demand(bridge.mark == kernel::network_mark(scene_.kernel_instance(), network.id),
-                   "bridge without our mark");
             demand(bridge.up && bridge.addresses == addresses && bridge.mtu == network.mtu, "bridge is not configured");
         } else {
-            fault("is used and has no bridge");
+            fault(fmt::format("is used and has {} bridges", bridges));
         }
         const auto rules = state_.rules.find(network.id);
         demand(rules != state_.rules.end() && !rules->second.spoiled, "has no rules, or not all");
-        demand(state_.forwarding4 && state_.forwarding6, "does not forward");
+        if (rules != state_.rules.end())
+            demand(rules->second.network.ipv4 == network.ipv4 && rules->second.network.ipv6 == network.ipv6 &&
+                       rules->second.network.nat == network.nat && rules->second.network.isolated == network.isolated,
+                   "has the rules that it had before it was changed");
+        demand((!network.ipv4 || state_.forwarding4) && (!network.ipv6 || state_.forwarding6), "does not forward");
     }
 
-    void check_no_network() {
-        demand(state_.bridges.empty(), "has a bridge that nobody uses");
-        demand(state_.rules.empty(), "has rules that nobody needs");
+    void check_no_network(NetworkId id) {
+        demand(std::ranges::find(state_.bridges, mark_of(id), &kernel::memory::Bridge::mark) == state_.bridges.end(),
+               "has a bridge that nobody uses");
+        demand(!state_.rules.contains(id), "has rules that nobody needs");
     }
 
     void check_addresses() {
@@ -420,6 +456,8 @@ private:
 
     Scene& scene_;
     const State state_;
+    const std::vector<model::Network> networks_;
+    std::set<NetworkId> used_;  ///< by jails that were checked
     std::string subject_;
     std::vector<std::string> found_;
 };

@@ -31,19 +31,15 @@ model::Network default_network() {
             .ipv6 = expect(Prefix::parse("fd00:213::/64"))};
 }
 
-model::Network insert_network(store::Store& store) {
-    return expect(store::write<model::Network>(
-        store, [](store::Writer& writer) { return writer.insert_network(default_network()); }));
-}
-
 }  // namespace
 
 Scene::Scene(const kernel::memory::MemoryOptions& options)
     : store_(open_store(clock_)),
       kernel_({.instance = store_->instance(), .state_directory = "/var/db/jaild", .helper_directory = "/usr/libexec"},
               with_clock(options, clock_)),
-      striking_store_(*store_, kernel_.faults()),
-      network_(insert_network(*store_)) {
+      striking_store_(*store_, kernel_.faults()) {
+    expect(store::write<model::Network>(
+        *store_, [](store::Writer& writer) { return writer.insert_network(default_network()); }));
     start_daemon();
 }
 
@@ -122,6 +118,47 @@ Result<void> Scene::remove(JailId id) {
         return note(writer, *jail, "remove");
     });
     if (done) reconciler_->poke(id);
+    return done;
+}
+
+Result<void> Scene::create_network(const model::Network& network) {
+    return store_->write([&](store::Writer& writer) -> Result<void> {
+        auto made = writer.insert_network(network);
+        return made ? Result<void>{} : std::unexpected(made.error());
+    });
+}
+
+/// The daemon looks at what runs there first, and may die of it.
+Result<void> Scene::check_left(const model::Network& network) {
+    Result<std::vector<std::string>> held;
+    const auto how = drive([&](reconcile::Reconciler& daemon) -> Result<void> {
+        held = daemon.held_on(network.id);
+        return held ? Result<void>{} : std::unexpected(held.error());
+    });
+    if (how == Round::done && held->empty()) return {};
+    return std::unexpected(Error{.code = Errc::conflict, .op = "check_left", .reason = "network_in_use"});
+}
+
+Result<void> Scene::update_network(const model::Network& network) {
+    const auto all = networks();
+    const auto before = std::ranges::find(all, network.id, &model::Network::id);
+    if (before == all.end()) return std::unexpected(Error{.code = Errc::not_found, .op = "update_network"});
+    if (before->ipv4 != network.ipv4 || before->ipv6 != network.ipv6)
+        if (auto left = check_left(network); !left) return left;
+    auto done = store_->write([&](store::Writer& writer) -> Result<void> {
+        auto updated = writer.update_network(network);
+        return updated ? Result<void>{} : std::unexpected(updated.error());
+    });
+    if (done) reconciler_->poke_networks();
+    return done;
+}
+
+Result<void> Scene::remove_network(const model::Network& network) {
+    if (auto left = check_left(network); !left) return left;
+    const auto how = drive([&](reconcile::Reconciler& daemon) { return daemon.retire(network); });
+    if (how != Round::done) return std::unexpected(Error{.code = Errc::busy, .op = "retire", .detail = last_error_});
+    auto done = store_->write([&](store::Writer& writer) { return writer.delete_network(network); });
+    if (done) reconciler_->poke_networks();
     return done;
 }
 
@@ -241,6 +278,11 @@ bool Scene::is_working() {
 std::vector<model::Jail> Scene::jails() {
     return expect(
         store::read<std::vector<model::Jail>>(*store_, [](store::Reader& reader) { return reader.all_jails(); }));
+}
+
+std::vector<model::Network> Scene::networks() {
+    return expect(
+        store::read<std::vector<model::Network>>(*store_, [](store::Reader& reader) { return reader.networks(); }));
 }
 
 std::optional<model::Jail> Scene::jail(JailId id) {

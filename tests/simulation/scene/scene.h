@@ -44,6 +44,11 @@ public:
     Result<void> update(JailId id, const model::JailSpec& spec);
     Result<void> restart(JailId id);
     Result<void> remove(JailId id);
+    /// The same for networks. Refused is what the supervisor refuses because of what runs; whether a network is good
+    /// in itself is for the caller to know.
+    Result<void> create_network(const model::Network& network);
+    Result<void> update_network(const model::Network& network);
+    Result<void> remove_network(const model::Network& network);
 
     // The daemon.
     Round reconcile(JailId id);
@@ -65,7 +70,7 @@ public:
     [[nodiscard]] std::optional<model::Jail> jail(JailId id);
     [[nodiscard]] std::vector<model::Operation> operations();
     [[nodiscard]] std::vector<model::Event> events();
-    [[nodiscard]] const model::Network& network() const { return network_; }
+    [[nodiscard]] std::vector<model::Network> networks();
     [[nodiscard]] const std::map<JailId, MadeWith>& made_with() const { return made_with_; }
     /// The hint of what was applied to a jail is deleted by hand.
     bool lose_hint(JailId id);
@@ -83,6 +88,7 @@ private:
     template <class Work>
     Round drive(Work&& work);
     Result<void> note(store::Writer& writer, const model::Jail& jail, std::string_view kind);
+    Result<void> check_left(const model::Network& network);
     void notice_new_jails();
     void notice_offences();
     std::string picture();
@@ -94,7 +100,6 @@ private:
     std::unique_ptr<store::Store> store_;
     kernel::MemoryKernel kernel_;
     StrikingStore striking_store_;
-    model::Network network_;
     std::unique_ptr<reconcile::Reconciler> reconciler_;
     std::vector<std::string> operation_ids_;
     std::map<JailId, MadeWith> made_with_;

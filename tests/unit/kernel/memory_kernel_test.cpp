@@ -135,12 +135,13 @@ TEST_CASE("deleting a root beneath a mount is refused and never forgotten", "[me
     CHECK(machine.violated("beneath a mount"));
 }
 
-TEST_CASE("a bridge with members is not removed, and its unit is found after a crash", "[memory]") {
+TEST_CASE("a bridge with members is not removed, and one half made is found after a crash", "[memory]") {
     Machine machine;
     machine.start();
     CHECK(error_of(machine.kernel.links().remove_bridge(NetworkId{1})).sys == EBUSY);
 
-    for (std::size_t point = 1; point <= 7; ++point) {
+    // It is in the list once it has its name.
+    for (std::size_t point = 1; point <= 6; ++point) {
         Machine other;
         other.kernel.faults().crash(point, When::after);
         CHECK_THROWS_AS(other.kernel.links().ensure_bridge(default_network()), Crash);
