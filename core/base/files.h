@@ -40,5 +40,8 @@ Result<void> write_atomic(const std::filesystem::path& path, std::string_view co
 /// are cleared first where the kernel has them. Memory and descriptors do not grow with the depth of the tree beyond a
 /// name for each level. A missing tree is success.
 Result<void> remove_tree(int directory, const std::string& name);
+/// All that is in `directory`, each by remove_tree; the directory stays.
+Result<void> empty_directory(int directory);
+Result<bool> is_empty(int directory);
 
 }  // namespace jaild::files

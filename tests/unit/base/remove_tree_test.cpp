@@ -9,11 +9,7 @@
 #include <thread>
 
 #include "core/base/spawn.h"
-#include "tests/temp_directory.h"
-
-#ifdef __linux__
-#include <sys/mount.h>
-#endif
+#include "tests/unit/base/playground.h"
 
 using namespace jaild;
 using namespace jaild::test;
@@ -21,37 +17,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void touch(const fs::path& path) {
-    std::ofstream(path) << "x";
-}
-
 std::ptrdiff_t entries(const fs::path& path) {
     return std::distance(fs::directory_iterator(path), fs::directory_iterator());
 }
-
-/// Where trees are removed and, deep beside it, what links lead to. All in one directory of the test's own, so that a
-/// removal that goes astray, through a link and up again by "..", is seen here and harms nothing else.
-class Playground {
-public:
-    Playground() {
-        fs::create_directories(home());
-        fs::create_directories(outside());
-        touch(outside() / "victim");
-        touch(outside().parent_path() / "victim");
-        fd_ = value_of(files::open_directory(home()));
-    }
-    [[nodiscard]] fs::path home() const { return own_.path() / "home"; }
-    [[nodiscard]] fs::path outside() const { return own_.path() / "deep/beside/outside"; }
-    [[nodiscard]] int fd() const { return fd_.get(); }
-    /// Nothing beyond the removed trees is gone.
-    [[nodiscard]] bool untouched() const {
-        return fs::exists(home()) && fs::exists(outside() / "victim") && fs::exists(outside().parent_path() / "victim");
-    }
-
-private:
-    TempDirectory own_;
-    UniqueFd fd_;
-};
 
 std::size_t open_descriptors() {
     std::size_t count = 0;
@@ -173,35 +141,6 @@ TEST_CASE("a directory that is moved out while it is emptied ends the removal th
 }
 
 #ifdef __linux__
-
-namespace {
-
-/// A mount of the test's own, taken away again however the test ends.
-class TestMount {
-public:
-    TestMount(const char* source, fs::path target, const char* type, unsigned long flags) : target_(std::move(target)) {
-        mounted_ = ::mount(source, target_.c_str(), type, flags, "") == 0;
-    }
-    ~TestMount() { unmount(); }
-    TestMount(const TestMount&) = delete;
-    TestMount& operator=(const TestMount&) = delete;
-    void unmount() {
-        if (std::exchange(mounted_, false)) ::umount2(target_.c_str(), MNT_DETACH);
-    }
-    [[nodiscard]] bool mounted() const { return mounted_; }
-
-private:
-    fs::path target_;
-    bool mounted_ = false;
-};
-
-bool is_root() {
-    if (::geteuid() == 0) return true;
-    WARN("not root: nothing is mounted, so nothing is tested");
-    return false;
-}
-
-}  // namespace
 
 TEST_CASE("nothing is removed while anything is mounted beneath the tree", "[remove_tree][root]") {
     if (!is_root()) return;
