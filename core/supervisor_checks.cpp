@@ -43,7 +43,8 @@ Error port_in_use(const model::Publish& wanted, std::size_t index, const std::st
 
 bool asks_kernel(const model::JailSpec& from, const model::JailSpec& to) {
     return parameters_changed(from, to) || from.limits != to.limits || from.publish != to.publish ||
-           policy_changed(from, to) || asks_for_aliases(from.network, to.network);
+           policy_changed(from, to) || from.network.interfaces != to.network.interfaces ||
+           asks_for_aliases(from.network, to.network);
 }
 
 Result<void> Supervisor::Impl::check_host(const model::JailSpec& spec, const std::string& name) {
@@ -70,6 +71,8 @@ Result<void> Supervisor::Impl::check_host(const model::JailSpec& spec, const std
 Result<void> Supervisor::Impl::check_kernel(const model::JailSpec& from, const model::JailSpec& to) {
     if (parameters_changed(from, to))
         if (auto known = kernel.jails().check(to); !known) return known;
+    if (from.network.interfaces != to.network.interfaces)
+        if (auto possible = kernel.links().check(to.network); !possible) return possible;
     if (from.limits != to.limits && !to.limits.empty()) {
         auto enforced = kernel.limits().supported();
         if (!enforced) enforced.error().field = "/limits";

@@ -8,9 +8,13 @@
 #include "core/base/ids.h"
 #include "core/base/ip.h"
 #include "core/kernel/scope.h"
+#include "core/model/jail_spec.h"
 #include "core/model/network.h"
 
 namespace jaild::kernel {
+
+/// What an interface takes from others on its network, of one family.
+enum class Learns { nothing, addresses, addresses_and_route };
 
 /// The pair of one of a jail's interfaces: its host end on the network's bridge, the other end inside under `name`.
 struct LinkParameters {
@@ -24,8 +28,14 @@ struct LinkParameters {
     std::string mac{};                ///< of the jail's end; empty: ours
     bool isolated = false;            ///< the bridge keeps it from other isolated members
     std::string bridge{};             ///< the host's own bridge that the network is on; empty: ours
+    /// By router advertisements; `addresses` and `gateways` have none of that family then, and others of it stay.
+    Learns slaac = Learns::nothing;
+    Learns dhcp = Learns::nothing;  ///< the same of IPv4, from a DHCP server
     bool operator==(const LinkParameters&) const = default;
 };
+
+/// Of which all addresses and default routes are ours to give.
+std::vector<Family> given_families(const LinkParameters& parameters);
 
 struct ObservedLink {
     LinkId id;
@@ -40,6 +50,8 @@ struct ObservedLink {
     std::string mac{};          ///< inside; empty: ours
     bool isolated = false;      ///< as a member of its bridge
     std::string host_bridge{};  ///< whose member it is, when that is none of ours
+    bool advertised = false;    ///< it takes addresses from router advertisements
+    bool client = false;        ///< a DHCP client of ours lives for it
     bool operator==(const ObservedLink&) const = default;
 };
 
@@ -105,6 +117,9 @@ public:
     virtual Result<void> check(const model::Network& network) = 0;
     /// An interface's own, without link-local ones, sorted. Missing: none.
     virtual Result<std::vector<Prefix>> addresses(const std::string& interface) = 0;
+
+    /// Can this host do what the interfaces ask for? Errc::unsupported with the field of the spec and the remedy.
+    virtual Result<void> check(const model::NetworkSpec& spec) = 0;
 
     /// Every prefix that the host has on an interface or in a routing table, for choosing a free subnet.
     virtual Result<std::vector<Prefix>> used_prefixes() = 0;

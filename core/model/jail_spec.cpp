@@ -146,6 +146,20 @@ Result<void> check_families(const JailSpec& spec, const std::string& at) {
     return {};
 }
 
+/// Published ports and policies know a jail by its addresses.
+Result<void> check_learned(const JailSpec& spec, const std::string& at) {
+    for (const auto& interface : spec.network.interfaces) {
+        if (!interface.learns_any()) continue;
+        const std::string_view asked = interface.dhcp ? R"("ipv4": "dhcp")" : R"("ipv6": "slaac")";
+        auto error = Error::invalid(
+            "learned_address", at,
+            "rules are by a jail's address, and with " + std::string(asked) + " nobody knows it beforehand");
+        error.remedy = "leave that out of its interfaces, so that they have addresses of their networks";
+        return std::unexpected(std::move(error));
+    }
+    return {};
+}
+
 void read_spec(Fields& fields, JailSpec& spec) {
     fields.boolean("running", spec.running);
     fields.read("root", into(spec.root, parse_root));
@@ -163,6 +177,9 @@ void read_spec(Fields& fields, JailSpec& spec) {
     if (!spec.firewall.empty() && shared)
         fields.fail(Error::invalid("invalid_value", fields.at("firewall"),
                                    "a jail that shares the host's network stack has no packet filter of its own"));
+    if (!spec.publish.empty() || !spec.firewall.empty())
+        if (auto good = check_learned(spec, fields.at(spec.publish.empty() ? "firewall" : "publish")); !good)
+            fields.fail(good.error());
     fields.read("limits", into(spec.limits, parse_limits));
     fields.read("devfs_ruleset", into(spec.devfs_ruleset, parse_devfs_ruleset));
     fields.read("parameters", into(spec.parameters, parse_parameters));

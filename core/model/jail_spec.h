@@ -41,12 +41,17 @@ struct InterfaceSpec {
     /// Static ones, at most one of each family, within the network. A family without one is assigned from the network.
     /// With alias: all that the jail has there, at least one.
     std::vector<Prefix> addresses;
-    std::string mac;   ///< lower case, "06:00:00:00:00:01"; empty: jaild's own, which begin with 02
-    unsigned mtu = 0;  ///< inside, at most the network's; 0: the network's
-    std::string name;  ///< inside; empty: "vnet" and its place in the list
+    bool dhcp = false;   ///< JSON: "ipv4": "dhcp". Its IPv4 address comes from a server on its network, none from us
+    bool slaac = false;  ///< JSON: "ipv6": "slaac". Its IPv6 addresses come by router advertisements (RFC 4862)
+    std::string mac;     ///< lower case, "06:00:00:00:00:01"; empty: jaild's own, which begin with 02
+    unsigned mtu = 0;    ///< inside, at most the network's; 0: the network's
+    std::string name;    ///< inside; empty: "vnet" and its place in the list
+    [[nodiscard]] bool learns_any() const { return dhcp || slaac; }
     bool operator==(const InterfaceSpec&) const = default;
     /// The name inside.
     [[nodiscard]] std::string name_at(std::size_t index) const;
+    /// Who is on the network says which addresses of that family it has.
+    [[nodiscard]] bool learns(Family family) const { return family == Family::ipv4 ? dhcp : slaac; }
 };
 
 struct NetworkSpec {
@@ -125,7 +130,8 @@ struct NamedSpec {
 /// Reads a spec. Unknown fields, wrong types and values out of bounds are Errc::invalid with their JSON pointer; all
 /// other fields get their defaults. Reasons: "unknown_field", "wrong_type", "missing_field", "too_long", "too_many",
 /// "invalid_value", "invalid_name", "invalid_path", "invalid_address", "invalid_prefix", "invalid_port",
-/// "template_with_path_root", "path_without_path_root". Words that a later version will know are Errc::unsupported:
+/// "template_with_path_root", "path_without_path_root", "learned_address" (a static one beside DHCP or SLAAC, or a port
+/// or policy that needs to know it). Words that a later version will know are Errc::unsupported:
 /// "unsupported_network_mode", "unsupported_root_kind", "unsupported_restart_policy". Checks what can be known without
 /// the host or other jails.
 Result<JailSpec> parse_spec(const nlohmann::json& object);

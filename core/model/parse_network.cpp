@@ -45,6 +45,31 @@ Result<void> parse_address(const json& value, const std::string& at, std::vector
     return {};
 }
 
+/// The one word that says where addresses of a family come from; without it the network decides.
+Result<void> parse_source(const json& value, const std::string& at, std::string_view word, bool& target) {
+    const auto text = read_text(value, at, kAddressText);
+    if (!text) return std::unexpected(text.error());
+    if (*text != word)
+        return std::unexpected(Error::invalid(
+            "invalid_value", at,
+            in_quotes(*text) + " is not \"" + std::string(word) + "\"; left out, the address is static or assigned"));
+    target = true;
+    return {};
+}
+
+/// What somebody on the network gives out is not ours to choose.
+Result<void> check_learned(const InterfaceSpec& interface, const std::string& at) {
+    for (std::size_t i = 0; i < interface.addresses.size(); ++i) {
+        const auto family = interface.addresses[i].address.family;
+        if (!interface.learns(family)) continue;
+        return std::unexpected(Error::invalid("learned_address", at + "/addresses/" + std::to_string(i),
+                                              family == Family::ipv4
+                                                  ? "with \"ipv4\": \"dhcp\" the server gives the address"
+                                                  : "with \"ipv6\": \"slaac\" the router gives the address"));
+    }
+    return {};
+}
+
 Result<void> parse_mtu(const json& value, const std::string& at, unsigned& mtu) {
     if (!value.is_number_integer()) return std::unexpected(wrong_type(at, "a number"));
     const auto number = value.get<std::int64_t>();
@@ -67,6 +92,12 @@ Result<InterfaceSpec> parse_interface(const json& value, const std::string& at) 
     fields.each("addresses", 2, [&](const json& address, const std::string& where) {
         return parse_address(address, where, interface.addresses);
     });
+    fields.read("ipv4", [&](const json& source, const std::string& where) {
+        return parse_source(source, where, "dhcp", interface.dhcp);
+    });
+    fields.read("ipv6", [&](const json& source, const std::string& where) {
+        return parse_source(source, where, "slaac", interface.slaac);
+    });
     fields.read("mac", [&](const json& mac, const std::string& where) -> Result<void> {
         const auto text = read_text(mac, where, kAddressText);
         if (!text) return std::unexpected(text.error());
@@ -79,6 +110,7 @@ Result<InterfaceSpec> parse_interface(const json& value, const std::string& at) 
     fields.text("name", interface.name, SpecLimits::interface_name_bytes);
     if (!interface.name.empty())
         if (auto good = check_interface_name(interface.name, fields.at("name")); !good) fields.fail(good.error());
+    if (auto good = check_learned(interface, at); !good) fields.fail(good.error());
     if (auto done = fields.done(); !done) return std::unexpected(done.error());
     return interface;
 }
@@ -246,6 +278,8 @@ json to_json(const NetworkSpec& network) {
             one["network"] = interface.network;
         else
             one["interface"] = interface.interface;
+        if (interface.dhcp) one["ipv4"] = "dhcp";
+        if (interface.slaac) one["ipv6"] = "slaac";
         if (!interface.mac.empty()) one["mac"] = interface.mac;
         if (interface.mtu != 0) one["mtu"] = interface.mtu;
         if (!interface.name.empty()) one["name"] = interface.name;

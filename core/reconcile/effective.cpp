@@ -50,8 +50,12 @@ model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& ro
     made.running = row.running;
     made.hostname = row.hostname;
     made.labels = row.labels;
-    made.publish = made.network.mode == model::NetworkMode::vnet ? row.publish : std::vector<model::Publish>{};
-    made.firewall = shares_stack(made.network) ? model::FirewallSpec{} : row.firewall;
+    // Rules are by addresses: they wait with the interfaces that will have some of ours.
+    const bool known = std::ranges::none_of(made.network.interfaces, &model::InterfaceSpec::learns_any);
+    if (known) {
+        made.publish = made.network.mode == model::NetworkMode::vnet ? row.publish : std::vector<model::Publish>{};
+        made.firewall = shares_stack(made.network) ? model::FirewallSpec{} : row.firewall;
+    }
     made.limits = row.limits;
     made.parameters = model::running_parameters(made.parameters, row.parameters);
     made.exec.stop = row.exec.stop;
@@ -62,6 +66,13 @@ model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& ro
 
 bool differs_for_restart(const model::Jail& jail, const MadeWith& made) {
     return made.interfaces != jail.interfaces || !model::restart_fields_changed(made.spec, jail.spec).empty();
+}
+
+/// What the interface learns of a family, to be said; nullptr: its addresses are ours to give.
+kernel::Learns* learned(const model::Jail& jail, unsigned index, Family family, kernel::LinkParameters& link) {
+    const auto& asked = jail.spec.network.interfaces;
+    if (index >= asked.size() || !asked[index].learns(family)) return nullptr;
+    return family == Family::ipv4 ? &link.dhcp : &link.slaac;
 }
 
 kernel::Applied record(const model::Jail& jail, const Observed& observed, bool complete) {
@@ -246,6 +257,11 @@ std::vector<kernel::LinkParameters> link_parameters(const model::Jail& jail,
             link.mac = asked.mac;
         }
         for (const auto family : {Family::ipv4, Family::ipv6}) {
+            if (auto* learns = learned(jail, index, family, link)) {
+                *learns =
+                    routed.insert(family).second ? kernel::Learns::addresses_and_route : kernel::Learns::addresses;
+                continue;
+            }
             const auto gateway = network.gateway(family);
             const auto of_it = [&](const Prefix& address) { return address.address.family == family; };
             const bool wanted_route = gateway && std::ranges::any_of(addresses, of_it);
@@ -273,8 +289,12 @@ std::vector<kernel::Endpoint> endpoints_of(const model::Jail& jail, const std::v
         const auto network = std::ranges::find_if(
             networks, [&](const model::Network& one) { return one.name.text() == asked[index].network; });
         if (network == networks.end()) continue;
-        kernel::Endpoint endpoint{
-            .index = index, .network = network->id, .addresses = {}, .gateways = {}, .bridge = network->bridge};
+        kernel::Endpoint endpoint{.index = index,
+                                  .network = network->id,
+                                  .addresses = {},
+                                  .gateways = {},
+                                  .dynamic = asked[index].learns_any(),
+                                  .bridge = network->bridge};
         for (const auto& address : jail.interfaces[index].addresses) endpoint.addresses.push_back(address.address);
         for (const auto family : {Family::ipv4, Family::ipv6})
             if (network->is_gateway(family)) endpoint.gateways.push_back(*network->gateway(family));

@@ -68,6 +68,8 @@ bool is_on_bridge(const kernel::ObservedLink& link, const kernel::LinkParameters
 bool link_is_whole(const kernel::ObservedLink& link, const kernel::LinkParameters& wanted_link) {
     return link.host_end && link.jail_end && link.up && link.name == wanted_link.name &&
            is_on_bridge(link, wanted_link) && link.mtu == wanted_link.jail_mtu && link.mac == wanted_link.mac &&
+           (wanted_link.slaac == kernel::Learns::nothing || link.advertised) &&
+           link.client == (wanted_link.dhcp != kernel::Learns::nothing) &&
            contains_all(link.addresses, wanted_link.addresses) && contains_all(link.gateways, wanted_link.gateways);
 }
 

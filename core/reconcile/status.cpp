@@ -97,6 +97,27 @@ std::optional<Condition> command_ended(const Findings& findings, const model::Ja
     return condition;
 }
 
+/// What its interfaces were to learn from their networks, and have not: "vnet0 has no IPv6 address yet: …".
+std::string not_learned(const Findings& findings) {
+    const auto jail = effective(findings.row, findings.observed).jail;
+    const auto& asked = jail.spec.network.interfaces;
+    std::string missing;
+    for (unsigned index = 0; index < asked.size(); ++index) {
+        const auto& links = findings.observed.links;
+        const auto link = std::ranges::find(links, index, [](const auto& one) { return one.id.index; });
+        for (const auto family : {Family::ipv4, Family::ipv6}) {
+            const auto of_it = [&](const Prefix& one) { return one.address.family == family; };
+            const bool has = link != links.end() && std::ranges::any_of(link->addresses, of_it);
+            if (!asked[index].learns(family) || has) continue;
+            if (!missing.empty()) missing += "; ";
+            missing += fmt::format("{} has no {} address yet: no {} on network {} has given it one",
+                                   interface_name(jail, index), family == Family::ipv4 ? "IPv4" : "IPv6",
+                                   family == Family::ipv4 ? "DHCP server" : "router", asked[index].network);
+        }
+    }
+    return missing;
+}
+
 std::vector<Condition> conditions_of(const Findings& findings, const model::JailStatus& status) {
     std::vector<Condition> found{ready(findings, status.state)};
     const auto add = [&](std::string type, std::string reason, std::string message) {
@@ -118,6 +139,8 @@ std::vector<Condition> conditions_of(const Findings& findings, const model::Jail
     if (findings.failure && confined(findings.row) && findings.failure->step.starts_with("ensure_firewall"))
         add("FirewallNotEnforced", std::string(findings.failure->error.name()), message_of(*findings.failure));
     if (!wanted(findings.row) || status.state == JailState::stopped) return found;
+    if (auto missing = not_learned(findings); status.state == JailState::running && !missing.empty())
+        add("AddressMissing", "NotLearned", std::move(missing));
     if (findings.publish_missing) {
         add("PublishMissing", std::string(findings.publish_missing->name()),
             message_of({.step = "the jail's published ports lead nowhere", .error = *findings.publish_missing}));

@@ -224,6 +224,20 @@ Result<void> release(Connection& connection, const Assigned& row) {
                           row.network.value, family_number(row.address.family), bytes_of(row.address));
 }
 
+/// What others on the network give out is of its subnets all the same: nothing else may come from there.
+Result<void> check_learned(const Wanted& wanted) {
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+        if (!wanted.spec->learns(family) || wanted.network.subnet(family)) continue;
+        const auto* name = family == Family::ipv4 ? "ipv4" : "ipv6";
+        auto error = Error::invalid("field_not_applicable", wanted.field(name),
+                                    fmt::format("network \"{}\" has no {}", wanted.network.name.text(),
+                                                family == Family::ipv4 ? "IPv4 subnet" : "IPv6 prefix"));
+        error.remedy = "give it the one that addresses there are of";
+        return std::unexpected(std::move(error));
+    }
+    return {};
+}
+
 Result<std::vector<Wanted>> read_wanted(Connection& connection, const model::NetworkSpec& spec) {
     std::vector<Wanted> all;
     if (spec.mode == model::NetworkMode::alias) return all;  // on no network
@@ -241,6 +255,7 @@ Result<std::vector<Wanted>> read_wanted(Connection& connection, const model::Net
                 Error::invalid("mtu_too_large", all.back().field("mtu"),
                                fmt::format("network \"{}\" has an MTU of {}", all.back().network.name.text(), most)));
         }
+        if (auto fine = check_learned(all.back()); !fine) return std::unexpected(fine.error());
         for (std::size_t which = 0; which < interface.addresses.size(); ++which) {
             auto fine = check_static(all.back().network, interface.addresses[which], all.back().address_field(which));
             if (!fine) return std::unexpected(fine.error());
@@ -253,7 +268,7 @@ Result<std::vector<Wanted>> read_wanted(Connection& connection, const model::Net
 bool still_fits(const Assigned& current, const std::vector<Wanted>& all) {
     if (current.interface >= all.size()) return false;
     const auto& wanted = all[current.interface];
-    if (current.network != wanted.network.id) return false;
+    if (current.network != wanted.network.id || wanted.spec->learns(current.address.family)) return false;
     return std::ranges::all_of(wanted.spec->addresses, [&](const Prefix& fixed) {
         return fixed.address.family != current.address.family || fixed.address == current.address;
     });
@@ -366,7 +381,7 @@ Result<void> assign_aliases(Connection& connection, JailId jail, const model::Ne
 Result<void> take_missing(Connection& connection, JailId jail, const Wanted& wanted,
                           const std::vector<Assigned>& kept) {
     for (const Family family : {Family::ipv4, Family::ipv6}) {
-        if (!wanted.network.subnet(family)) continue;
+        if (!wanted.network.subnet(family) || wanted.spec->learns(family)) continue;
         const bool has = std::ranges::any_of(
             kept, [&](const Assigned& row) { return row.interface == wanted.index && row.address.family == family; });
         if (has) continue;

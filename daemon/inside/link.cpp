@@ -82,14 +82,19 @@ Result<void> configure(const Interface& end, const InsideLink& link) {
     if (end.mtu != link.mtu) {
         if (auto done = set_mtu(end.name, link.mtu); !done) return done;
     }
-    if (any_ipv6(link.addresses)) {
-        if (auto done = set_ipv6(end.name, Ipv6::on); !done) return done;
+    const auto learned = takes_advertisements(end.name);
+    if (!learned) return std::unexpected(learned.error());
+    if (any_ipv6(link.addresses) || link.slaac != kernel::Learns::nothing) {
+        if (auto done = set_ipv6(end.name, Ipv6::on, link.slaac); !done) return done;
     }
     if (!end.up) {
         if (auto done = raise(end.name); !done) return done;
     }
-    if (auto done = set_addresses(end, link.addresses); !done) return done;
-    return set_default_gateways(end.index, link.gateways);
+    std::vector<Family> given{Family::ipv4};
+    // What was given before it began to learn is not its own any more.
+    if (link.slaac == kernel::Learns::nothing || !*learned) given.push_back(Family::ipv6);
+    if (auto done = set_addresses(end, link.addresses, given); !done) return done;
+    return set_default_gateways(end.index, link.gateways, given);
 }
 
 }  // namespace
@@ -145,6 +150,9 @@ Result<InsideView> look(int jid) {
         if (found.size() == 1) {
             auto gateways = default_gateways(found.front()->index);
             if (!gateways) return std::unexpected(gateways.error());
+            const auto advertised = takes_advertisements(found.front()->name);
+            if (!advertised) return std::unexpected(advertised.error());
+            end.advertised = *advertised;
             end.name = found.front()->name;
             end.up = found.front()->up;
             end.mtu = found.front()->mtu;

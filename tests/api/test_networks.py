@@ -235,6 +235,33 @@ class Networks(ApiTest):
         for field in ("jid", "pid", "state"):
             self.assertEqual(after["status"][field], before["status"][field], field)
 
+    @unittest.skipIf(Settings.kernel == "linux", "nobody gives out addresses there")
+    def test_an_interface_that_learns_its_addresses_shows_them(self):
+        interface = {"network": "default", "ipv4": "dhcp", "ipv6": "slaac"}
+        jail = self.daemon.make("learns", network={"interfaces": [interface]})
+        self.assertEqual(jail["spec"]["network"]["interfaces"], [{**interface, "addresses": []}])
+
+        def both():
+            jail = self.daemon.request("GET", "/v1/jails/learns").json()
+            return len(jail["status"]["interfaces"][0]["addresses"]) == 2
+        eventually(both, "the addresses are shown")
+        shown = self.daemon.request("GET", "/v1/jails/learns").json()
+        self.assertNotIn("AddressMissing", [one["type"] for one in shown["status"]["conditions"]])
+        self.assertEqual(self.daemon.request("GET", "/v1/jails/learns/plan").json()["plan"], [])
+        change = {"publish": [{"host_port": 8099, "jail_port": 80}]}
+        self.refused(self.daemon.request("PATCH", "/v1/jails/learns", change), 422, "learned_address", "/publish")
+        static = {"network": {"interfaces": [{**interface, "addresses": ["10.213.0.9/24"]}]}}
+        self.refused(self.daemon.request("PATCH", "/v1/jails/learns", static), 422, "learned_address",
+                     "/network/interfaces/0/addresses/0")
+        # What it gave up is another's, and it gets one of the network's again when it asks for none.
+        plain = {"network": {"interfaces": [{"network": "default", "ipv4": None, "ipv6": None}]}}
+        self.refused(self.daemon.request("PATCH", "/v1/jails/learns", plain), 422, "wrong_type",
+                     "/network/interfaces/0/ipv4")
+        plain = {"network": {"interfaces": [{"network": "default"}]}}
+        self.assertIn(self.daemon.request("PATCH", "/v1/jails/learns?restart=true", plain).status, (200, 202))
+        eventually(lambda: "198.18." not in str(self.daemon.request("GET", "/v1/jails/learns").json()["status"]["addresses"])
+                   and both(), "the addresses of the network")
+
     def test_parallel_creates_never_share_an_address(self):
         self.make(ipv4="172.30.4.0/24", ipv6="fd00:30:4::/64")
         count = 64

@@ -24,7 +24,7 @@ TEST_CASE("the rules of a network say the default policy", "[nft]") {
     REQUIRE(chains.size() == 3);
     CHECK(chains[0].name == "n1-source");
     CHECK(chains[0].rules ==
-          std::vector<std::string>{R"(iifname "jk3f9a1n" ip saddr != 10.213.0.0/24 drop)",
+          std::vector<std::string>{R"(iifname "jk3f9a1n" ip saddr != { 0.0.0.0, 10.213.0.0/24 } drop)",
                                    R"(iifname "jk3f9a1n" ip6 saddr != { ::, fe80::/10, fd00:1::/64 } drop)"});
     CHECK(chains[1].name == "n1-forward");
     CHECK(chains[1].rules ==

@@ -28,7 +28,8 @@ class Install(unittest.TestCase):
 
     def test_both_systems_get_the_same_but_for_their_own(self):
         own = {"FreeBSD": {"etc/rc.d/jaild", "etc/newsyslog.conf.d/jaild.conf.sample", "libexec/jaild/jaild-inside"},
-               "Linux": {"lib/systemd/system/jaild.service", "libexec/jaild/jaild-pause"}}
+               "Linux": {"lib/systemd/system/jaild.service", "libexec/jaild/jaild-lease",
+                         "libexec/jaild/jaild-pause"}}
         common = [installed_files.listed(file) - own[system] for system, file in LISTS.items()]
         self.assertEqual(common[0], common[1])
 

@@ -120,6 +120,20 @@ Result<std::vector<Prefix>> FreeBsdLinks::addresses(const std::string& interface
     return found == nullptr ? std::vector<Prefix>{} : found->addresses;
 }
 
+Result<void> FreeBsdLinks::check(const model::NetworkSpec& spec) {
+    for (std::size_t index = 0; index < spec.interfaces.size(); ++index) {
+        if (!spec.interfaces[index].dhcp) continue;
+        return std::unexpected(
+            Error{.code = Errc::unsupported,
+                  .op = "links",
+                  .detail = "on FreeBSD this jaild runs no DHCP client for a jail yet",
+                  .reason = "unsupported_interface_field",
+                  .field = "/network/interfaces/" + std::to_string(index) + "/ipv4",
+                  .remedy = "leave ipv4 out: the interface gets an address of its network, or the one in addresses"});
+    }
+    return {};
+}
+
 Result<bool> FreeBsdLinks::forwarding(Family family) {
     const auto value = sysctl::number(forwarding_value(family));
     if (!value) return std::unexpected(value.error());

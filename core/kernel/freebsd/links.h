@@ -25,6 +25,7 @@ public:
     Result<void> remove_bridge(NetworkId network) override;
     Result<void> check(const model::Network& network) override;
     Result<std::vector<Prefix>> addresses(const std::string& interface) override;
+    Result<void> check(const model::NetworkSpec& spec) override;
     Result<std::vector<Prefix>> used_prefixes() override;
     Result<bool> forwarding(Family family) override;
     Result<void> enable_forwarding(Family family) override;

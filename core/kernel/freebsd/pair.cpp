@@ -7,8 +7,10 @@
 
 #include "core/kernel/freebsd/bridge.h"
 #include "core/kernel/freebsd/modules.h"
+#include "core/kernel/freebsd/pure/solicitation.h"
 #include "core/kernel/freebsd/pure/units.h"
 #include "core/kernel/freebsd/system/addresses.h"
+#include "core/kernel/freebsd/system/frames.h"
 #include "core/kernel/names.h"
 #include "core/kernel/network_fields.h"
 
@@ -101,6 +103,7 @@ ObservedLink observed(const InstanceId& instance, LinkId id, const HostEnd& host
     link.up = link.host_end && host.end->up && inside->up;
     link.mtu = inside->mtu;
     if (inside->mac != mac_address(instance, id, PairEnd::jail)) link.mac = inside->mac;
+    link.advertised = inside->advertised;
     link.addresses = inside->addresses;
     link.gateways = inside->gateways;
     return link;
@@ -168,6 +171,14 @@ Result<void> check_host_name(const InstanceId& instance, LinkId id) {
                                  .detail = "an interface that is not ours has the name " + name,
                                  .reason = "name_in_use",
                                  .remedy = "ifconfig " + name + " destroy"});
+}
+
+/// Asks the network's routers for the jail, whose end is up before the other one is on the bridge: what it asked itself
+/// then would reach nobody. A courtesy: they advertise themselves in any case, every few minutes.
+void solicit(const InstanceId& instance, const LinkParameters& parameters, const Interface& bridge) {
+    const auto own = mac_address(instance, parameters.id, PairEnd::jail);
+    const auto frame = router_solicitation(parameters.mac.empty() ? own : parameters.mac);
+    if (frame) (void)send_frame(bridge.name, *frame);
 }
 
 /// A dying jail of this id, beside a living one or alone.
@@ -244,7 +255,8 @@ Result<void> ensure(const Places& places, const Inside& inside, const LinkParame
                        .mtu = parameters.jail_mtu,
                        .host_end_outside = host->end.has_value(),
                        .addresses = parameters.addresses,
-                       .gateways = parameters.gateways});
+                       .gateways = parameters.gateways,
+                       .slaac = parameters.slaac});
     if (!view) return std::unexpected(view.error());
     // The pair may have been made anew, and an earlier one destroyed with both its ends.
     host = host_end(instance, id);
@@ -259,7 +271,9 @@ Result<void> ensure(const Places& places, const Inside& inside, const LinkParame
         if (!end) return std::unexpected(end.error());
         host->end = *std::move(end);
     }
-    return configure(instance, parameters, *host->end, *host, *bridge);
+    if (auto done = configure(instance, parameters, *host->end, *host, *bridge); !done) return done;
+    if (parameters.slaac != Learns::nothing) solicit(instance, parameters, *bridge);
+    return {};
 }
 
 Result<void> destroy(const Places& places, const Inside& inside, LinkId id) {

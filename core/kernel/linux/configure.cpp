@@ -16,6 +16,10 @@ bool contains(const std::vector<T>& values, const T& value) {
     return std::ranges::find(values, value) != values.end();
 }
 
+std::string ipv6_setting(const std::string& interface, const char* value) {
+    return fmt::format("net/ipv6/conf/{}/{}", interface, value);
+}
+
 Result<std::vector<Route>> default_routes(nl::Socket& socket, int index) {
     auto all = routes(socket);
     if (!all) return std::unexpected(all.error());
@@ -37,10 +41,11 @@ Error name_in_use(const Interface& interface) {
                  .remedy = fmt::format("rename or delete it: ip link delete {}", interface.name)};
 }
 
-Result<void> prepare_ipv6(const std::string& interface, const std::vector<Prefix>& wanted) {
-    const auto name = [&interface](const char* value) { return fmt::format("net/ipv6/conf/{}/{}", interface, value); };
-    const bool wants_ipv6 =
-        std::ranges::any_of(wanted, [](const Prefix& prefix) { return prefix.address.family == Family::ipv6; });
+Result<void> prepare_ipv6(const std::string& interface, const std::vector<Prefix>& wanted, Learns slaac) {
+    const auto name = [&interface](const char* value) { return ipv6_setting(interface, value); };
+    const bool wants_ipv6 = slaac != Learns::nothing || std::ranges::any_of(wanted, [](const Prefix& prefix) {
+                                return prefix.address.family == Family::ipv6;
+                            });
     const auto present = sysctl::read(name("accept_ra"));
     if (!present && present.error().code == Errc::not_found) {
         if (!wants_ipv6) return {};
@@ -50,11 +55,27 @@ Result<void> prepare_ipv6(const std::string& interface, const std::vector<Prefix
                                      .reason = "ipv6_unavailable",
                                      .remedy = "boot without ipv6.disable=1, or load the module: modprobe ipv6"});
     }
-    for (const char* value : {"accept_ra", "autoconf"}) {
-        if (auto done = sysctl::set(name(value), "0"); !done) return done;
+    // 2: also where the jail forwards. Addresses are made of the MAC address, which stays: the same after each start.
+    const bool takes = slaac != Learns::nothing;
+    using Setting = std::pair<const char*, const char*>;
+    std::vector<Setting> settings{{"accept_ra", takes ? "2" : "0"}, {"autoconf", takes ? "1" : "0"}};
+    if (takes) {
+        settings.insert(settings.end(),
+                        {Setting{"accept_ra_defrtr", slaac == Learns::addresses ? "0" : "1"},
+                         Setting{"accept_ra_pinfo", "1"}, Setting{"use_tempaddr", "0"}, Setting{"addr_gen_mode", "0"}});
+    }
+    for (const auto& [setting, value] : settings) {
+        if (auto done = sysctl::set(name(setting), value); !done) return done;
     }
     if (!wants_ipv6) return {};
     return sysctl::set(name("disable_ipv6"), "0");
+}
+
+Result<bool> takes_advertisements(const std::string& interface) {
+    const auto value = sysctl::read(ipv6_setting(interface, "accept_ra"));
+    if (!value && value.error().code == Errc::not_found) return false;
+    if (!value) return std::unexpected(value.error());
+    return *value != "0";
 }
 
 Result<std::vector<Prefix>> addresses_of(nl::Socket& socket, int index) {
@@ -62,18 +83,19 @@ Result<std::vector<Prefix>> addresses_of(nl::Socket& socket, int index) {
     if (!all) return std::unexpected(all.error());
     std::vector<Prefix> own;
     for (const auto& address : *all) {
-        if (address.index == index && !is_link_local(address.prefix.address)) own.push_back(address.prefix);
+        const bool held = address.index == index && !address.tentative;
+        if (held && !is_link_local(address.prefix.address)) own.push_back(address.prefix);
     }
     std::ranges::sort(own);
     return own;
 }
 
-Result<void> set_addresses(nl::Socket& socket, int index, const std::vector<Prefix>& wanted) {
+Result<void> set_addresses(nl::Socket& socket, int index, const std::vector<Prefix>& wanted, const Families& families) {
     auto present = addresses_of(socket, index);
     if (!present) return std::unexpected(present.error());
     bool removed = false;
     for (const auto& prefix : *present) {
-        if (contains(wanted, prefix)) continue;
+        if (contains(wanted, prefix) || !contains(families, prefix.address.family)) continue;
         if (auto done = remove_address(socket, {.index = index, .prefix = prefix}); !done) return done;
         removed = true;
     }
@@ -98,11 +120,13 @@ Result<std::vector<IpAddress>> gateways_of(nl::Socket& socket, int index) {
     return gateways;
 }
 
-Result<void> set_gateways(nl::Socket& socket, int index, const std::vector<IpAddress>& wanted) {
+Result<void> set_gateways(nl::Socket& socket, int index, const std::vector<IpAddress>& wanted,
+                          const Families& families) {
     const auto present = default_routes(socket, index);
     if (!present) return std::unexpected(present.error());
     std::vector<IpAddress> kept;
     for (const auto& route : *present) {
+        if (!contains(families, route.destination.address.family)) continue;
         if (route.gateway && contains(wanted, *route.gateway)) {
             kept.push_back(*route.gateway);
         } else if (auto done = remove_route(socket, route); !done) {

@@ -210,7 +210,9 @@ void LinuxJails::remove_empty_parents() {
     const std::unique_lock parents(parents_, std::try_to_lock);
     if (!parents) return;
     cgroups::remove_empty_parents(hierarchies_, layout_.instance);
-    if (::rmdir(layout_.runtime_root().c_str()) == 0) ::rmdir(layout_.run().c_str());
+    if (::rmdir(layout_.runtime_root().c_str()) != 0) return;
+    ::rmdir(layout_.dhcp().c_str());
+    ::rmdir(layout_.run().c_str());
 }
 
 }  // namespace jaild::kernel

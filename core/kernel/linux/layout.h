@@ -31,6 +31,8 @@ public:
     [[nodiscard]] std::filesystem::path run() const { return "/run/jaild-" + instance.text(); }
     [[nodiscard]] std::filesystem::path runtime_root() const { return run() / "runc"; }
     [[nodiscard]] std::filesystem::path runtime_state(JailId id) const { return runtime_root() / container(id); }
+    /// A directory for each DHCP client.
+    [[nodiscard]] std::filesystem::path dhcp() const { return run() / "dhcp"; }
     [[nodiscard]] std::string container(JailId id) const { return container_name(instance, id); }
 };
 

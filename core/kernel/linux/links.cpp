@@ -1,5 +1,6 @@
 #include "core/kernel/linux/links.h"
 
+#include <fmt/format.h>
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
@@ -8,7 +9,9 @@
 #include "core/kernel/linux/advertised_routes.h"
 #include "core/kernel/linux/bridge.h"
 #include "core/kernel/linux/configure.h"
+#include "core/kernel/linux/dhcp_clients.h"
 #include "core/kernel/linux/host_interface.h"
+#include "core/kernel/linux/netns.h"
 #include "core/kernel/linux/pair.h"
 #include "core/kernel/linux/routes.h"
 #include "core/kernel/linux/sysctl.h"
@@ -52,14 +55,37 @@ Result<void> check_own_routes() {
 }  // namespace
 
 Result<std::vector<ObservedLink>> LinuxLinks::list(Scope scope) {
-    return pair::list(options_.instance, scope);
+    auto listed = pair::list(options_.instance, scope);
+    if (!listed) return listed;
+    const auto clients = dhcp::list(layout_, scope);
+    if (!clients) return std::unexpected(clients.error());
+    for (const auto& [id, lives] : *clients) {
+        auto link = std::ranges::find(*listed, id, &ObservedLink::id);
+        if (link == listed->end()) link = listed->insert(link, {.id = id});
+        link->client = lives;
+    }
+    std::ranges::sort(*listed, {}, &ObservedLink::id);
+    return listed;
 }
 
 Result<void> LinuxLinks::ensure(const LinkParameters& parameters) {
-    return pair::ensure(options_.instance, parameters);
+    if (parameters.dhcp == Learns::nothing) {  // first: an end of a client takes the address away
+        if (auto stopped = dhcp::stop(layout_, parameters.id); !stopped) return stopped;
+        return pair::ensure(options_.instance, parameters);
+    }
+    if (auto done = pair::ensure(options_.instance, parameters); !done) return done;
+    const auto netns = netns::open(layout_.container(parameters.id.jail));
+    if (!netns) return std::unexpected(netns.error());
+    if (!*netns)
+        return std::unexpected(
+            Error{.code = Errc::not_found, .op = "links", .detail = "the jail is gone", .reason = "jail_not_found"});
+    return netns::run_in((*netns)->get(),
+                         [&] { return dhcp::ensure(layout_, parameters.id, parameters.name, parameters.dhcp); });
 }
 
 Result<void> LinuxLinks::destroy(LinkId id) {
+    // While it can still tell the server.
+    if (auto stopped = dhcp::stop(layout_, id); !stopped) return stopped;
     return pair::destroy(options_.instance, id);
 }
 
@@ -112,6 +138,17 @@ Result<std::vector<Prefix>> LinuxLinks::addresses(const std::string& interface) 
     if (!found) return std::unexpected(found.error());
     if (!*found) return std::vector<Prefix>{};
     return rtnl::addresses_of(*socket, (*found)->index);
+}
+
+Result<void> LinuxLinks::check(const model::NetworkSpec& spec) {
+    for (std::size_t index = 0; index < spec.interfaces.size(); ++index) {
+        if (!spec.interfaces[index].dhcp) continue;
+        auto client = dhcp::program();
+        if (client) return {};
+        client.error().field = fmt::format("/network/interfaces/{}/ipv4", index);
+        return std::unexpected(std::move(client.error()));
+    }
+    return {};
 }
 
 Result<std::vector<Prefix>> LinuxLinks::used_prefixes() {

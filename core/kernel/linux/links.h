@@ -2,6 +2,7 @@
 
 #include "core/kernel/kernel.h"
 #include "core/kernel/links.h"
+#include "core/kernel/linux/layout.h"
 
 namespace jaild::kernel {
 
@@ -9,7 +10,7 @@ namespace jaild::kernel {
 /// Without state of its own: any thread, several at once for different jails.
 class LinuxLinks final : public Links {
 public:
-    explicit LinuxLinks(const DriverOptions& options) : options_(options) {}
+    explicit LinuxLinks(const DriverOptions& options) : options_(options), layout_(options) {}
 
     Result<std::vector<ObservedLink>> list(Scope scope) override;
     Result<void> ensure(const LinkParameters& parameters) override;
@@ -24,12 +25,14 @@ public:
     Result<void> remove_bridge(NetworkId network) override;
     Result<void> check(const model::Network& network) override;
     Result<std::vector<Prefix>> addresses(const std::string& interface) override;
+    Result<void> check(const model::NetworkSpec& spec) override;
     Result<std::vector<Prefix>> used_prefixes() override;
     Result<bool> forwarding(Family family) override;
     Result<void> enable_forwarding(Family family) override;
 
 private:
     DriverOptions options_;
+    Layout layout_;
 };
 
 }  // namespace jaild::kernel

@@ -40,7 +40,7 @@ std::vector<std::string> source_rules(const std::string& bridge, const model::Ne
     const auto from = network.uplink.empty() ? fmt::format(R"(iifname "{}")", bridge)
                                              : fmt::format(R"(iifname "{}" ether daddr {})", bridge, bridge_mac);
     // 0.0.0.0 asks for an address (RFC 2131 §4.1).
-    auto first = network.ipv4 ? fmt::format("{} ip saddr != {} drop", from, network.ipv4->to_string())
+    auto first = network.ipv4 ? fmt::format("{} ip saddr != {{ 0.0.0.0, {} }} drop", from, network.ipv4->to_string())
                               : fmt::format("{} ip saddr != 0.0.0.0 drop", from);
     auto second = fmt::format("{} ip6 saddr != {{ ::, fe80::/10{} }} drop", from,
                               network.ipv6 ? ", " + network.ipv6->to_string() : std::string());

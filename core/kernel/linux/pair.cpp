@@ -178,15 +178,20 @@ Result<void> Pair::configure_jail_end(Interface end, const LinkParameters& param
         end.name = name_;
         end.up = false;
     }
-    if (auto done = rtnl::prepare_ipv6(end.name, parameters.addresses); !done) return done;
+    const auto learned = rtnl::takes_advertisements(end.name);
+    if (!learned) return std::unexpected(learned.error());
+    if (auto done = rtnl::prepare_ipv6(end.name, parameters.addresses, parameters.slaac); !done) return done;
     Change change;
     const auto mac = parameters.mac.empty() ? mac_address(instance_, id_, PairEnd::jail) : parameters.mac;
     if (end.mac != mac) change.mac = mac;
     if (end.mtu != parameters.jail_mtu) change.mtu = parameters.jail_mtu;
     if (!end.up) change.up = true;
     if (auto done = rtnl::change(inside_, end, change); !done) return done;
-    if (auto done = rtnl::set_addresses(inside_, end.index, parameters.addresses); !done) return done;
-    return rtnl::set_gateways(inside_, end.index, parameters.gateways);
+    auto families = given_families(parameters);
+    // What was given before it began to learn is not its own any more.
+    if (parameters.slaac != Learns::nothing && !*learned) families.push_back(Family::ipv6);
+    if (auto done = rtnl::set_addresses(inside_, end.index, parameters.addresses, families); !done) return done;
+    return rtnl::set_gateways(inside_, end.index, parameters.gateways, families);
 }
 
 /// Raising lo gives it 127.0.0.1/8 and ::1.
@@ -327,6 +332,9 @@ Result<void> observe_end(nl::Socket& inside, const Interface& end, ObservedLink&
     link.up = link.up && end.up;
     link.mtu = end.mtu;
     link.mac = end.mac;
+    const auto advertised = rtnl::takes_advertisements(end.name);
+    if (!advertised) return std::unexpected(advertised.error());
+    link.advertised = *advertised;
     link.addresses = std::move(*addresses);
     link.gateways = std::move(*gateways);
     return {};

@@ -52,7 +52,8 @@ std::optional<Address> parse_address(nlmsghdr* header) {
     // IFA_LOCAL is the interface's own address, IFA_ADDRESS may be a point-to-point peer's; IPv6 has only the latter.
     const nlattr* own = attributes[IFA_LOCAL] != nullptr ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
     return Address{.index = static_cast<int>(info->ifa_index),
-                   .prefix = {.address = address_from(*family, own), .length = info->ifa_prefixlen}};
+                   .prefix = {.address = address_from(*family, own), .length = info->ifa_prefixlen},
+                   .tentative = (info->ifa_flags & IFA_F_TENTATIVE) != 0};
 }
 
 std::optional<Route> parse_route(nlmsghdr* header) {

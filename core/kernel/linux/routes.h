@@ -11,8 +11,9 @@
 namespace jaild::kernel::rtnl {
 
 struct Address {
-    int index = 0;  ///< of its interface
-    Prefix prefix;  ///< host bits kept
+    int index = 0;           ///< of its interface
+    Prefix prefix;           ///< host bits kept
+    bool tentative = false;  ///< not yet known to be nobody else's
 };
 
 /// Both families.

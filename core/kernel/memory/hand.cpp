@@ -70,6 +70,12 @@ bool Hand::delete_route(JailId id, unsigned index) {
     return true;
 }
 
+bool Hand::kill_client(JailId id, unsigned index) {
+    std::lock_guard lock(world_.mutex);
+    auto* there = pair(id, index);
+    return there && std::exchange(there->client, false);
+}
+
 bool Hand::leave_bridge(JailId id, unsigned index) {
     std::lock_guard lock(world_.mutex);
     auto* there = pair(id, index);

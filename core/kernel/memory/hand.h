@@ -33,6 +33,8 @@ public:
     void add_address(const Alias& alias);
     /// The host goes down without a word and comes up again: what is left are files.
     void reboot();
+    /// Its DHCP client: the address stays until the lease ends.
+    bool kill_client(JailId id, unsigned index = 0);
     /// umount -f of the topmost mount there, unless something is mounted on it.
     bool unmount(JailId id, const std::string& target);
     /// Something of his own, beneath a jail's directory.

@@ -16,8 +16,44 @@ Error system_error(std::string_view op, int sys, std::string detail) {
     return Error::from_errno(op, sys, std::move(detail));
 }
 
-/// A default route needs a connected prefix; the kernel drops it when that goes.
+bool holds(const auto& list, const auto& one) {
+    return std::ranges::find(list, one) != list.end();
+}
+
+/// What there is on every network says: 2001:db8:0:<interface>::<jail>/64 by fe80::1, and
+/// 198.<18 + interface>.<jail>/16 by its first address.
+Prefix learned(LinkId id, Family family) {
+    const auto jail = static_cast<std::uint64_t>(id.jail.value);
+    const auto interface = static_cast<std::uint8_t>(id.index);
+    Prefix prefix{.address = {.family = family, .bytes = {}}, .length = family == Family::ipv4 ? 16U : 64U};
+    if (family == Family::ipv4)
+        prefix.address.bytes = {198, static_cast<std::uint8_t>(18 + interface)};
+    else
+        prefix.address.bytes = {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, interface};
+    prefix.address = prefix.nth(jail + 1);
+    return prefix;
+}
+
+/// It says it whenever somebody looks.
+void learn(Pair& pair, Family family, Learns learns) {
+    if (learns == Learns::nothing || !pair.jail_up || !pair.host_up || pair.bridge == NetworkId{}) return;
+    const auto own = learned(pair.owner, family);
+    const IpAddress router =
+        family == Family::ipv4
+            ? own.network().nth(1)
+            : IpAddress{.family = family, .bytes = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+    if (!holds(pair.addresses, own)) pair.addresses.push_back(own);
+    if (learns == Learns::addresses_and_route && !holds(pair.gateways, router)) pair.gateways.push_back(router);
+}
+
+void forget(Pair& pair, Family family) {
+    std::erase_if(pair.addresses, [&](const Prefix& one) { return one.address.family == family; });
+    std::erase_if(pair.gateways, [&](const IpAddress& one) { return one.family == family; });
+}
+
+/// A default route needs a connected prefix, or is by a link-local address; the kernel drops it when that goes.
 bool reachable(const Pair& pair, const IpAddress& gateway) {
+    if (pair.jail_up && gateway.bytes[0] == 0xfe && gateway.bytes[1] == 0x80) return true;
     return pair.jail_up && std::ranges::any_of(pair.addresses, [&](const Prefix& own) {
                return own.address.family == gateway.family && own.network().contains(gateway);
            });
@@ -29,10 +65,12 @@ Result<std::vector<ObservedLink>> MemoryLinks::list(Scope scope) {
     std::lock_guard lock(world_.mutex);
     if (auto met = world_.faults.at("links.list"); !met) return std::unexpected(met.error());
     std::vector<ObservedLink> listed;
-    for (const auto& pair : world_.state.pairs) {
+    for (auto& pair : world_.state.pairs) {
         if (!world_.owns(pair.owner.jail, scope)) continue;
         const auto* prison = world_.prison_of(pair.jid);
         const bool inside = prison && prison->life == JailLife::alive;  // nobody can look into another
+        if (inside && pair.client) learn(pair, Family::ipv4, pair.dhcp);
+        if (inside) learn(pair, Family::ipv6, pair.slaac);
         ObservedLink link;
         link.id = pair.owner;
         link.host_end = pair.taken_out;
@@ -47,6 +85,8 @@ Result<std::vector<ObservedLink>> MemoryLinks::list(Scope scope) {
             link.up = pair.host_up && pair.jail_up;
             link.addresses = pair.addresses;
             link.gateways = pair.gateways;
+            link.advertised = pair.slaac != Learns::nothing;
+            link.client = pair.client;
         }
         if (link.host_end || link.jail_end) listed.push_back(link);
     }
@@ -148,8 +188,9 @@ Result<void> MemoryLinks::join_host_bridge(Pair& pair, const std::string& bridge
 
 Result<void> MemoryLinks::set_addresses(Pair& pair, const LinkParameters& parameters) {
     auto& faults = world_.faults;
+    const auto families = given_families(parameters);
     const auto wanted = [&](const Prefix& one) {
-        return std::ranges::find(parameters.addresses, one) != parameters.addresses.end();
+        return holds(parameters.addresses, one) || !holds(families, one.address.family);
     };
     if (!std::ranges::all_of(pair.addresses, wanted)) {
         auto removed = faults.step("links.ensure.address_remove", [&]() -> Result<void> {
@@ -204,15 +245,49 @@ Result<void> MemoryLinks::configure(Pair& pair, const LinkParameters& parameters
         });
         if (!set) return set;
     }
+    if (pair.slaac != parameters.slaac) {
+        auto set = faults.step("links.ensure.learn", [&]() -> Result<void> {
+            // What was given before it began to learn is not its own any more.
+            if (pair.slaac == Learns::nothing) forget(pair, Family::ipv6);
+            pair.slaac = parameters.slaac;
+            return {};
+        });
+        if (!set) return set;
+    }
+    if (auto set = set_client(pair, parameters); !set) return set;
     if (auto set = set_addresses(pair, parameters); !set) return set;
-    if (pair.gateways == parameters.gateways) return {};
-    return faults.step("links.ensure.route", [&]() -> Result<void> {
+    return set_gateways(pair, parameters);
+}
+
+Result<void> MemoryLinks::set_client(Pair& pair, const LinkParameters& parameters) {
+    const bool wanted = parameters.dhcp != Learns::nothing;
+    if (pair.client == wanted && pair.dhcp == parameters.dhcp) return {};
+    return world_.faults.step("links.ensure.client", [&]() -> Result<void> {
+        forget(pair, Family::ipv4);  // udhcpc(8) begins and ends without an address
+        pair.dhcp = parameters.dhcp;
+        pair.client = wanted;
+        return {};
+    });
+}
+
+Result<void> MemoryLinks::check(const model::NetworkSpec&) {
+    return {};  // it knows all that a spec can say
+}
+
+/// What it learned stays.
+Result<void> MemoryLinks::set_gateways(Pair& pair, const LinkParameters& parameters) {
+    const auto families = given_families(parameters);
+    auto wanted = parameters.gateways;
+    for (const auto& gateway : pair.gateways)
+        if (!holds(families, gateway.family)) wanted.push_back(gateway);
+    if (pair.gateways == wanted) return {};
+    return world_.faults.step("links.ensure.route", [&]() -> Result<void> {
         for (const auto& gateway : parameters.gateways) {
             if (!reachable(pair, gateway)) {
                 return std::unexpected(system_error("RTM_ADD", ENETUNREACH, gateway.to_string()));
             }
         }
-        pair.gateways = parameters.gateways;
+        pair.gateways = std::move(wanted);
         return {};
     });
 }

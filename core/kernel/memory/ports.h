@@ -41,6 +41,7 @@ public:
     Result<void> remove_bridge(NetworkId network) override;
     Result<void> check(const model::Network& network) override;
     Result<std::vector<Prefix>> addresses(const std::string& interface) override;
+    Result<void> check(const model::NetworkSpec& spec) override;
     Result<std::vector<Prefix>> used_prefixes() override;
     Result<bool> forwarding(Family family) override;
     Result<void> enable_forwarding(Family family) override;
@@ -54,6 +55,8 @@ private:
     [[nodiscard]] std::optional<HostInterface> host_interface(const std::string& name) const;
     Result<void> configure(Pair& pair, const LinkParameters& parameters);
     Result<void> set_addresses(Pair& pair, const LinkParameters& parameters);
+    Result<void> set_gateways(Pair& pair, const LinkParameters& parameters);
+    Result<void> set_client(Pair& pair, const LinkParameters& parameters);
     Result<void> make_bridge(const model::Network& network);
     Result<void> ensure_uplink(Bridge& bridge, const model::Network& network);
     [[nodiscard]] FindInterface find_interface() const;

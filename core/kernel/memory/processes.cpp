@@ -106,7 +106,8 @@ void MemoryProcesses::check_configured(JailId id, std::string_view what) {
     if (!prison || prison->mode != model::NetworkMode::vnet) return;
     const auto pairs = world_.pairs_in(prison->jid);
     const auto configured = [](const Pair* pair) {
-        return pair->taken_out && pair->jail_up && !pair->addresses.empty() && pair->bridge != NetworkId{};
+        const bool addressed = !pair->addresses.empty() || pair->slaac != Learns::nothing || pair->client;
+        return pair->taken_out && pair->jail_up && addressed && pair->bridge != NetworkId{};
     };
     if (pairs.empty() || !std::ranges::all_of(pairs, configured)) {
         world_.violate(fmt::format("{} of jail {} before its network is configured", what, id.value));

@@ -70,6 +70,9 @@ struct Pair {
     unsigned mtu = 1500;
     unsigned jail_mtu = 1500;
     std::string jail_mac{};  ///< empty: the one that we give by ourselves
+    Learns slaac = Learns::nothing;
+    Learns dhcp = Learns::nothing;
+    bool client = false;  ///< a DHCP client lives for it; it goes with the pair
     std::vector<Prefix> addresses{};
     std::vector<IpAddress> gateways{};
 };

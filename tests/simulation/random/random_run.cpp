@@ -164,7 +164,7 @@ private:
                 done = hand.delete_route(id);
                 break;
             case 8:
-                done = hand.leave_bridge(id);
+                done = dice_.chance(0.5) ? hand.leave_bridge(id) : hand.kill_client(id);
                 break;
             case 9:
                 done = hand.unmount(id, target);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 namespace jaild::simulation {
@@ -74,17 +75,24 @@ model::NetworkSpec random_interfaces(Dice& dice) {
         if (dice.chance(0.2)) interface.mtu = 1280;
         if (dice.chance(0.2) && network.interfaces.size() == 1) interface.name = "lan0";
     }
+    if (dice.chance(0.15)) network.interfaces[dice.below(network.interfaces.size())].slaac = true;
+    if (dice.chance(0.15)) network.interfaces[dice.below(network.interfaces.size())].dhcp = true;
     // Static ones collide with each other and with assigned ones: then the row is refused.
-    if (dice.chance(0.3)) {
-        network.interfaces[dice.below(network.interfaces.size())].addresses.push_back(
-            *Prefix::parse(fmt::format("10.213.0.{}/28", dice.between(2, 14))));
+    auto& fixed = network.interfaces[dice.below(network.interfaces.size())];
+    if (dice.chance(0.3) && !fixed.dhcp) {
+        fixed.addresses.push_back(*Prefix::parse(fmt::format("10.213.0.{}/28", dice.between(2, 14))));
     }
     if (dice.chance(0.2)) network.nameservers.push_back(*IpAddress::parse("192.0.2.53"));
     return network;
 }
 
+/// Its addresses are nobody's to know: such a spec has neither ports nor policies.
+bool learns(const model::NetworkSpec& network) {
+    return std::ranges::any_of(network.interfaces, &model::InterfaceSpec::learns_any);
+}
+
 std::vector<model::Publish> random_publish(Dice& dice, const model::NetworkSpec& network) {
-    if (network.mode != model::NetworkMode::vnet || dice.chance(0.6)) return {};
+    if (network.mode != model::NetworkMode::vnet || learns(network) || dice.chance(0.6)) return {};
     const auto port = static_cast<std::uint16_t>(8000 + dice.below(100));
     return {{.host_port = {port, port}, .jail_port = {80, 80}}};
 }
@@ -98,8 +106,9 @@ model::Policy random_policy(Dice& dice) {
     return policy;
 }
 
-model::FirewallSpec random_firewall(Dice& dice) {
+model::FirewallSpec random_firewall(Dice& dice, const model::NetworkSpec& network) {
     model::FirewallSpec firewall;
+    if (learns(network)) return firewall;
     if (dice.chance(0.3)) firewall.ingress = random_policy(dice);
     if (dice.chance(0.2)) firewall.egress = random_policy(dice);
     return firewall;
@@ -137,7 +146,7 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
     spec.hostname = random_hostname(dice);
     spec.network = random_interfaces(dice);
     spec.publish = random_publish(dice, spec.network);
-    if (has_own_stack(spec.network)) spec.firewall = random_firewall(dice);
+    if (has_own_stack(spec.network)) spec.firewall = random_firewall(dice, spec.network);
     spec.limits = random_limits(dice);
     spec.parameters = random_parameters(dice);
     if (dice.chance(0.1)) spec.devfs_ruleset = 10;
@@ -163,12 +172,13 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
             case 4:
                 spec.network = random_interfaces(dice);
                 spec.publish = random_publish(dice, spec.network);
+                if (learns(spec.network)) spec.firewall = {};
                 break;
             case 9:
                 spec.publish = random_publish(dice, spec.network);
                 break;
             case 10:
-                spec.firewall = random_firewall(dice);
+                spec.firewall = random_firewall(dice, spec.network);
                 break;
             case 5:
                 spec.command = dice.pick(commands());

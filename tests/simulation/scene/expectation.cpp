@@ -204,6 +204,10 @@ private:
         if (!runs || made == scene_.made_with().end() || made->second.hint_lost) return jail;
         jail.spec.network = made->second.spec.network;
         jail.interfaces = made->second.interfaces;
+        if (std::ranges::any_of(jail.spec.network.interfaces, &model::InterfaceSpec::learns_any)) {
+            jail.spec.publish = made->second.spec.publish;
+            jail.spec.firewall = made->second.spec.firewall;
+        }
         return jail;
     }
 
@@ -237,8 +241,9 @@ private:
         if (!asks_for_link(jail) || made.spec.root.kind == model::RootKind::path) return;
         std::set<std::string> expected;
         std::set<NetworkId> shared;
+        // One that has none of our addresses there is in nobody's book, and has none itself (docs/networks.md).
         for (const auto& interface : jail.interfaces)
-            if (!network(interface.network)->isolated) shared.insert(interface.network);
+            if (!interface.addresses.empty() && !network(interface.network)->isolated) shared.insert(interface.network);
         for (const auto& other : scene_.jails())
             for (const auto& interface : other.interfaces)
                 for (const auto& one : interface.addresses)
@@ -334,7 +339,10 @@ private:
         if (!on) return fault("has a link on a network that is gone");
         demand(link.isolated == on->isolated, "has a link that others reach as they should not, or not");
         demand(link.mtu == on->mtu, "has a link with another MTU than its network's");
-        demand(std::ranges::is_permutation(link.addresses, made.interfaces[id.index].addresses), "has other addresses");
+        auto given = link.addresses;
+        const auto learned = std::erase_if(given, [&](const Prefix& one) { return asked.learns(one.address.family); });
+        demand(std::ranges::is_permutation(given, made.interfaces[id.index].addresses), "has other addresses");
+        demand(learned == (asked.slaac ? 1U : 0U) + (asked.dhcp ? 1U : 0U), "has not learned its addresses");
     }
 
     void check_stopped(const model::Jail& jail) {

@@ -33,6 +33,13 @@ model::NamedSpec jail_in_the_hosts_network() {
     return named;
 }
 
+model::NamedSpec learning_jail() {
+    auto named = full_jail();
+    named.spec.network.interfaces = {{.dhcp = true, .slaac = true}, {}};
+    named.spec.firewall = {};
+    return named;
+}
+
 void one_full_jail(Scene& scene) {
     create(scene, full_jail());
 }
@@ -59,6 +66,7 @@ std::vector<Scenario> make_scenarios() {
          }},
         {"give the addresses of the host back", [](Scene& scene) { create(scene, jail_on_aliases()); },
          [](Scene& scene) { expect(scene.remove(kFirst)); }},
+        {"create one that learns its address", nothing, [](Scene& scene) { create(scene, learning_jail()); }},
         {"create a second", one_full_jail, [](Scene& scene) { create(scene, full_jail("db")); }},
         {"restart", one_full_jail, [](Scene& scene) { expect(scene.restart(kFirst)); }},
         {"stop", one_full_jail,

@@ -34,10 +34,12 @@ TEST_CASE("what a jail looks like from inside is one line", "[freebsd]") {
 
 TEST_CASE("lines about jails are read back", "[freebsd]") {
     const InsideView bare{.jid = 7, .links = {}};
-    const auto both = parse_views(to_text(view()) + to_text(bare));
+    auto listening = view();
+    listening.links[0].advertised = true;
+    const auto all = parse_views(to_text(view()) + to_text(bare) + to_text(listening));
 
-    REQUIRE(both);
-    CHECK(*both == std::vector{view(), bare});
+    REQUIRE(all);
+    CHECK(*all == std::vector{view(), bare, listening});
     CHECK(parse_views("")->empty());
 }
 
@@ -52,16 +54,18 @@ TEST_CASE("lines that jaild-inside does not write are refused", "[freebsd]") {
 }
 
 TEST_CASE("a link survives the way through arguments", "[freebsd]") {
-    const InsideLink link{.index = 3,
-                          .name = "vnet3",
-                          .host_name = "jk3f9a12a",
-                          .mark = "jaild:k3f9a:jail:38",
-                          .host_mac = "02:11:22:33:44:55",
-                          .jail_mac = "02:11:22:33:44:56",
-                          .mtu = 9000,
-                          .host_end_outside = true,
-                          .addresses = {*Prefix::parse("fd00::2/64")},
-                          .gateways = {*IpAddress::parse("fd00::1")}};
+    const InsideLink link{
+        .index = 3,
+        .name = "vnet3",
+        .host_name = "jk3f9a12a",
+        .mark = "jaild:k3f9a:jail:38",
+        .host_mac = "02:11:22:33:44:55",
+        .jail_mac = "02:11:22:33:44:56",
+        .mtu = 9000,
+        .host_end_outside = true,
+        .addresses = {*Prefix::parse("fd00::2/64")},
+        .gateways = {*IpAddress::parse("fd00::1")},
+        .slaac = GENERATE(kernel::Learns::nothing, kernel::Learns::addresses, kernel::Learns::addresses_and_route)};
     const auto back = parse_link(to_arguments(link));
 
     REQUIRE(back);
@@ -72,6 +76,7 @@ TEST_CASE("a link that lacks its names is refused", "[freebsd]") {
     CHECK_FALSE(parse_link(std::vector<std::string>{"mtu=1500"}));
     CHECK_FALSE(parse_link(std::vector<std::string>{"host_name="}));
     CHECK_FALSE(parse_link(std::vector<std::string>{"nonsense"}));
+    CHECK_FALSE(parse_link(std::vector<std::string>{"slaac=nothing"}));
     CHECK_FALSE(parse_link(std::vector<std::string>{"link=8"}));
     CHECK_FALSE(parse_link_index("8"));
     CHECK(parse_link_index("7") == 7U);

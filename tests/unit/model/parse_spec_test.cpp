@@ -92,6 +92,34 @@ TEST_CASE("an interface may have a MAC address, an MTU and a name of its own", "
     CHECK(refusal(of(R"("name": "a234567890123456")")) == "too_long" + at + "name");
 }
 
+TEST_CASE("an interface may learn its addresses, and then nothing may need to know them", "[model][spec]") {
+    const auto of = [](const std::string& fields, const std::string& beside = {}) {
+        return R"({"network": {"interfaces": [{}, {)" + fields + "}]}" + beside + "}";
+    };
+    CHECK(spec(of(R"("ipv4": "dhcp", "addresses": ["fd00::3/64"])")).network.interfaces.at(1).learns(Family::ipv4));
+    const auto learning = spec(of(R"("ipv6": "slaac", "addresses": ["10.0.0.3/24"])"));
+    const auto& one = learning.network.interfaces.at(1);
+    CHECK(one.learns(Family::ipv6));
+    CHECK_FALSE(one.learns(Family::ipv4));
+    CHECK_FALSE(learning.network.interfaces.at(0).learns(Family::ipv6));
+    const auto read_back = parse_spec(to_json(learning, Secrets::keep));
+    REQUIRE(read_back);
+    CHECK(*read_back == learning);
+    CHECK_FALSE(to_json(spec(of("")), Secrets::keep)["network"]["interfaces"][1].contains("ipv6"));
+
+    const std::string at = " /network/interfaces/1/";
+    CHECK(refusal(of(R"("ipv4": "slaac")")) == "invalid_value" + at + "ipv4");
+    CHECK(refusal(of(R"("ipv4": "dhcp", "addresses": ["10.0.0.3/24"])")) == "learned_address" + at + "addresses/0");
+    CHECK(refusal(of(R"("ipv4": "dhcp")", R"(, "publish": [{"host_port": 80}])")) == "learned_address /publish");
+    CHECK(refusal(of(R"("ipv6": "dhcp")")) == "invalid_value" + at + "ipv6");
+    CHECK(refusal(of(R"("ipv6": true)")) == "wrong_type" + at + "ipv6");
+    CHECK(refusal(of(R"("ipv6": "slaac", "addresses": ["10.0.0.3/24", "fd00::3/64"])")) ==
+          "learned_address" + at + "addresses/1");
+    CHECK(refusal(of(R"("ipv6": "slaac")", R"(, "publish": [{"host_port": 80}])")) == "learned_address /publish");
+    CHECK(refusal(of(R"("ipv6": "slaac")", R"(, "firewall": {"egress": {"default": "deny"}})")) ==
+          "learned_address /firewall");
+}
+
 TEST_CASE("an unknown field is refused at every level, with its path", "[model][spec]") {
     const auto [text, at] = GENERATE(table<std::string, std::string>({
         {R"({"nmae": "x"})", "/nmae"},

@@ -309,6 +309,61 @@ TEST_CASE("a default route is by the first interface that has an address of its 
     CHECK(links[1].gateways == std::vector{desired.networks[1].gateway(Family::ipv6).value()});
 }
 
+TEST_CASE("an interface that learns its IPv6 addresses has none of ours, and takes the default route in its turn",
+          "[plan]") {
+    auto desired = wanted_on_two_networks();
+    const auto learns = [&](unsigned index) {
+        desired.jail.spec.network.interfaces.at(index).slaac = true;
+        desired.jail.interfaces.at(index).addresses.pop_back();
+    };
+    learns(0);
+    auto links = link_parameters(desired.jail, desired.networks);
+    CHECK(links[0].slaac == kernel::Learns::addresses_and_route);
+    CHECK(links[0].gateways == std::vector{desired.networks[0].gateway(Family::ipv4).value()});
+    CHECK(links[1].slaac == kernel::Learns::nothing);
+    CHECK(links[1].gateways.empty());
+    learns(1);
+    links = link_parameters(desired.jail, desired.networks);
+    CHECK(links[1].slaac == kernel::Learns::addresses);
+
+    auto toy = Toy::running(desired);
+    CHECK(toy.observed.links.at(0).advertised);
+    toy.observed.links.at(0).addresses.push_back(*Prefix::parse("2001:db8::5/64"));
+    toy.observed.links.at(0).gateways.push_back(*IpAddress::parse("fe80::1"));
+    CHECK(toy.do_once(desired).empty());
+    toy.observed.links.at(0).advertised = false;
+    CHECK(toy.do_once(desired) == Steps{"ensure_link vnet0"});
+
+    desired.jail.spec.network.interfaces.at(1).dhcp = true;
+    desired.jail.interfaces.at(1).addresses.clear();
+    links = link_parameters(desired.jail, desired.networks);
+    CHECK(links[1].dhcp == kernel::Learns::addresses);
+    toy = Toy::running(desired);
+    CHECK(toy.do_once(desired).empty());
+    toy.observed.links.at(1).client = false;
+    CHECK(toy.do_once(desired) == Steps{"ensure_link vnet1"});
+}
+
+TEST_CASE("a policy waits with the interface that will have the address that it needs", "[plan]") {
+    auto before = wanted_web();
+    before.jail.spec.firewall = {};
+    before.jail.spec.publish.clear();
+    before.jail.spec.network.interfaces.at(0).dhcp = true;
+    before.jail.interfaces.at(0).addresses.erase(before.jail.interfaces.at(0).addresses.begin());
+    const auto toy = Toy::running(before);
+    auto after = changed(before, [](model::JailSpec& spec) {
+        spec.network.interfaces.at(0).dhcp = false;
+        spec.firewall.egress = model::Policy{};
+        spec.publish = {{.host_port = {80, 80}, .jail_port = {80, 80}}};
+    });
+    const auto held = effective(after.jail, toy.observed);
+    CHECK(held.waiting == Steps{"/network/interfaces"});
+    CHECK(held.jail.spec.firewall.empty());
+    CHECK(held.jail.spec.publish.empty());
+    CHECK(endpoints_of(held.jail, after.networks).at(0).dynamic);
+    CHECK_FALSE(endpoints_of(after.jail, after.networks).at(0).dynamic);
+}
+
 TEST_CASE("what a spec says of an interface is what its link has", "[plan]") {
     const auto desired = changed(wanted_on_two_networks(), [](model::JailSpec& spec) {
         spec.network.interfaces[1].mac = "06:00:00:00:00:01";

@@ -163,7 +163,9 @@ void Toy::run(const Desired& desired, const Step& step) {
                                   .addresses = wanted_link.addresses,
                                   .gateways = wanted_link.gateways,
                                   .mtu = wanted_link.jail_mtu,
-                                  .mac = wanted_link.mac});
+                                  .mac = wanted_link.mac,
+                                  .advertised = wanted_link.slaac != kernel::Learns::nothing,
+                                  .client = wanted_link.dhcp != kernel::Learns::nothing});
         std::ranges::sort(observed.links, {}, &kernel::ObservedLink::id);
         return;
     }

@@ -76,6 +76,33 @@ TEST_CASE("addresses are the lowest free ones above the gateway, and go back whe
     CHECK(addresses(insert(store, with_mode_none("f"))).empty());
 }
 
+TEST_CASE("of a family that an interface learns it is given no address, and gives up the one that it had",
+          "[store][addresses]") {
+    MemoryState state;
+    auto& store = *state.store;
+    auto spec = plain("a");
+    const auto a = insert(store, spec);
+    CHECK(addresses(a) == "10.213.0.2/24 fd12:3456:789a::2/64");
+    spec.spec.network.interfaces[0].slaac = true;
+    CHECK(updated(store, a.id, spec) == "10.213.0.2/24");
+    CHECK(addresses(insert(store, "b")) == "10.213.0.3/24 fd12:3456:789a::2/64");
+    spec.spec.network.interfaces[0].slaac = false;
+    CHECK(updated(store, a.id, spec) == "10.213.0.2/24 fd12:3456:789a::3/64");
+    spec.spec.network.interfaces[0].dhcp = true;
+    CHECK(updated(store, a.id, spec) == "fd12:3456:789a::3/64");
+
+    // Of a family that its network has: what the others say must be of its subnet.
+    auto six = network("six", "10.9.0.0/24", "fd00:9::/64");
+    six.ipv4.reset();
+    REQUIRE(store::write<model::Network>(store, [&](store::Writer& writer) { return writer.insert_network(six); }));
+    auto other = on("c", {"six"});
+    other.spec.network.interfaces[0].dhcp = true;
+    const auto error = insert_refused(store, other);
+    CHECK(error.code == Errc::invalid);
+    CHECK(error.reason == "field_not_applicable");
+    CHECK(error.field == "/network/interfaces/0/ipv4");
+}
+
 TEST_CASE("a static address is taken as given, the other family is assigned", "[store][addresses]") {
     MemoryState state;
     auto& store = *state.store;

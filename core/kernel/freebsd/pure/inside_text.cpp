@@ -53,6 +53,12 @@ bool assign_flag(bool& to, std::string_view text) {
     return text == "0" || text == "1";
 }
 
+bool assign_learns(Learns& to, std::string_view text) {
+    if (text == "addresses") to = Learns::addresses;
+    if (text == "addresses_and_route") to = Learns::addresses_and_route;
+    return to != Learns::nothing;
+}
+
 bool take(InsideLink& link, const Pair& pair) {
     if (pair.key == "link") return assign(link.index, pair.value) && link.index < kMaxInterfaces;
     if (pair.key == "name") return !(link.name = pair.value).empty();
@@ -64,6 +70,7 @@ bool take(InsideLink& link, const Pair& pair) {
     if (pair.key == "outside") return assign_flag(link.host_end_outside, pair.value);
     if (pair.key == "address") return append(link.addresses, pair.value);
     if (pair.key == "gateway") return append(link.gateways, pair.value);
+    if (pair.key == "slaac") return assign_learns(link.slaac, pair.value);
     return false;
 }
 
@@ -73,6 +80,7 @@ bool take(InsideEnd& end, const Pair& pair) {
     if (pair.key == "up") return assign_flag(end.up, pair.value);
     if (pair.key == "mtu") return assign(end.mtu, pair.value);
     if (pair.key == "mac") return !(end.mac = pair.value).empty();
+    if (pair.key == "advertised") return assign_flag(end.advertised, pair.value);
     if (pair.key == "address") return append(end.addresses, pair.value);
     if (pair.key == "gateway") return append(end.gateways, pair.value);
     return false;
@@ -122,6 +130,8 @@ std::vector<std::string> to_arguments(const InsideLink& link) {
         "mtu=" + std::to_string(link.mtu),    std::string("outside=") + (link.host_end_outside ? "1" : "0")};
     for (const auto& address : link.addresses) arguments.push_back("address=" + address.to_string());
     for (const auto& gateway : link.gateways) arguments.push_back("gateway=" + gateway.to_string());
+    if (link.slaac == Learns::addresses) arguments.emplace_back("slaac=addresses");
+    if (link.slaac == Learns::addresses_and_route) arguments.emplace_back("slaac=addresses_and_route");
     return arguments;
 }
 
@@ -150,6 +160,7 @@ std::string to_text(const InsideView& view) {
         if (!end.name.empty()) text += " name=" + safe_name(end.name);
         text += (end.up ? " up=1" : " up=0") + (" mtu=" + std::to_string(end.mtu));
         if (!end.mac.empty()) text += " mac=" + end.mac;
+        if (end.advertised) text += " advertised=1";
         for (const auto& address : end.addresses) text += " address=" + address.to_string();
         for (const auto& gateway : end.gateways) text += " gateway=" + gateway.to_string();
     }

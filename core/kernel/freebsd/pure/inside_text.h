@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/ids.h"
 #include "core/base/ip.h"
+#include "core/kernel/links.h"
 
 /// What jaild tells jaild-inside, as arguments, and what that answers, as text. Both come from one build. Pure.
 namespace jaild::kernel::freebsd {
@@ -35,6 +36,7 @@ struct InsideLink {
     bool host_end_outside = false;  ///< taken out already
     std::vector<Prefix> addresses;
     std::vector<IpAddress> gateways;
+    Learns slaac = Learns::nothing;
     bool operator==(const InsideLink&) const = default;
 };
 /// Its index alone.
@@ -51,6 +53,7 @@ struct InsideEnd {
     bool up = false;
     unsigned mtu = 0;
     std::string mac{};
+    bool advertised = false;        ///< it takes addresses from router advertisements
     std::vector<Prefix> addresses;  ///< sorted, without link-local
     std::vector<IpAddress> gateways;
     bool operator==(const InsideEnd&) const = default;

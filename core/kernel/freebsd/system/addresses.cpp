@@ -90,9 +90,10 @@ Result<Readiness> readiness(const std::string& interface, const IpAddress& addre
     return (flags & IN6_IFF_TENTATIVE) != 0 ? Readiness::tentative : Readiness::ready;
 }
 
-Result<void> set_addresses(const Interface& interface, const std::vector<Prefix>& wanted) {
+Result<void> set_addresses(const Interface& interface, const std::vector<Prefix>& wanted,
+                           const std::vector<Family>& families) {
     for (const auto& prefix : interface.addresses) {
-        if (holds(wanted, prefix)) continue;
+        if (holds(wanted, prefix) || std::ranges::find(families, prefix.address.family) == families.end()) continue;
         if (auto removed = remove_address(interface.name, prefix.address); !removed) return removed;
     }
     for (const auto& prefix : wanted) {

@@ -9,8 +9,10 @@
 
 namespace jaild::kernel::freebsd {
 
-/// Makes an interface's addresses exactly these; link-local ones stay. IPv6 has to be on there. Blocking.
-Result<void> set_addresses(const Interface& interface, const std::vector<Prefix>& wanted);
+/// Makes an interface's addresses of these families exactly these; link-local ones stay. IPv6 has to be on there.
+/// Blocking.
+Result<void> set_addresses(const Interface& interface, const std::vector<Prefix>& wanted,
+                           const std::vector<Family>& families = {Family::ipv4, Family::ipv6});
 
 /// One more; Errc::not_found when the interface is gone. The same address there with another length: EEXIST or EINVAL.
 Result<void> add_address(const std::string& interface, const Prefix& prefix);

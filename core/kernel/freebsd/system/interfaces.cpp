@@ -59,6 +59,16 @@ unsigned flags_of(const ifreq& asked) {
            static_cast<unsigned short>(asked.ifr_flags);
 }
 
+Result<void> ask_neighbour_discovery(const std::string& name, in6_ndireq& asked) {
+    if (auto put = put_name(asked.ifname, name); !put) return put;
+    return request(AF_INET6, "SIOCGIFINFO_IN6", SIOCGIFINFO_IN6, &asked, name);
+}
+
+/// The kernel was built without IPv6.
+bool no_ipv6(const Error& error) {
+    return error.sys == EAFNOSUPPORT || error.sys == EPROTONOSUPPORT || error.sys == EPFNOSUPPORT;
+}
+
 }  // namespace
 
 std::string driver(const Interface& interface) {
@@ -134,13 +144,11 @@ Result<void> reclaim(const std::string& name, int jid) {
     return set("SIOCSIFRVNET", SIOCSIFRVNET, name, [&](ifreq& fields) { fields.ifr_jid = jid; });
 }
 
-Result<void> set_ipv6(const std::string& name, Ipv6 state) {
+Result<void> set_ipv6(const std::string& name, Ipv6 state, Learns learns) {
     in6_ndireq asked{};
-    if (auto put = put_name(asked.ifname, name); !put) return put;
-    const auto got = request(AF_INET6, "SIOCGIFINFO_IN6", SIOCGIFINFO_IN6, &asked, name);
+    const auto got = ask_neighbour_discovery(name, asked);
     if (!got) {
-        const bool none =
-            got.error().sys == EAFNOSUPPORT || got.error().sys == EPROTONOSUPPORT || got.error().sys == EPFNOSUPPORT;
+        const bool none = no_ipv6(got.error());
         if (none && state == Ipv6::off) return {};
         if (!none) return got;
         return std::unexpected(Error{.code = Errc::unsupported,
@@ -149,14 +157,26 @@ Result<void> set_ipv6(const std::string& name, Ipv6 state) {
                                      .detail = "this kernel has no IPv6 for " + name,
                                      .reason = "ipv6_unavailable"});
     }
-    constexpr u_int32_t kAdvertised = ND6_IFF_ACCEPT_RTADV;
-    constexpr u_int32_t kDisabled = ND6_IFF_IFDISABLED;
-    constexpr u_int32_t kNoDetection = ND6_IFF_NO_DAD;
-    const u_int32_t wanted =
-        (asked.ndi.flags & ~(kAdvertised | kDisabled)) | (state == Ipv6::off ? kDisabled : kNoDetection);
+    constexpr u_int32_t kOurs = ND6_IFF_ACCEPT_RTADV | ND6_IFF_NO_RADR | ND6_IFF_IFDISABLED;
+    u_int32_t wanted = asked.ndi.flags & ~kOurs;
+    if (state == Ipv6::off)
+        wanted |= ND6_IFF_IFDISABLED;
+    else if (learns == Learns::nothing)
+        wanted |= ND6_IFF_NO_DAD;
+    else  // the link-local address is what its routers know it by
+        wanted = (wanted & ~u_int32_t{ND6_IFF_NO_DAD}) | ND6_IFF_ACCEPT_RTADV | ND6_IFF_AUTO_LINKLOCAL;
+    if (learns == Learns::addresses) wanted |= ND6_IFF_NO_RADR;
     if (wanted == asked.ndi.flags) return {};
     asked.ndi.flags = wanted;
     return request(AF_INET6, "SIOCSIFINFO_IN6", SIOCSIFINFO_IN6, &asked, name);
+}
+
+Result<bool> takes_advertisements(const std::string& name) {
+    in6_ndireq asked{};
+    const auto got = ask_neighbour_discovery(name, asked);
+    if (!got && (no_ipv6(got.error()) || got.error().code == Errc::not_found)) return false;
+    if (!got) return std::unexpected(got.error());
+    return (asked.ndi.flags & ND6_IFF_ACCEPT_RTADV) != 0;
 }
 
 }  // namespace jaild::kernel::freebsd

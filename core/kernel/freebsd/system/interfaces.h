@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/ip.h"
+#include "core/kernel/links.h"
 
 /// Interfaces of the calling process's network stack, by ioctl(2) as netintro(4) and ifmib(4) tell. Blocking, any
 /// thread. What vanished meanwhile is Errc::not_found.
@@ -45,9 +46,12 @@ Result<void> reclaim(const std::string& name, int jid);
 
 /// IPv6 on an interface, on: without taking addresses from router advertisements, and without duplicate address
 /// detection, for the addresses are ours to give and a jail must not wait for it (of an address alone, 14.0 does not
-/// take that: nd6_nbr.c). A new interface has IPv6 off, unless the host says otherwise (nd6(4) IFDISABLED).
-/// Errc::unsupported "ipv6_unavailable" when it is wanted and the kernel has none.
+/// take that: nd6_nbr.c). With `learns` it takes both, and a default route when that is said. A new interface has IPv6
+/// off, unless the host says otherwise (nd6(4) IFDISABLED). Errc::unsupported "ipv6_unavailable" when it is wanted and
+/// the kernel has none.
 enum class Ipv6 { off, on };
-Result<void> set_ipv6(const std::string& name, Ipv6 state);
+Result<void> set_ipv6(const std::string& name, Ipv6 state, Learns learns = Learns::nothing);
+/// It takes addresses from router advertisements.
+Result<bool> takes_advertisements(const std::string& name);
 
 }  // namespace jaild::kernel::freebsd

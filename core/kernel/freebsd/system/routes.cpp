@@ -125,12 +125,13 @@ Result<std::vector<IpAddress>> default_gateways(int index) {
     return gateways;
 }
 
-Result<void> set_default_gateways(int index, const std::vector<IpAddress>& wanted) {
+Result<void> set_default_gateways(int index, const std::vector<IpAddress>& wanted,
+                                  const std::vector<Family>& families) {
     const auto all = routes();
     if (!all) return std::unexpected(all.error());
     std::vector<IpAddress> there;
     for (const auto& route : *all) {
-        if (!is_default(route)) continue;
+        if (!is_default(route) || std::ranges::find(families, route.gateway->family) == families.end()) continue;
         if (route.index == index && holds(wanted, *route.gateway)) {
             there.push_back(*route.gateway);
             continue;

@@ -21,8 +21,8 @@ Result<std::vector<Route>> routes();
 
 /// Gateways of the default routes through the interface, sorted.
 Result<std::vector<IpAddress>> default_gateways(int index);
-/// Makes the default routes through the interface exactly these; a default route of a wanted family through another
-/// interface gives way.
-Result<void> set_default_gateways(int index, const std::vector<IpAddress>& wanted);
+/// Makes the default routes of these families through the interface exactly these; a default route of a wanted family
+/// through another interface gives way.
+Result<void> set_default_gateways(int index, const std::vector<IpAddress>& wanted, const std::vector<Family>& families);
 
 }  // namespace jaild::kernel::freebsd
