@@ -32,6 +32,7 @@ struct CreateOptions {
     std::vector<std::string> publish;
     std::vector<std::string> limits;
     std::vector<std::string> parameters;
+    std::vector<std::string> mounts;
     int devfs_ruleset = 0;  ///< 0: none was given
     std::string file;
     bool stopped = false;
@@ -204,6 +205,21 @@ bool add_publish(json& spec, const std::vector<std::string>& texts) {
     return true;
 }
 
+bool add_mounts(json& spec, const std::vector<std::string>& texts) {
+    for (const auto& text : texts) {
+        auto entry = mount_entry(text);
+        if (!entry) {
+            fmt::print(stderr, "jaildctl: --mount \"{}\" is not SOURCE:TARGET[:OPTIONS] or TYPE:TARGET[:OPTIONS]\n",
+                       text);
+            return false;
+        }
+        auto& all = spec["mounts"];
+        if (!all.is_array()) all = json::array();
+        all.push_back(*std::move(entry));
+    }
+    return true;
+}
+
 /// The flat object of POST /v1/jails: the file's fields, overridden by the options.
 std::optional<json> spec_of(const CreateOptions& options) {
     auto spec = read_spec(options.file);
@@ -219,7 +235,8 @@ std::optional<json> spec_of(const CreateOptions& options) {
     if (!options.restart.empty()) (*spec)["restart"] = options.restart;
     auto network = spec->value("network", json::object());
     if (network.is_null()) network = json::object();
-    if (!set_network(network, options) || !add_publish(*spec, options.publish)) return std::nullopt;
+    if (!set_network(network, options) || !add_publish(*spec, options.publish) || !add_mounts(*spec, options.mounts))
+        return std::nullopt;
     if (!network.empty()) (*spec)["network"] = std::move(network);
     if (!options.user.empty()) (*spec)["exec"]["user"] = options.user;
     if (!labels->empty()) (*spec)["labels"].update(*labels);
@@ -265,6 +282,7 @@ void add_create(CLI::App& app, Command& chosen) {
         "  jaildctl create db --address 10.213.0.20/24 --label tier=data\n"
         "  jaildctl create proxy --publish 8080:80 --publish 5353:53/udp\n"
         "  jaildctl create dns --network alias --address em0=192.0.2.53 --address lo1=127.0.0.53\n"
+        "  jaildctl create www --mount /srv/www:/var/www:ro --mount tmpfs:/tmp:size=64M,nosuid\n"
         "  jaildctl create build --network none -- /bin/sh -c 'make check'\n"
         "  jaildctl create small --limit memoryuse=512M --limit maxproc=100 --param allow.raw_sockets=1\n"
         "  jaildctl create old --root path=/srv/jails/old --stopped");
@@ -299,6 +317,13 @@ void add_create(CLI::App& app, Command& chosen) {
     create_app
         ->add_option("--limit", options->limits,
                      "RESOURCE=AMOUNT of rctl(8): memoryuse=512M, maxproc=100, cputime:sigterm=3600/process")
+        ->expected(1)
+        ->take_all()
+        ->allow_extra_args(false);
+    create_app
+        ->add_option("--mount", options->mounts,
+                     "SOURCE:TARGET[:ro,noexec,nosuid,create]: a directory of the host; TYPE:TARGET of mount(8): "
+                     "tmpfs:/tmp:size=64M")
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false);

@@ -105,6 +105,12 @@ Result<void> check_preconditions(const model::Jail& jail, const Precondition& pr
         .remedy = "GET it again, and repeat the change on what you find"});
 }
 
+Result<void> Supervisor::Impl::authorize_spec(const Caller& caller, const model::JailSpec& from,
+                                              const model::JailSpec& to) const {
+    if (auto allowed = authorize_confinement(caller, from, to); !allowed) return allowed;
+    return authorize_mounts(caller, from, to);
+}
+
 Result<std::string> Supervisor::Impl::write_change(store::Writer& writer, const Caller& caller, const Change& change,
                                                    const model::Jail& jail) {
     auto operation = writer.insert_operation({.id = {},
@@ -143,7 +149,7 @@ Result<Accepted> Supervisor::create(const Caller& caller, model::NamedSpec spec,
     if (spec.spec.root.kind == model::RootKind::path)
         if (auto allowed = authorize(caller, Role::admin, "jail.create with a path root"); !allowed)
             return std::unexpected(allowed.error());
-    if (auto allowed = authorize_confinement(caller, {}, spec.spec); !allowed) return std::unexpected(allowed.error());
+    if (auto allowed = impl_->authorize_spec(caller, {}, spec.spec); !allowed) return std::unexpected(allowed.error());
     // A replay is answered before the checks: the jail that it made must not stand in its own way.
     const auto again = [&](store::Reader& reader) { return replayed(reader, caller, retry); };
     auto before = store::read<std::optional<Accepted>>(impl_->store, again);
@@ -205,7 +211,7 @@ Result<void> Supervisor::Impl::write_spec(const Caller& caller, const model::Nam
     const auto permitted = [&](const model::JailSpec& from) -> Result<model::JailSpec> {
         auto to = make_spec(from);
         if (!to) return to;
-        if (auto allowed = authorize_confinement(caller, from, *to); !allowed) return std::unexpected(allowed.error());
+        if (auto allowed = authorize_spec(caller, from, *to); !allowed) return std::unexpected(allowed.error());
         return to;
     };
     const auto verdict = judge(name, permitted);
@@ -217,7 +223,7 @@ Result<void> Supervisor::Impl::write_spec(const Caller& caller, const model::Nam
         auto spec = make_spec(jail->spec);
         if (!spec) return std::unexpected(spec.error());
         if (auto mutable_only = model::check_immutable(jail->spec, *spec); !mutable_only) return mutable_only;
-        if (auto allowed = authorize_confinement(caller, jail->spec, *spec); !allowed) return allowed;
+        if (auto allowed = authorize_spec(caller, jail->spec, *spec); !allowed) return allowed;
         if (asks_kernel(jail->spec, *spec)) {
             if (asks_kernel(verdict.from, jail->spec) || asks_kernel(verdict.to, *spec))
                 return std::unexpected(verdict_outdated());

@@ -30,6 +30,15 @@ bool policy_changed(const model::JailSpec& from, const model::JailSpec& to) {
     return !to.firewall.empty() && (from.firewall != to.firewall || from.network != to.network);
 }
 
+/// A mount that was there before is not judged again.
+bool has_mount(const model::JailSpec& spec, const model::MountSpec& mount) {
+    return std::ranges::find(spec.mounts, mount) != spec.mounts.end();
+}
+
+bool mounts_added(const model::JailSpec& from, const model::JailSpec& to) {
+    return std::ranges::any_of(to.mounts, [&](const model::MountSpec& one) { return !has_mount(from, one); });
+}
+
 Error port_in_use(const model::Publish& wanted, std::size_t index, const std::string& by_whom) {
     return {.code = Errc::conflict,
             .op = "validate",
@@ -44,7 +53,7 @@ Error port_in_use(const model::Publish& wanted, std::size_t index, const std::st
 bool asks_kernel(const model::JailSpec& from, const model::JailSpec& to) {
     return parameters_changed(from, to) || from.limits != to.limits || from.publish != to.publish ||
            policy_changed(from, to) || from.network.interfaces != to.network.interfaces ||
-           asks_for_aliases(from.network, to.network);
+           asks_for_aliases(from.network, to.network) || mounts_added(from, to);
 }
 
 Result<void> Supervisor::Impl::check_host(const model::JailSpec& spec, const std::string& name) {
@@ -83,8 +92,31 @@ Result<void> Supervisor::Impl::check_kernel(const model::JailSpec& from, const m
         if (!enforced) enforced.error().field = "/firewall";
         if (!enforced) return enforced;
     }
+    if (auto possible = check_mounts(from, to); !possible) return possible;
     if (auto free = check_aliases(from.network, to.network); !free) return free;
     return check_ports_of_host(from, to);
+}
+
+Result<void> Supervisor::Impl::check_mounts(const model::JailSpec& from, const model::JailSpec& to) {
+    for (std::size_t index = 0; index < to.mounts.size(); ++index) {
+        if (has_mount(from, to.mounts[index])) continue;
+        auto possible = kernel.mounts().check(kernel::mount_of(to.mounts[index], kernel::RootOwner::user));
+        if (possible) continue;
+        possible.error().field = fmt::format("/mounts/{}{}", index, possible.error().field);
+        return possible;
+    }
+    return {};
+}
+
+/// The host's directories are an admin's to show, but for those that the configuration lists.
+Result<void> Supervisor::Impl::authorize_mounts(const Caller& caller, const model::JailSpec& from,
+                                                const model::JailSpec& to) const {
+    for (const auto& mount : to.mounts) {
+        if (!mount.shows_host() || has_mount(from, mount)) continue;
+        if (mount.type == model::MountType::nullfs && kernel.mounts().lists(mount.source)) continue;
+        if (auto allowed = authorize(caller, Role::admin, "a mount of " + mount.source); !allowed) return allowed;
+    }
+    return {};
 }
 
 /// Whose among our jails an address is, is the store's to say.

@@ -16,6 +16,7 @@ constexpr std::array<std::string_view, 4> kKernels{"auto", "freebsd", "linux", "
 constexpr std::array<std::string_view, 5> kLevels{"trace", "debug", "info", "warn", "error"};
 constexpr std::size_t kMinTokenBytes = 16;
 constexpr std::size_t kMaxTokens = 64;
+constexpr std::size_t kMaxMountSources = 64;
 
 Error refused(const std::filesystem::path& file, const toml::node* node, std::string detail) {
     const auto line = node ? fmt::format(":{}", node->source().begin.line) : std::string{};
@@ -98,9 +99,30 @@ Result<void> parse_tokens(const std::filesystem::path& file, const toml::node& n
     return {};
 }
 
+/// Absolute, and without a component that leads elsewhere.
+Result<void> parse_mount_sources(const std::filesystem::path& file, const toml::node& node, Config& config) {
+    const auto* array = node.as_array();
+    if (!array || array->empty())
+        return std::unexpected(refused(file, &node, "mount_sources must be an array of directories"));
+    if (array->size() > kMaxMountSources)
+        return std::unexpected(refused(file, &node, fmt::format("more than {} mount_sources", kMaxMountSources)));
+    for (const auto& element : *array) {
+        const auto text = element.value_exact<std::string>();
+        const std::filesystem::path path = text ? *text : std::string();
+        if (!path.is_absolute() || path.lexically_normal() != path ||
+            (path.has_relative_path() && !path.has_filename()))
+            return std::unexpected(refused(file, &element,
+                                           "an entry of mount_sources must be an absolute path without "
+                                           "\".\", \"..\" or a slash at its end"));
+        config.mount_sources.push_back(path);
+    }
+    return {};
+}
+
 Result<void> parse_key(const std::filesystem::path& file, std::string_view key, const toml::node& node,
                        Config& config) {
     if (key == "token") return parse_tokens(file, node, config);
+    if (key == "mount_sources") return parse_mount_sources(file, node, config);
     if (key == "manage_forwarding") {
         const auto value = node.value_exact<bool>();
         if (!value) return std::unexpected(refused(file, &node, "manage_forwarding must be true or false"));

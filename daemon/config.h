@@ -26,6 +26,8 @@ struct Config {
     std::string kernel = "auto";     ///< auto, freebsd, linux, memory
     std::string log_level = "info";  ///< trace, debug, info, warn, error
     bool manage_forwarding = true;
+    std::vector<std::filesystem::path>
+        mount_sources;       ///< what a spec may mount of the host, and who; empty: as roles say
     std::string zfs_parent;  ///< FreeBSD: "zroot/jaild", the roots of new jails are datasets in it; empty: directories
     bool claim = false;      ///< take over a state directory that was made on another machine
     std::vector<Token> tokens;

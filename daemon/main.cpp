@@ -79,6 +79,7 @@ Result<void> serve(const CommandLine& line, Config& config) {
     auto kernel = make_kernel(config.kernel, {.instance = (*store)->instance(),
                                               .state_directory = *state,
                                               .helper_directory = *helpers,
+                                              .mount_sources = config.mount_sources,
                                               .zfs_parent = config.zfs_parent});
     if (!kernel) return std::unexpected(kernel.error());
 

@@ -17,6 +17,7 @@ std::vector<std::string_view> waiting_keys(const Config& current, const Config& 
     compare("socket_group", current.socket_group, fresh.socket_group);
     compare("listen", current.listen, fresh.listen);
     compare("kernel", current.kernel, fresh.kernel);
+    compare("mount_sources", current.mount_sources, fresh.mount_sources);
     compare("zfs_parent", current.zfs_parent, fresh.zfs_parent);
     compare("manage_forwarding", current.manage_forwarding, fresh.manage_forwarding);
     return keys;

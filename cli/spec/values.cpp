@@ -59,6 +59,34 @@ std::optional<json> publish_entry(std::string_view text) {
     return entry;
 }
 
+std::optional<json> mount_entry(std::string_view text) {
+    const auto [from, rest] = split(text, ':');
+    if (!rest || from.empty()) return std::nullopt;
+    const auto [target, options] = split(*rest, ':');
+    if (target.empty()) return std::nullopt;
+    json entry{{"target", target}};
+    if (const auto [type, source] = split(from, '='); source) {
+        entry["type"] = type;
+        entry["source"] = *source;
+    } else if (from.starts_with('/')) {
+        entry["source"] = from;
+    } else {
+        entry["type"] = from;
+    }
+    for (auto left = options; left;) {
+        auto [option, others] = split(*left, ',');
+        left = std::move(others);
+        const auto [name, value] = split(option, '=');
+        if (name == "size" && value)
+            entry["size"] = *value;
+        else if (name == "create" && !value)
+            entry["create"] = true;
+        else
+            entry["options"].push_back(option);
+    }
+    return entry;
+}
+
 std::optional<Field> parameter_field(std::string_view text) {
     const auto [name, value] = split(text, '=');
     if (name.empty()) return std::nullopt;

@@ -22,4 +22,8 @@ std::optional<Field> parameter_field(std::string_view text);
 /// Nothing for any other form.
 std::optional<nlohmann::json> publish_entry(std::string_view text);
 
+/// "/srv/www:/var/www:ro", "tmpfs:/tmp:size=64M,nosuid", "zfs=tank/data:/data", "/srv/new:/data:create": an entry of
+/// `mounts`. Nothing for any other form.
+std::optional<nlohmann::json> mount_entry(std::string_view text);
+
 }  // namespace jaild::cli

@@ -21,7 +21,9 @@ struct DriverOptions {
     InstanceId instance;
     std::filesystem::path state_directory;   ///< absolute, no symbolic link in it (realpath(3))
     std::filesystem::path helper_directory;  ///< where jaild-shim and jaild-pause are
-    std::string zfs_parent = {};             ///< FreeBSD: each private root is a dataset beneath it; empty: a directory
+    /// Directories of which, and beneath which, anything may be mounted because a spec asks for it; empty: all.
+    std::vector<std::filesystem::path> mount_sources = {};
+    std::string zfs_parent = {};  ///< FreeBSD: each private root is a dataset beneath it; empty: a directory
 };
 
 /// The ports of one kernel. Owned by main(), used by the reconciler; thread-safe as each port says.

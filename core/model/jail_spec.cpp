@@ -181,6 +181,7 @@ void read_spec(Fields& fields, JailSpec& spec) {
         if (auto good = check_learned(spec, fields.at(spec.publish.empty() ? "firewall" : "publish")); !good)
             fields.fail(good.error());
     fields.read("limits", into(spec.limits, parse_limits));
+    fields.read("mounts", into(spec.mounts, parse_mounts));
     fields.read("devfs_ruleset", into(spec.devfs_ruleset, parse_devfs_ruleset));
     fields.read("parameters", into(spec.parameters, parse_parameters));
     if (auto good = check_families(spec, fields.at("parameters")); !good) fields.fail(good.error());
@@ -240,6 +241,7 @@ json to_json(const JailSpec& spec, Secrets secrets) {
                   {"publish", to_json(spec.publish)},
                   {"firewall", to_json(spec.firewall)},
                   {"limits", to_json(spec.limits)},
+                  {"mounts", to_json(spec.mounts)},
                   {"parameters", to_json(spec.parameters)},
                   {"exec", to_json(spec.exec, secrets)},
                   {"command", spec.command},

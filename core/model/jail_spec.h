@@ -11,6 +11,7 @@
 #include "core/base/ip.h"
 #include "core/base/units.h"
 #include "core/model/limits.h"
+#include "core/model/mount_spec.h"
 #include "core/model/name.h"
 #include "core/model/parameters.h"
 #include "core/model/policy.h"
@@ -91,6 +92,7 @@ struct JailSpec {
     std::vector<Publish> publish;  ///< only with NetworkMode::vnet
     FirewallSpec firewall;         ///< none with NetworkMode::alias and ::inherit
     Limits limits;
+    std::vector<MountSpec> mounts;
     std::optional<int> devfs_ruleset;  ///< nothing: jaild's choice; never 0, which would show every device
     Parameters parameters;
     ExecSpec exec;
@@ -114,6 +116,8 @@ struct SpecLimits {
     static constexpr std::size_t hostname_bytes = 63;
     static constexpr std::size_t nameservers = 3;  ///< resolv.conf(5) MAXNS
     static constexpr std::size_t search_domains = 6;
+    static constexpr std::size_t mounts = 64;
+    static constexpr std::size_t mount_options = 16;
     static constexpr std::size_t aliases = 255;  ///< of all interfaces; security.jail.jail_max_af_ips of FreeBSD 14
     static constexpr std::size_t interface_name_bytes = 15;  ///< IFNAMSIZ less the NUL, both systems
     static constexpr std::int64_t mtu_least = 1280;          ///< RFC 8200 §5

@@ -57,6 +57,7 @@ model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& ro
         made.firewall = shares_stack(made.network) ? model::FirewallSpec{} : row.firewall;
     }
     made.limits = row.limits;
+    made.mounts = model::running_mounts(made.mounts, row.mounts);
     made.parameters = model::running_parameters(made.parameters, row.parameters);
     made.exec.stop = row.exec.stop;
     made.exec.timeout = row.exec.timeout;
@@ -198,14 +199,30 @@ kernel::Applied done_record(const model::Jail& jail, const Observed& observed) {
 std::optional<kernel::Applied> change_record(const model::Jail& jail, const Observed& observed) {
     const auto made = made_with(observed);
     if (!made) return std::nullopt;
-    auto all = model::live_parameters(jail.spec.parameters);
-    all.insert(made->spec.parameters.begin(), made->spec.parameters.end());
-    if (all.size() == made->spec.parameters.size()) return std::nullopt;
     auto changed = *made;
-    changed.spec.parameters = std::move(all);
+    changed.spec.parameters.merge(model::live_parameters(jail.spec.parameters));
+    for (const auto& mount : jail.spec.mounts)
+        if (std::ranges::find(made->spec.mounts, mount.target, &model::MountSpec::target) == made->spec.mounts.end())
+            changed.spec.mounts.push_back(mount);
+    if (changed == *made) return std::nullopt;
     auto applied = observed.applied;
     applied.spec = encode(changed);
     return applied;
+}
+
+std::vector<std::string> stale_mounts(const model::Jail& jail, const Observed& observed) {
+    std::vector<std::string> targets;
+    const auto made = made_with(observed);
+    if (!made) return targets;
+    for (const auto& mount : made->spec.mounts) {
+        if (std::ranges::find(jail.spec.mounts, mount.target, &model::MountSpec::target) != jail.spec.mounts.end())
+            continue;
+        auto target = kernel::mount_of(mount, kernel::RootOwner::user).target;
+        if (std::ranges::find(observed.mounts, target, &kernel::ObservedMount::target) != observed.mounts.end())
+            targets.push_back(std::move(target));
+    }
+    std::ranges::sort(targets, std::greater{});
+    return targets;
 }
 
 bool parameters_differ(const model::Jail& jail, const Observed& observed) {

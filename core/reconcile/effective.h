@@ -43,9 +43,14 @@ bool command_spent(const model::Jail& jail, const Observed& observed);
 kernel::Applied stopped_record();
 kernel::Applied begun_record(const model::Jail& jail, const Observed& observed);
 kernel::Applied done_record(const model::Jail& jail, const Observed& observed);
-/// The hint written before a running jail is given a parameter that it was not made with: whatever happens then, it is
-/// known that only a restart takes it away. Nothing when it says so already.
+/// The hint written before a running jail is given a parameter or a mount that it was not made with: whatever happens
+/// then, it is known that only a restart takes the one away, and that the other is ours. Nothing when it says so
+/// already.
 std::optional<kernel::Applied> change_record(const model::Jail& jail, const Observed& observed);
+
+/// What is mounted in a running jail as it was asked for, and is not asked for any more: "root/srv/data", what is
+/// beneath another before that.
+std::vector<std::string> stale_mounts(const model::Jail& jail, const Observed& observed);
 
 /// A running jail's parameters are not what they should be. Its root may raise the securelevel: that is no harm, but a
 /// new generation sets it.

@@ -135,6 +135,10 @@ Result<Desired> desire(kernel::Kernel& kernel, const model::Jail& row, const Obs
     auto mounts = kernel.roots().mounts(root_parameters(desired.jail));
     if (!mounts) return std::unexpected(mounts.error());
     desired.mounts = *std::move(mounts);
+    const bool own = desired.jail.spec.root.kind != model::RootKind::path;
+    for (auto& mount :
+         kernel::mounts_of(desired.jail.spec.mounts, own ? kernel::RootOwner::jaild : kernel::RootOwner::user))
+        desired.mounts.push_back(std::move(mount));
 
     unsigned index = 0;
     for (const auto& interface : desired.jail.interfaces) {

@@ -129,6 +129,17 @@ void mend_rules(const Desired& desired, const Observed& observed, Plan& steps) {
     if (!desired.rules && rules && rules->loaded) add(steps, StepKind::remove_firewall, name);
 }
 
+/// Nothing lives there yet: what is not the jail's goes, as it does when a jail is stopped. An earlier try may have
+/// left it, for another spec.
+std::vector<std::string> strange_mounts(const Desired& desired, const Observed& observed) {
+    std::vector<std::string> targets;
+    for (const auto& one : observed.mounts)
+        if (std::ranges::find(desired.mounts, one.target, &kernel::Mount::target) == desired.mounts.end())
+            targets.push_back(one.target);
+    std::ranges::reverse(targets);
+    return targets;
+}
+
 /// A whole start. What a crash left of an earlier try is used where it is there.
 void build(const Desired& desired, const Observed& observed, Plan& steps) {
     const auto& spec = desired.jail.spec;
@@ -137,7 +148,7 @@ void build(const Desired& desired, const Observed& observed, Plan& steps) {
     mend_rules(desired, observed, steps);
     if (!observed.prepared) add(steps, StepKind::prepare_root);
     add(steps, StepKind::refresh_root);
-    plan_mounts(desired.mounts, observed.mounts, steps);
+    plan_mounts(desired.mounts, observed.mounts, strange_mounts(desired, observed), steps);
     if (!shim_alive(observed)) add(steps, StepKind::hold);
     // What the shim says of the command is the hint's to keep before it is forgotten, if it is about this incarnation;
     // and to be forgotten first, if it is about an earlier one, or it would be taken for this one's after a crash.
@@ -160,8 +171,8 @@ void build(const Desired& desired, const Observed& observed, Plan& steps) {
 void mend(const Desired& desired, const Observed& observed, Plan& steps) {
     const auto& spec = desired.jail.spec;
     mend_limits(desired.jail, observed, steps);
-    plan_mounts(desired.mounts, observed.mounts, steps);
     if (change_record(desired.jail, observed)) add(steps, StepKind::record_change);
+    plan_mounts(desired.mounts, observed.mounts, stale_mounts(desired.jail, observed), steps);
     mend_aliases(desired, observed, steps);
     if (observed.jail->hostname != hostname_of(desired.jail) || parameters_differ(desired.jail, observed))
         add(steps, StepKind::update_jail, desired.jail.name.text());

@@ -34,6 +34,12 @@ public:
         present_.push_back({.id = {}, .target = mount.target, .read_only = mount.read_only});
     }
 
+    /// With those of ours beneath it, whose turn comes again.
+    void drop(const std::string& target) {
+        uncover(target);
+        if (const auto top = topmost(target); top != present_.end()) remove(top);
+    }
+
 private:
     using Position = std::vector<ObservedMount>::iterator;
 
@@ -65,8 +71,10 @@ private:
 
 }  // namespace
 
-void plan_mounts(const std::vector<Mount>& wanted, std::vector<ObservedMount> present, Plan& steps) {
+void plan_mounts(const std::vector<Mount>& wanted, std::vector<ObservedMount> present,
+                 const std::vector<std::string>& dropped, Plan& steps) {
     Table table(wanted, std::move(present), steps);
+    for (const auto& target : dropped) table.drop(target);
     for (const auto& mount : wanted) table.bring(mount);
 }
 

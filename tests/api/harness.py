@@ -73,7 +73,7 @@ class UnixConnection(http.client.HTTPConnection):
 class Daemon:
     """A jaild with a state directory of its own, and the jails that are left in it removed at the end."""
 
-    def __init__(self, tcp=False, options=(), start=True):
+    def __init__(self, tcp=False, options=(), start=True, config=()):
         # Short: a UNIX socket's path holds about 100 bytes.
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="jaild-api-"))
         self.directory.chmod(0o755)
@@ -82,6 +82,7 @@ class Daemon:
         self.log = self.directory / "log"
         self.port = free_port() if tcp else None
         self.options = list(options)
+        self.config = list(config)  # lines of jaild.toml, before its tables
         self.process = None
         if start:
             try:
@@ -92,7 +93,7 @@ class Daemon:
 
     def command(self):
         config = self.directory / "jaild.toml"
-        lines = []
+        lines = list(self.config)
         if self.port:
             lines.append(f'listen = "127.0.0.1:{self.port}"')
             for role, value in TOKENS.items():
@@ -190,6 +191,10 @@ class Daemon:
 
     def delete(self, name):
         return self.request("DELETE", f"/v1/jails/{name}?force=true", headers={"Prefer": "wait=60"})
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
 
 
 def ask(connection, method, target, body=None, headers=None, check=True):

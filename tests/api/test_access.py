@@ -7,7 +7,7 @@ import subprocess
 import sys
 import unittest
 
-from harness import ApiTest, Daemon, Settings, TOKENS, eventually, needs_root
+from harness import TOKENS, ApiTest, Daemon, Settings, bearer, eventually, needs_root
 
 NOBODY = 65534
 PROBE = r"""
@@ -25,10 +25,6 @@ while piece := s.recv(65536):
     data += piece
 sys.stdout.buffer.write(data)
 """
-
-
-def bearer(token):
-    return {"Authorization": f"Bearer {token}"}
 
 
 class Peers(ApiTest):

@@ -8,14 +8,10 @@ import sys
 import tempfile
 import unittest
 
-from harness import DEADLINE, TOKENS, Daemon, Settings, eventually
+from harness import DEADLINE, TOKENS, Daemon, Settings, bearer, eventually
 
 
 no_kernel = unittest.skipIf(Settings.kernel == "linux", "nothing of it knows a kernel")
-
-
-def bearer(token):
-    return {"Authorization": f"Bearer {token}"}
 
 
 @no_kernel

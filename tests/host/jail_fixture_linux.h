@@ -20,7 +20,7 @@ struct JailFixture {
     TestHost host;
     kernel::Layout layout{options(host)};
     kernel::Runtime runtime{layout, run_directly};
-    kernel::LinuxMounts mounts{layout, [this](JailId id) { return first_process(id); }};
+    kernel::LinuxMounts mounts{options(host), [this](JailId id) { return first_process(id); }};
     kernel::LinuxRoots roots{layout, mounts};
     kernel::LinuxJails jails{layout, runtime, value_of(kernel::cgroups::hierarchies())};
 

@@ -94,6 +94,7 @@ Result<void> mount(const Mount& mount, const std::string& path) {
     int flags = 0;
     if (mount.read_only) flags |= static_cast<int>(MNT_RDONLY);
     if (mount.no_suid) flags |= static_cast<int>(MNT_NOSUID);
+    if (mount.no_exec) flags |= static_cast<int>(MNT_NOEXEC);
     const std::string no_cover = "nocover";
     vector.add(no_cover, nullptr, 0);
     if (::nmount(vector.data(), vector.size(), flags) == 0) return {};

@@ -11,9 +11,11 @@
 #include <ranges>
 
 #include "core/base/files.h"
+#include "core/base/spawn.h"
 #include "core/kernel/freebsd/devfs_rulesets.h"
 #include "core/kernel/freebsd/pure/mount_texts.h"
 #include "core/kernel/freebsd/system/prisons.h"
+#include "core/kernel/roots/mount_target.h"
 
 namespace jaild::kernel {
 
@@ -25,6 +27,7 @@ namespace mount_api = freebsd::mount_api;
 constexpr std::chrono::milliseconds kBusyDeadline{1'000};
 constexpr int kRetryMilliseconds = 20;
 constexpr int kDirectory = O_RDONLY | O_DIRECTORY;
+constexpr Milliseconds kZfsTimeout{60'000};
 
 struct Identity {
     dev_t device = 0;
@@ -46,7 +49,8 @@ Result<Identity> parent_identity(int directory) {
 }
 
 /// Makes what is missing of `target`, unless that would be in somebody else's directory: a `path` root, the host's own.
-Result<UniqueFd> make_target(int jail, const fs::path& target) {
+Result<UniqueFd> make_target(int jail, const Mount& mount) {
+    const fs::path target = mount.target;
     const auto own = identity(jail);
     if (!own) return std::unexpected(own.error());
     fs::path existing = target;
@@ -61,21 +65,20 @@ Result<UniqueFd> make_target(int jail, const fs::path& target) {
     const auto where = identity(held->get());
     if (!where) return std::unexpected(where.error());
     // Every mount has a device number of its own (vfs_getnewfsid(9)), nullfs too.
-    if (where->device != own->device)
-        return std::unexpected(Error{.code = Errc::not_found,
-                                     .op = "mount",
-                                     .detail = "there is no directory " + target.string() +
-                                               " to mount on, and jaild makes none in a directory that is not its own",
-                                     .reason = "mount_point_missing",
-                                     .remedy = "make it"});
+    // A private root may be a dataset of its own.
+    const auto root = files::open_beneath(jail, "root", kDirectory);
+    const auto private_root = root && mount.own_root ? identity(root->get()) : own;
+    if (!private_root) return std::unexpected(private_root.error());
+    if (where->device != own->device && where->device != private_root->device)
+        return std::unexpected(mount_point_missing(target));
     return files::make_directories(held->get(), missing, 0755);
 }
 
 /// The directory that will be covered, or what covers it already.
-Result<UniqueFd> open_target(int jail, const std::string& target) {
-    auto held = files::open_beneath(jail, target, kDirectory);
+Result<UniqueFd> open_target(int jail, const Mount& mount) {
+    auto held = files::open_beneath(jail, mount.target, kDirectory);
     if (held || held.error().code != Errc::not_found) return held;
-    return make_target(jail, target);
+    return make_target(jail, mount);
 }
 
 /// True when what is wanted is there already.
@@ -183,6 +186,24 @@ Result<void> FreeBsdMounts::verify(int jail, int covered, ino_t source, const Mo
     return {};
 }
 
+/// A dataset that is there, and none of the jails' own roots.
+Result<void> FreeBsdMounts::check_dataset(const Mount& mount) const {
+    const auto& name = mount.source;
+    if (!zfs_parent_.empty() && (name == zfs_parent_ || name.starts_with(zfs_parent_ + "/")))
+        return std::unexpected(
+            Error::invalid("mount_source_refused", "/source", name + " is where jaild keeps the roots of jails"));
+    const auto found = run({"/sbin/zfs", "list", "-H", "-o", "name", "-t", "filesystem", name},
+                           {.timeout = kZfsTimeout, .output_limit = 1 << 16});
+    if (!found) return std::unexpected(found.error());
+    if (found->exit_code == 0) return {};
+    return std::unexpected(Error::invalid("mount_source_missing", "/source", "there is no dataset " + name));
+}
+
+Result<void> FreeBsdMounts::check(const Mount& mount) {
+    if (mount.kind == MountKind::zfs) return check_dataset(mount);
+    return mount.kind == MountKind::bind ? sources_.check(mount) : Result<void>{};
+}
+
 Result<void> FreeBsdMounts::mount(JailId id, const Mount& mount) {
     const auto jail = files::open_directory(places_.jail(id));
     if (!jail) return std::unexpected(jail.error());
@@ -192,12 +213,14 @@ Result<void> FreeBsdMounts::mount(JailId id, const Mount& mount) {
     }
     // "The last of its kind" in undo() is the one of this thread.
     const std::lock_guard lock(mutex_);
-    const auto target = open_target(jail->get(), mount.target);
+    const auto target = open_target(jail->get(), mount);
     if (!target) return std::unexpected(target.error());
     const auto there = already(target->get(), mount, path);
     if (!there) return std::unexpected(there.error());
     if (*there) return {};
 
+    if (mount.of_spec && mount.kind == MountKind::bind)
+        if (const auto held = sources_.open(mount); !held) return std::unexpected(held.error());
     const auto source = source_inode(mount);
     if (!source) return std::unexpected(source.error());
     if (auto mounted = mount_api::mount(mount, path); !mounted) return mounted;

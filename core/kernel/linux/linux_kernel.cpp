@@ -42,7 +42,7 @@ LinuxKernel::LinuxKernel(const DriverOptions& options, std::unique_ptr<RuncAttac
     : attacher_(std::move(attacher)),
       processes_(std::move(processes)),
       runtime_(Layout(options), run_by_shim(*processes_)),
-      mounts_(Layout(options), process_by(runtime_)),
+      mounts_(options, process_by(runtime_)),
       roots_(Layout(options), mounts_),
       jails_(Layout(options), runtime_, std::move(hierarchies)),
       links_(options),

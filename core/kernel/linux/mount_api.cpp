@@ -31,18 +31,49 @@ Result<void> set(int tree, unsigned flags, std::uint64_t attributes, std::uint64
     return {};
 }
 
+unsigned flags_of(const Attributes& attributes) {
+    unsigned flags = MOUNT_ATTR_NODEV;
+    if (attributes.read_only) flags |= MOUNT_ATTR_RDONLY;
+    if (attributes.no_suid) flags |= MOUNT_ATTR_NOSUID;
+    if (attributes.no_exec) flags |= MOUNT_ATTR_NOEXEC;
+    return flags;
+}
+
 }  // namespace
 
 Result<UniqueFd> clone(const std::string& source, Submounts submounts, const Attributes& attributes) {
     const auto from = open_source(source);
     if (!from) return std::unexpected(from.error());
+    return clone(from->get(), source, submounts, attributes);
+}
+
+Result<UniqueFd> make_tmpfs(Bytes size, const Attributes& attributes) {
+    const UniqueFd context(::fsopen("tmpfs", FSOPEN_CLOEXEC));
+    if (!context) return std::unexpected(Error::from_errno("fsopen", errno, "tmpfs"));
+    const auto bytes = std::to_string(size.count);
+    const bool set = ::fsconfig(context.get(), FSCONFIG_SET_STRING, "source", "tmpfs", 0) == 0 &&
+                     ::fsconfig(context.get(), FSCONFIG_SET_STRING, "mode", "1777", 0) == 0 &&
+                     (size.count == 0 || ::fsconfig(context.get(), FSCONFIG_SET_STRING, "size", bytes.c_str(), 0) == 0);
+    if (!set || ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+        return std::unexpected(Error::from_errno("fsconfig", errno, "tmpfs"));
+    UniqueFd tree(::fsmount(context.get(), FSMOUNT_CLOEXEC, flags_of(attributes)));
+    if (!tree) return std::unexpected(Error::from_errno("fsmount", errno, "tmpfs"));
+    return tree;
+}
+
+Result<std::uint64_t> mount_id(int file) {
+    struct statx seen {};
+    if (::statx(file, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &seen) != 0)
+        return std::unexpected(Error::from_errno("statx", errno));
+    return seen.stx_mnt_id;
+}
+
+Result<UniqueFd> clone(int from, const std::string& source, Submounts submounts, const Attributes& attributes) {
     const unsigned recursive = submounts == Submounts::include ? AT_RECURSIVE : 0;
-    UniqueFd tree(::open_tree(from->get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive));
+    UniqueFd tree(::open_tree(from, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive));
     if (!tree) return std::unexpected(Error::from_errno("open_tree", errno, source));
 
-    std::uint64_t flags = MOUNT_ATTR_NODEV;
-    if (attributes.read_only) flags |= MOUNT_ATTR_RDONLY;
-    if (attributes.no_suid) flags |= MOUNT_ATTR_NOSUID;
+    const std::uint64_t flags = flags_of(attributes);
     // Private first: a copy of a shared mount is a member of its peer group.
     auto done = set(tree.get(), AT_RECURSIVE, flags, MS_PRIVATE);
     if (done && attributes.propagation == Propagation::shared) done = set(tree.get(), 0, 0, MS_SHARED);

@@ -13,6 +13,7 @@
 #include "core/kernel/linux/inside.h"
 #include "core/kernel/linux/mount_api.h"
 #include "core/kernel/linux/mountinfo.h"
+#include "core/kernel/roots/mount_target.h"
 #include "core/kernel/roots/path_root.h"
 
 namespace jaild::kernel {
@@ -42,12 +43,38 @@ std::optional<ObservedMount> ours(const MountEntry& entry, const std::string& ja
     return mount;
 }
 
+/// The same mount as that of `directory` beneath `jail`.
+Result<bool> is_in(int file, int jail, const char* directory) {
+    const auto held = files::open_beneath(jail, directory, O_PATH | O_DIRECTORY);
+    if (!held) return std::unexpected(held.error());
+    const auto mine = mount_api::mount_id(held->get());
+    const auto where = mount_api::mount_id(file);
+    if (!mine || !where) return std::unexpected(mine ? where.error() : mine.error());
+    return *mine == *where;
+}
+
+/// Makes what is missing of the target, unless that would be in somebody else's directory: a `path` root, the host's.
+Result<UniqueFd> make_target(int jail, const Mount& mount) {
+    fs::path existing = mount.target;
+    Result<UniqueFd> held;
+    do {
+        existing = existing.parent_path();
+        held = files::open_beneath(jail, existing.empty() ? fs::path(".") : existing, O_PATH | O_DIRECTORY);
+    } while (!held && held.error().code == Errc::not_found && !existing.empty());
+    if (!held) return held;
+    auto ours = is_in(held->get(), jail, ".");
+    if (ours && !*ours && mount.own_root) ours = is_in(held->get(), jail, "root");
+    if (!ours) return std::unexpected(ours.error());
+    if (!*ours) return std::unexpected(mount_point_missing(mount.target));
+    if (auto made = files::make_directories(jail, mount.target, 0755); !made) return made;
+    return files::open_beneath(jail, mount.target, O_PATH | O_DIRECTORY);
+}
+
 /// The directory that will be covered, held; made when it is missing.
-Result<UniqueFd> open_target(int jail, const std::string& target) {
-    auto held = files::open_beneath(jail, target, O_PATH | O_DIRECTORY);
+Result<UniqueFd> open_target(int jail, const Mount& mount) {
+    auto held = files::open_beneath(jail, mount.target, O_PATH | O_DIRECTORY);
     if (held || held.error().code != Errc::not_found) return held;
-    if (auto made = files::make_directories(jail, target, 0755); !made) return made;
-    return files::open_beneath(jail, target, O_PATH | O_DIRECTORY);
+    return make_target(jail, mount);
 }
 
 /// True when what is wanted is there already.
@@ -64,14 +91,29 @@ Result<bool> already(int target, const Mount& mount) {
               .reason = "mounted_otherwise"});
 }
 
+mount_api::Attributes attributes_of(const Mount& mount) {
+    return {.read_only = mount.read_only,
+            .no_suid = mount.no_suid,
+            .no_exec = mount.no_exec,
+            .propagation = mount.target == kRoot ? mount_api::Propagation::shared : mount_api::Propagation::isolated};
+}
+
 /// The root passes on to the running jail what is mounted beneath it. A part of the host is taken whole, with what is
 /// mounted in it, and read-only to its last mount.
 Result<UniqueFd> clone(const Mount& mount) {
-    return mount_api::clone(
-        mount.source, mount.read_only ? mount_api::Submounts::include : mount_api::Submounts::leave_out,
-        {.read_only = mount.read_only,
-         .no_suid = mount.no_suid,
-         .propagation = mount.target == kRoot ? mount_api::Propagation::shared : mount_api::Propagation::isolated});
+    const auto submounts = mount.read_only ? mount_api::Submounts::include : mount_api::Submounts::leave_out;
+    return mount_api::clone(mount.source, submounts, attributes_of(mount));
+}
+
+Error unsupported_type(const Mount& mount) {
+    return {.code = Errc::unsupported,
+            .op = "mount",
+            .detail = mount.target +
+                      ": only nullfs and tmpfs are mounted in jails on Linux, which have /proc, /sys and "
+                      "/dev by themselves",
+            .reason = "unsupported_mount_type",
+            .field = "/type",
+            .remedy = "use nullfs or tmpfs"};
 }
 
 /// What keeps a mount busy, as far as it can be seen from the host.
@@ -106,32 +148,47 @@ Result<std::vector<ObservedMount>> LinuxMounts::list(Scope scope) {
     return listed;
 }
 
+Result<void> LinuxMounts::check(const Mount& mount) {
+    for (const std::string_view own : {"root/proc", "root/sys"})
+        if (mount.target == own || mount.target.starts_with(std::string(own) + "/"))
+            return std::unexpected(
+                Error::invalid("mount_target_refused", "/target", "a jail on Linux has /proc and /sys by itself"));
+    if (mount.kind == MountKind::tmpfs) return {};
+    return mount.kind == MountKind::bind ? sources_.check(mount) : std::unexpected(unsupported_type(mount));
+}
+
+/// Attached nowhere yet.
+Result<UniqueFd> LinuxMounts::make(const Mount& mount) const {
+    if (mount.kind == MountKind::tmpfs) return mount_api::make_tmpfs(mount.size, attributes_of(mount));
+    if (mount.kind != MountKind::bind) return std::unexpected(unsupported_type(mount));
+    if (!mount.of_spec) return clone(mount);
+    const auto source = sources_.open(mount);
+    if (!source) return std::unexpected(source.error());
+    return mount_api::clone(source->get(), mount.source, mount_api::Submounts::leave_out, attributes_of(mount));
+}
+
 Result<void> LinuxMounts::mount(JailId id, const Mount& mount) {
-    if (mount.kind != MountKind::bind)
-        return std::unexpected(Error{.code = Errc::unsupported,
-                                     .op = "mount",
-                                     .detail = mount.target + ": only directories of the host are mounted on Linux"});
     const auto jail = files::open_directory(layout_.jail(id));
     if (!jail) return std::unexpected(jail.error());
-    const auto target = open_target(jail->get(), mount.target);
+    const auto target = open_target(jail->get(), mount);
     if (!target) return std::unexpected(target.error());
     const auto there = already(target->get(), mount);
     if (!there) return std::unexpected(there.error());
     if (*there) return {};
 
-    const auto tree = clone(mount);
+    const auto tree = make(mount);
     if (!tree) return std::unexpected(tree.error());
     if (mount.target == kRoot)
         if (auto checked = check_open_root(tree->get(), layout_.state); !checked) return checked;
     auto attached = mount_api::attach(tree->get(), target->get());
-    if (attached) attached = show_inside(id, mount);
+    if (attached) attached = show_inside(id, jail->get(), mount);
     if (!attached) attached.error().detail = mount.source + " on " + mount.target + ": " + attached.error().detail;
     return attached;
 }
 
 /// When somebody took the root's own mount away on the host and it was made anew, the running jail stands on the old
 /// one: it gets its copy directly.
-Result<void> LinuxMounts::show_inside(JailId id, const Mount& mount) const {
+Result<void> LinuxMounts::show_inside(JailId id, int jail, const Mount& mount) const {
     if (!mount.target.starts_with(kBeneathRoot)) return {};
     const auto process = process_of_(id);
     if (!process) return std::unexpected(process.error());
@@ -140,7 +197,11 @@ Result<void> LinuxMounts::show_inside(JailId id, const Mount& mount) const {
     const auto there = inside::is_mounted(**process, place);
     if (!there) return std::unexpected(there.error());
     if (*there) return {};
-    const auto tree = clone(mount);
+    const auto outside = files::open_beneath(jail, mount.target, O_PATH | O_DIRECTORY);
+    if (!outside) return std::unexpected(outside.error());
+    const auto tree = mount.of_spec ? mount_api::clone(outside->get(), mount.target, mount_api::Submounts::leave_out,
+                                                       attributes_of(mount))
+                                    : clone(mount);
     if (!tree) return std::unexpected(tree.error());
     return inside::attach(**process, place, tree->get());
 }

@@ -6,6 +6,7 @@
 #include "core/kernel/linux/layout.h"
 #include "core/kernel/linux/process.h"
 #include "core/kernel/mounts.h"
+#include "core/kernel/roots/mount_sources.h"
 
 namespace jaild::kernel {
 
@@ -15,16 +16,23 @@ class LinuxMounts : public Mounts {
 public:
     /// Process 1 of a jail, nothing when it does not run.
     using ProcessOf = std::function<Result<std::optional<ProcessIdentity>>(JailId)>;
-    LinuxMounts(Layout layout, ProcessOf process_of) : layout_(std::move(layout)), process_of_(std::move(process_of)) {}
+    LinuxMounts(const DriverOptions& options, ProcessOf process_of)
+        : layout_(options),
+          sources_(options.mount_sources, options.state_directory),
+          process_of_(std::move(process_of)) {}
 
     Result<std::vector<ObservedMount>> list(Scope scope) override;
     Result<void> mount(JailId id, const Mount& mount) override;
+    Result<void> check(const Mount& mount) override;
+    [[nodiscard]] bool lists(const std::string& source) const override { return sources_.lists(source); }
     Result<void> unmount(JailId id, const std::string& target) override;
 
 private:
-    Result<void> show_inside(JailId id, const Mount& mount) const;
+    [[nodiscard]] Result<UniqueFd> make(const Mount& mount) const;
+    Result<void> show_inside(JailId id, int jail, const Mount& mount) const;
 
     Layout layout_;
+    MountSources sources_;
     ProcessOf process_of_;
 };
 

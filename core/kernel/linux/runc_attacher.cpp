@@ -85,7 +85,8 @@ std::optional<Error> blame(const Program& program, const std::string& message) {
             break;
         }
     if (said.starts_with("chdir to cwd")) return directory_not_found(program, reason_in(message));
-    if (!said.starts_with("exec: ")) return std::nullopt;
+    // eaccess(3) is how it sees that a file system is mounted noexec.
+    if (!said.starts_with("exec: ") && !said.starts_with("eaccess ")) return std::nullopt;
     for (const auto* end : {"executable file not found in $PATH", "no such file or directory", "not a directory"})
         if (said.ends_with(end)) return program_not_found(program);
     for (const auto* end : {"permission denied", "is a directory", "exec format error"})

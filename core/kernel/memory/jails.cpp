@@ -155,7 +155,7 @@ Result<void> MemoryJails::create(const JailParameters& parameters) {
         made_jail->hostname = parameters.hostname;
         made_jail->life = JailLife::alive;
         for (auto& one : world_.state.mounts) {
-            if (one.id == parameters.id) one.in_use = true;
+            if (one.id == parameters.id) one.in_use = !one.mount.of_spec;
         }
         return {};
     });

@@ -33,8 +33,33 @@ Result<void> MemoryMounts::mount(JailId id, const Mount& mount) {
     }
     return world_.faults.step("mounts.mount.attach", [&]() -> Result<void> {
         auto* lives = world_.prison(id);
-        world_.state.mounts.push_back({id, mount, lives && lives->life == JailLife::alive});
+        // What came while it runs has nothing open in it yet.
+        world_.state.mounts.push_back({id, mount, !mount.of_spec && lives && lives->life == JailLife::alive});
         return {};
+    });
+}
+
+/// The model has no file system: whatever begins with "/missing" does not exist, everything else does.
+Result<void> MemoryMounts::check(const Mount& mount) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("mounts.check"); !met) return met;
+    if (mount.kind != MountKind::bind) return {};
+    if (!world_.driver.mount_sources.empty() && !lists(mount.source))
+        return std::unexpected(Error{.code = Errc::denied,
+                                     .op = "mount",
+                                     .detail = mount.source + " is not beneath what may be mounted in jails",
+                                     .reason = "mount_source_not_allowed",
+                                     .field = "/source"});
+    if (mount.source.starts_with("/missing") && !mount.create)
+        return std::unexpected(
+            Error::invalid("mount_source_missing", "/source", mount.source + " is no directory of this host"));
+    return {};
+}
+
+bool MemoryMounts::lists(const std::string& source) const {
+    return std::ranges::any_of(world_.driver.mount_sources, [&](const std::filesystem::path& one) {
+        const std::filesystem::path path(source);
+        return std::ranges::mismatch(one, path).in1 == one.end();
     });
 }
 

@@ -70,6 +70,8 @@ public:
     explicit MemoryMounts(World& world) : world_(world) {}
     Result<std::vector<ObservedMount>> list(Scope scope) override;
     Result<void> mount(JailId id, const Mount& mount) override;
+    Result<void> check(const Mount& mount) override;
+    [[nodiscard]] bool lists(const std::string& source) const override;
     Result<void> unmount(JailId id, const std::string& target) override;
 
 private:

@@ -49,6 +49,16 @@ Result<void> check_open_root(int directory, const fs::path& state) {
     return std::unexpected(refused("what was found at the jail's root"));
 }
 
+Result<void> check_apart(const fs::path& path, const fs::path& state) {
+    const auto own = identity(state);
+    std::error_code failed;
+    const fs::path canonical = fs::weakly_canonical(path, failed);
+    const auto there = identity(canonical);
+    const bool holds = there && is_at_or_above(*there, state);
+    if (failed || !own || holds || is_at_or_above(*own, canonical)) return std::unexpected(refused(path.string()));
+    return {};
+}
+
 fs::path canonical_path_root(const fs::path& path) {
     std::error_code failed;
     fs::path canonical = fs::canonical(path, failed);

@@ -19,6 +19,10 @@ Result<void> check_path_root(const std::filesystem::path& path, const std::files
 /// it is /, the state directory, or one above that. Blocking.
 Result<void> check_open_root(int directory, const std::filesystem::path& state);
 
+/// It neither holds nor lies in the state directory, by any name: Errc::invalid "path_refused". One that is missing is
+/// judged by what is there of its way. Blocking.
+Result<void> check_apart(const std::filesystem::path& path, const std::filesystem::path& state);
+
 /// Without symbolic links, as mounting wants it; as given where it is not there now.
 std::filesystem::path canonical_path_root(const std::filesystem::path& path);
 

@@ -125,6 +125,16 @@ model::Limits random_limits(Dice& dice) {
     return limits;
 }
 
+/// Each target always has the same, so that none waits for a restart.
+std::vector<model::MountSpec> random_mounts(Dice& dice) {
+    std::vector<model::MountSpec> mounts;
+    if (dice.chance(0.6)) return mounts;
+    if (dice.chance(0.5)) mounts.push_back({.source = "/srv/deep", .target = "/data/deep"});
+    if (dice.chance(0.5)) mounts.push_back({.source = "/srv/data", .target = "/data", .read_only = true});
+    if (dice.chance(0.5)) mounts.push_back({.type = model::MountType::tmpfs, .target = "/cache"});
+    return mounts;
+}
+
 model::Parameters random_parameters(Dice& dice) {
     model::Parameters parameters;
     if (dice.chance(0.3)) parameters["allow.raw_sockets"] = dice.chance(0.5);
@@ -148,6 +158,7 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
     spec.publish = random_publish(dice, spec.network);
     if (has_own_stack(spec.network)) spec.firewall = random_firewall(dice, spec.network);
     spec.limits = random_limits(dice);
+    spec.mounts = random_mounts(dice);
     spec.parameters = random_parameters(dice);
     if (dice.chance(0.1)) spec.devfs_ruleset = 10;
     spec.exec.start = dice.pick(starts());
@@ -158,7 +169,7 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
 
 model::JailSpec changed(Dice& dice, model::JailSpec spec) {
     for (auto count = dice.between(1, 2); count > 0; --count) {
-        switch (dice.below(12)) {
+        switch (dice.below(13)) {
             case 0:
             case 1:
                 spec.running = !spec.running;
@@ -173,6 +184,9 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
                 spec.network = random_interfaces(dice);
                 spec.publish = random_publish(dice, spec.network);
                 if (learns(spec.network)) spec.firewall = {};
+                break;
+            case 11:
+                spec.mounts = random_mounts(dice);
                 break;
             case 9:
                 spec.publish = random_publish(dice, spec.network);

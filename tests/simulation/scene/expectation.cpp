@@ -130,6 +130,7 @@ private:
         check_parameters(jail, made, prison);
         check_limits(jail);
         check_root(jail, made);
+        check_spec_mounts(jail, made);
         check_hosts(jail, made);
         check_shim(jail, made);
         check_applied(jail);
@@ -234,6 +235,25 @@ private:
                 demand(top->mount.read_only || !wanted.read_only, "can write to " + wanted.target);
             }
         }
+    }
+
+    /// Those of its spec, and none that was of it before.
+    void check_spec_mounts(const model::Jail& jail, const MadeWith& made) {
+        const auto wanted = kernel::mounts_of(jail.spec.mounts, kernel::RootOwner::user);
+        for (const auto& mount : wanted)
+            demand(mounted(jail.id, mount.target) == 1,
+                   fmt::format("has {} mounts at {}", mounted(jail.id, mount.target), mount.target));
+        for (const auto& one : state_.mounts) {
+            if (one.id != jail.id || !one.mount.of_spec || made.hint_lost) continue;
+            demand(std::ranges::find(wanted, one.mount.target, &kernel::Mount::target) != wanted.end(),
+                   one.mount.target + " is mounted, and nobody asks for it");
+        }
+    }
+
+    std::ptrdiff_t mounted(JailId id, const std::string& target) const {
+        return std::ranges::count_if(state_.mounts, [&](const kernel::memory::MountPoint& one) {
+            return one.id == id && one.mount.target == target;
+        });
     }
 
     /// It finds every other jail by name, and none that is gone.

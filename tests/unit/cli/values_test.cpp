@@ -51,6 +51,23 @@ TEST_CASE("a parameter's value is what it looks like, and a name alone is on", "
     CHECK(parameter("").is_null());
 }
 
+TEST_CASE("a mount is a directory of the host or a type, where it goes, and its options", "[cli]") {
+    const auto entry = [](std::string_view text) { return mount_entry(text).value_or(json()); };
+    CHECK(entry("/srv/www:/var/www") == json{{"source", "/srv/www"}, {"target", "/var/www"}});
+    CHECK(entry("/srv/www:/var/www:ro,nosuid") ==
+          json{{"source", "/srv/www"}, {"target", "/var/www"}, {"options", {"ro", "nosuid"}}});
+    CHECK(entry("/srv/new:/data:create") == json{{"source", "/srv/new"}, {"target", "/data"}, {"create", true}});
+    CHECK(entry("tmpfs:/tmp:size=64M,noexec") ==
+          json{{"type", "tmpfs"}, {"target", "/tmp"}, {"size", "64M"}, {"options", {"noexec"}}});
+    CHECK(entry("zfs=tank/data:/data") == json{{"type", "zfs"}, {"source", "tank/data"}, {"target", "/data"}});
+    CHECK(entry("/a:/b:rw") ==
+          json{{"source", "/a"}, {"target", "/b"}, {"options", {"rw"}}});  // for the daemon to refuse
+    for (const auto* wrong : {"", "/srv", "/srv:", ":/data", ":"}) {
+        INFO(wrong);
+        CHECK(entry(wrong).is_null());
+    }
+}
+
 TEST_CASE("a published port is written as DESIGN has it, with an address before it", "[cli]") {
     const auto entry = [](std::string_view text) { return publish_entry(text).value_or(json()); };
     CHECK(entry("8080") == json{{"host_port", 8080}});

@@ -25,6 +25,7 @@ public:
         if (filters && coin()) spec.firewall.ingress = policy();
         if (filters && coin()) spec.firewall.egress = policy();
         spec.limits = limits();
+        for (auto n = below(4); n > 0; --n) spec.mounts.push_back(mount("/m" + std::to_string(n)));
         if (coin()) spec.devfs_ruleset = 1 + static_cast<int>(below(65'535));
         spec.parameters = parameters();
         spec.exec = exec();
@@ -39,6 +40,18 @@ public:
     bool coin() { return below(2) == 1; }
 
 private:
+    model::MountSpec mount(std::string target) {
+        model::MountSpec mount{.target = std::move(target), .read_only = coin(), .no_exec = coin(), .no_suid = coin()};
+        if (coin()) {
+            mount.source = "/" + word();
+            mount.create = coin();
+        } else {
+            mount.type = model::MountType::tmpfs;
+            if (coin()) mount.size = {4096 + below(1 << 30)};
+        }
+        return mount;
+    }
+
     model::NetworkSpec network() {
         model::NetworkSpec network;
         if (coin()) {

@@ -34,6 +34,12 @@ model::Jail House::create(const std::string& json) {
     return begin("create", [&](store::Writer& writer) { return writer.insert_jail(store_test::named(json)); });
 }
 
+model::Jail House::settled(const std::string& json) {
+    auto jail = create(json);
+    value_of(reconciler->reconcile(jail.id));
+    return jail;
+}
+
 model::Jail House::change(const model::Jail& jail, const std::function<void(model::JailSpec&)>& change) {
     auto spec = jail.spec;
     change(spec);

@@ -26,6 +26,8 @@ struct House {
 
     /// What the supervisor writes; `json` as a client sends it. With a running operation.
     model::Jail create(const std::string& json);
+    /// The same, and one round of it.
+    model::Jail settled(const std::string& json);
     model::Jail change(const model::Jail& jail, const std::function<void(model::JailSpec&)>& change);
     model::Jail stop(const model::Jail& jail);
     model::Jail restart(const model::Jail& jail);

@@ -18,17 +18,11 @@ std::vector<model::LimitRule> rules(const House& house) {
     return found == limits.end() ? std::vector<model::LimitRule>{} : found->second;
 }
 
-model::Jail settled(House& house, const std::string& json) {
-    auto jail = house.create(json);
-    value_of(house.reconciler->reconcile(jail.id));
-    return jail;
-}
-
 }  // namespace
 
 TEST_CASE("a jail's limits are in place before it is, and gone after it", "[reconcile][limits]") {
     House house;
-    const auto jail = settled(house, kLimited);
+    const auto jail = house.settled(kLimited);
     CHECK(rules(house) == model::rules_of(jail.spec.limits));
     CHECK(house.kernel.violations() == std::vector<std::string>{});
 
@@ -41,7 +35,7 @@ TEST_CASE("a jail's limits are in place before it is, and gone after it", "[reco
 TEST_CASE("a rule that somebody deleted comes back at the next thorough look, and an event says so",
           "[reconcile][limits]") {
     House house;
-    const auto jail = settled(house, kLimited);
+    const auto jail = house.settled(kLimited);
     REQUIRE(house.kernel.hand().remove_limits("web"));
     value_of(house.reconciler->resync());
     CHECK(rules(house) == model::rules_of(jail.spec.limits));
@@ -52,7 +46,7 @@ TEST_CASE("a rule that somebody deleted comes back at the next thorough look, an
 
 TEST_CASE("a rule on a stopped jail's name goes at the next thorough look", "[reconcile][limits]") {
     House house;
-    settled(house, R"({"name": "web", "running": false})");
+    house.settled(R"({"name": "web", "running": false})");
     REQUIRE(house.kernel.hand().add_limit("web", {.resource = "nthr", .limit = {.amount = 1, .action = "log"}}));
     value_of(house.reconciler->resync());
     CHECK(rules(house).empty());
@@ -60,7 +54,7 @@ TEST_CASE("a rule on a stopped jail's name goes at the next thorough look", "[re
 
 TEST_CASE("limits are changed while the jail runs on", "[reconcile][limits]") {
     House house;
-    const auto jail = settled(house, kLimited);
+    const auto jail = house.settled(kLimited);
     const auto jid = house.kernel.state().prisons.front().jid;
     const auto changed = house.change(jail, [](model::JailSpec& spec) { spec.limits.erase("maxproc"); });
     value_of(house.reconciler->reconcile(jail.id));
@@ -72,8 +66,8 @@ TEST_CASE("limits are changed while the jail runs on", "[reconcile][limits]") {
 TEST_CASE("a jail whose limits nobody enforces is kept stopped, and says so, until somebody does",
           "[reconcile][limits]") {
     House house;
-    const auto jail = settled(house, kLimited);
-    const auto plain = settled(house, R"({"name": "plain"})");
+    const auto jail = house.settled(kLimited);
+    const auto plain = house.settled(R"({"name": "plain"})");
     house.kernel.hand().set_racct(false);
 
     CHECK(error_of(house.reconciler->reconcile(jail.id)).name() == "limits_unsupported");
@@ -97,7 +91,7 @@ TEST_CASE("a jail whose limits nobody enforces is kept stopped, and says so, unt
 
 TEST_CASE("a jail that cannot be limited is stopped and removed all the same", "[reconcile][limits]") {
     House house;
-    auto jail = settled(house, kLimited);
+    auto jail = house.settled(kLimited);
     house.kernel.hand().set_racct(false);
     (void)house.reconciler->reconcile(jail.id);
     jail = house.stop(jail);
@@ -110,7 +104,7 @@ TEST_CASE("a jail that cannot be limited is stopped and removed all the same", "
 
 TEST_CASE("nothing is done to the limits of somebody else's jail that took the name", "[reconcile][limits]") {
     House house;
-    const auto jail = settled(house, kLimited);
+    const auto jail = house.settled(kLimited);
     REQUIRE(house.kernel.hand().kill_jail(jail.id, Remains::nothing));
     REQUIRE(house.kernel.hand().take_name("web"));
     const auto theirs = rules(house);
@@ -124,7 +118,7 @@ TEST_CASE("nothing is done to the limits of somebody else's jail that took the n
 
 TEST_CASE("a parameter that somebody changed is set again, one that is taken away waits", "[reconcile][parameters]") {
     House house;
-    const auto jail = settled(house, R"({"name": "web", "parameters": {"allow.raw_sockets": 1, "children.max": 3}})");
+    const auto jail = house.settled(R"({"name": "web", "parameters": {"allow.raw_sockets": 1, "children.max": 3}})");
     const auto now = [&] {
         return value_of(house.kernel.jails().parameters(jail.id, {"allow.raw_sockets", "children.max"}));
     };
@@ -146,7 +140,7 @@ TEST_CASE("a parameter that somebody changed is set again, one that is taken awa
 
 TEST_CASE("the devices that a jail sees are those of its ruleset", "[reconcile][parameters]") {
     House house;
-    const auto jail = settled(house, R"({"name": "web", "devfs_ruleset": 10})");
+    const auto jail = house.settled(R"({"name": "web", "devfs_ruleset": 10})");
     CHECK(house.kernel.state().mounts.back().mount.ruleset == 10);
     CHECK(house.kernel.state().prisons.front().devfs_ruleset == 10);
 }

@@ -24,7 +24,7 @@ std::vector<ObservedMount> all_there() {
 
 Steps steps_for(const std::vector<ObservedMount>& present) {
     Plan steps;
-    plan_mounts(kWanted, present, steps);
+    plan_mounts(kWanted, present, {}, steps);
     return texts(steps);
 }
 

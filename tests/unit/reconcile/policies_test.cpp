@@ -12,12 +12,6 @@ namespace {
 constexpr const char* kConfined = R"({"name": "web", "firewall": {"ingress": {"rules": [{"from": {"jail": "db"}}]}}})";
 constexpr const char* kPublishing = R"({"name": "web", "publish": [{"host_port": 8080, "jail_port": 80}]})";
 
-model::Jail settled_under(House& house, const std::string& json) {
-    auto jail = house.create(json);
-    value_of(house.reconciler->reconcile(jail.id));
-    return jail;
-}
-
 bool loaded(const House& house, const model::Jail& jail) {
     return house.kernel.state().jail_rules.contains(jail.id);
 }
@@ -58,8 +52,8 @@ TEST_CASE("a jail whose policy nobody enforces is kept stopped, and says so, unt
 TEST_CASE("a running jail whose policy is enforced no more is stopped, but not for a moment of it",
           "[reconcile][policy]") {
     House house;
-    const auto jail = settled_under(house, kConfined);
-    const auto plain = settled_under(house, R"({"name": "plain"})");
+    const auto jail = house.settled(kConfined);
+    const auto plain = house.settled(R"({"name": "plain"})");
     house.kernel.hand().set_pfil_member(false);
 
     SECTION("for a moment") {
@@ -89,7 +83,7 @@ TEST_CASE("a running jail whose policy is enforced no more is stopped, but not f
 
 TEST_CASE("published ports that cannot be had only degrade their jail", "[reconcile][policy]") {
     House house;
-    const auto jail = settled_under(house, kPublishing);
+    const auto jail = house.settled(kPublishing);
     CHECK_FALSE(house.condition(jail, "PublishMissing"));
     house.kernel.hand().set_firewall(false);
     value_of(house.reconciler->reconcile(jail.id));
@@ -103,7 +97,7 @@ TEST_CASE("published ports that cannot be had only degrade their jail", "[reconc
 
 TEST_CASE("a jail without a policy has rules only where they keep it to its addresses", "[reconcile][policy]") {
     House house;
-    const auto plain = settled_under(house, R"({"name": "plain"})");
+    const auto plain = house.settled(R"({"name": "plain"})");
     CHECK(loaded(house, plain));
     house.kernel.hand().set_pfil_member(false);
     pass(house, std::chrono::seconds{60});
@@ -117,7 +111,7 @@ TEST_CASE("a jail without a policy has rules only where they keep it to its addr
 TEST_CASE("rules that were seen lately are not looked at again for a jail that comes, changes or goes",
           "[reconcile][policy]") {
     House house;
-    auto jail = settled_under(house, kConfined);
+    auto jail = house.settled(kConfined);
     value_of(house.reconciler->resync());
     int looks = 0;
     house.kernel.faults().trace(

@@ -37,6 +37,10 @@ std::vector<MountOption> mount_options(const Mount& mount, const std::string& pa
                                      {.name = "from", .value = mounted_from(mount)}};
     if (mount.kind == MountKind::devfs && mount.ruleset != 0)
         options.push_back({.name = "ruleset", .value = std::to_string(mount.ruleset)});
+    // tmpfs(5); the mode is that of the covered directory without it.
+    if (mount.kind == MountKind::tmpfs && mount.of_spec) options.push_back({.name = "mode", .value = "1777"});
+    if (mount.kind == MountKind::tmpfs && mount.size.count != 0)
+        options.push_back({.name = "size", .value = std::to_string(mount.size.count)});
     return options;
 }
 
