@@ -16,6 +16,7 @@ void add_look_commands(CLI::App& app, Command& chosen);       ///< ls show plan 
 void add_exec_command(CLI::App& app, Command& chosen);
 void add_stream_commands(CLI::App& app, Command& chosen);   ///< logs events
 void add_network_commands(CLI::App& app, Command& chosen);  ///< network ls show create set rm
+void add_template_commands(CLI::App& app, Command& chosen);  ///< template ls show import rm
 void add_doctor_command(CLI::App& app, Command& chosen);
 
 }  // namespace jaild::cli

@@ -17,6 +17,21 @@ target_compile_options(jaild_sqlite_amalgamation PRIVATE -O2 -w)
 target_link_libraries(jaild_sqlite_amalgamation PUBLIC Threads::Threads)
 target_link_libraries(jaild_sqlite INTERFACE jaild_sqlite_amalgamation)
 
+# libarchive is in FreeBSD's base system, the toolchain does not have it: a library of the same name that has nothing but
+# the names of what jaild-archive calls. The real one takes its place when the program starts.
+set(names ${PROJECT_SOURCE_DIR}/cmake/libarchive-names)
+file(STRINGS ${names} functions REGEX "^archive_")
+set(text "/* Made of cmake/libarchive-names. */\n")
+foreach(function ${functions})
+  string(APPEND text "void ${function}(void) {}\n")
+endforeach()
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/libarchive-names/libarchive.c CONTENT "${text}" @ONLY)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${names})
+add_library(jaild_libarchive_names SHARED ${PROJECT_BINARY_DIR}/libarchive-names/libarchive.c)
+set_target_properties(jaild_libarchive_names PROPERTIES OUTPUT_NAME archive SOVERSION 7 UNITY_BUILD OFF
+  LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/libarchive-names BUILD_WITH_INSTALL_RPATH ON)
+target_link_libraries(jaild_libarchive INTERFACE jaild_cross_headers jaild_libarchive_names)
+
 # The toolchain has no OpenSSL; a real base system has. Of that only what is named here is taken: its C library's headers
 # are another release's than the toolchain's.
 if(JAILD_SYSROOT)

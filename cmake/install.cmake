@@ -3,7 +3,7 @@
 include(GNUInstallDirs)
 install(TARGETS jaild RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS jaildctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-foreach(helper jaild-shim jaild-inside jaild-lease jaild-pause)
+foreach(helper jaild-shim jaild-inside jaild-archive jaild-lease jaild-pause)
   if(TARGET ${helper})
     install(TARGETS ${helper} RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/jaild)
   endif()

@@ -22,16 +22,14 @@ Error jail_not_found(const model::Name& name) {
                  .remedy = "`jaildctl ls` lists all jails"};
 }
 
-model::Template host_template() {
-    auto name = model::Name::parse("host");
-    return {.name = *name,
-            .builtin = true,
-            .description = "the running host's own userland, read-only; live, not versioned"};
+/// "freebsd" is every version of it.
+bool is_template(const std::string& name, const std::string& wanted) {
+    return name == wanted || (name.starts_with(wanted) && name.substr(wanted.size()).starts_with(':'));
 }
 
 bool matches(const model::Jail& jail, const JailQuery& query) {
     if (query.state && jail.status.state != *query.state) return false;
-    if (query.template_name && jail.spec.template_name != *query.template_name) return false;
+    if (query.template_name && !is_template(jail.spec.template_name, *query.template_name)) return false;
     return std::all_of(query.labels.begin(), query.labels.end(), [&](const auto& wanted) {
         const auto label = jail.spec.labels.find(wanted.first);
         return label != jail.spec.labels.end() && label->second == wanted.second;
@@ -50,8 +48,13 @@ Result<void> authorize(const Caller& caller, Role needed, std::string_view actio
                                                                  : "ask as root, or with an operator's token"});
 }
 
-Supervisor::Impl::Impl(store::Store& store_, kernel::Kernel& kernel_, reconcile::Reconciler& reconciler_, Clock& clock_)
-    : store(store_), kernel(kernel_), reconciler(reconciler_), clock(clock_) {
+Supervisor::Impl::Impl(store::Store& store_, kernel::Kernel& kernel_, reconcile::Reconciler& reconciler_, Clock& clock_,
+                       templates::Options templates_)
+    : store(store_),
+      kernel(kernel_),
+      reconciler(reconciler_),
+      clock(clock_),
+      engine(store_, kernel_.template_trees(), clock_, std::move(templates_)) {
     store.on_events([this](EventSeq newest) {
         const std::lock_guard lock(events_mutex_);
         newest_ = newest;
@@ -103,7 +106,8 @@ Result<void> Supervisor::Impl::prepare() {
     if (!rows) return std::unexpected(rows.error());
     for (const auto& row : *rows) cache.put(row);
     follower_ = std::thread([this] { follow_events(); });
-    return prepare_network();
+    if (auto prepared = prepare_network(); !prepared) return prepared;
+    return engine.prepare();
 }
 
 Result<void> Supervisor::Impl::prepare_network() {
@@ -152,8 +156,9 @@ model::Jail Supervisor::Impl::with_status(model::Jail row) const {
     return row;
 }
 
-Supervisor::Supervisor(store::Store& store, kernel::Kernel& kernel, reconcile::Reconciler& reconciler, Clock& clock)
-    : impl_(std::make_unique<Impl>(store, kernel, reconciler, clock)) {
+Supervisor::Supervisor(store::Store& store, kernel::Kernel& kernel, reconcile::Reconciler& reconciler, Clock& clock,
+                       templates::Options templates)
+    : impl_(std::make_unique<Impl>(store, kernel, reconciler, clock, std::move(templates))) {
     reconciler.on_status([impl = impl_.get()](JailId id) { impl->cache.touch(id); });
 }
 
@@ -257,34 +262,22 @@ Result<UniqueFd> Supervisor::open_log(const Caller& caller, const model::Name& n
     return impl_->kernel.processes().open_log(jail->id);
 }
 
-Result<std::vector<model::Template>> Supervisor::templates(const Caller& caller) {
-    if (auto allowed = authorize(caller, Role::viewer, "template.list"); !allowed)
-        return std::unexpected(allowed.error());
-    return std::vector{host_template()};
-}
-
-Result<model::Template> Supervisor::get_template(const Caller& caller, const std::string& name) {
-    if (auto allowed = authorize(caller, Role::viewer, "template.get"); !allowed)
-        return std::unexpected(allowed.error());
-    auto only = host_template();
-    if (only.name.text() == name) return only;
-    return std::unexpected(Error{.code = Errc::not_found,
-                                 .op = "get_template",
-                                 .detail = fmt::format("there is no template \"{}\"", name),
-                                 .reason = "template_not_found",
-                                 .remedy = "the built-in template is \"host\""});
-}
-
 Result<model::Operation> Supervisor::operation(const Caller& caller, const std::string& id) {
     if (auto allowed = authorize(caller, Role::viewer, "operation.get"); !allowed)
         return std::unexpected(allowed.error());
     auto operation =
         store::read<model::Operation>(impl_->store, [&](store::Reader& reader) { return reader.operation(id); });
     // Steps reach the row when the operation ends. Whoever learns that a removal ended must not find the jail any more.
-    if (operation && operation->state == model::OperationState::running)
-        operation->steps = impl_->reconciler.progress(operation->jail);
-    else if (operation)
+    if (!operation) return operation;
+    if (operation->state != model::OperationState::running) {
         impl_->catch_up();
+    } else if (operation->template_id.value != 0) {
+        auto seen = impl_->engine.see(operation->template_id);
+        operation->steps = std::move(seen.steps);
+        operation->progress = std::move(seen.progress);
+    } else {
+        operation->steps = impl_->reconciler.progress(operation->jail);
+    }
     return operation;
 }
 

@@ -16,8 +16,10 @@
 #include "core/model/jail.h"
 #include "core/model/network.h"
 #include "core/model/operation.h"
+#include "core/model/template.h"
 #include "core/reconcile/reconciler.h"
 #include "core/store/store.h"
+#include "core/templates/options.h"
 
 namespace jaild {
 
@@ -51,6 +53,19 @@ struct ShownNetwork {
     std::vector<std::string> plan{};   ///< for a dry run: the steps
 };
 
+/// A template, and whose roots are made from it.
+struct ShownTemplate {
+    model::Template value;
+    std::vector<std::string> jails{};
+};
+
+/// A change of a template that was written, and the operation that carries it out.
+struct AcceptedTemplate {
+    ShownTemplate shown;
+    std::string operation;  ///< id
+    bool replayed = false;  ///< the same Idempotency-Key answered again
+};
+
 struct ExecRequest {
     kernel::Program program;
     kernel::Stdio stdio;
@@ -73,10 +88,11 @@ struct JailQuery {
 /// every call. All methods block (but those that say otherwise): any thread but the I/O one. Thread-safe.
 class Supervisor {
 public:
-    Supervisor(store::Store& store, kernel::Kernel& kernel, reconcile::Reconciler& reconciler, Clock& clock);
-    ~Supervisor();
+    Supervisor(store::Store& store, kernel::Kernel& kernel, reconcile::Reconciler& reconciler, Clock& clock,
+               templates::Options templates = {});
+    ~Supervisor();  ///< ends imports; the next daemon clears up
 
-    /// Makes the network `default` at the first start. Before anything else.
+    /// Makes the network `default` at the first start, and goes on with templates. Before anything else.
     Result<void> prepare();
 
     // Jails. Errors beyond those named: denied; exhausted (disk full).
@@ -116,15 +132,23 @@ public:
                                                          ExecRequest request);
     Result<UniqueFd> open_log(const Caller&, const model::Name& name);
 
-    Result<std::vector<model::Template>> templates(const Caller&);
-    Result<model::Template> get_template(const Caller&, const std::string& name);
+    /// The host's first.
+    Result<std::vector<ShownTemplate>> templates(const Caller&);
+    /// not_found "template_not_found".
+    Result<ShownTemplate> get_template(const Caller&, const model::TemplateRef& reference);
+    /// Admins only: files of the host are read. As templates::Engine::check() and Writer::insert_template(); the keys'
+    /// conflicts as create().
+    Result<AcceptedTemplate> import_template(const Caller&, model::TemplateRequest request, Retry);
+    /// invalid "version_required"; conflict "template_in_use", "template_importing", "template_builtin".
+    Result<AcceptedTemplate> remove_template(const Caller&, const model::TemplateRef& reference);
 
     // Networks. Changes are made when they return; what runs on a network follows within moments.
     Result<std::vector<ShownNetwork>> networks(const Caller&);
     /// not_found "network_not_found".
     Result<ShownNetwork> network(const Caller&, const std::string& name);
     /// As model::check_network() and Writer::insert_network(); invalid
-    /// "interface_not_found"; conflict "subnet_in_use", also of the host's; unsupported; denied for an interface of the host's; the keys' conflicts as create().
+    /// "interface_not_found"; conflict "subnet_in_use", also of the host's; unsupported; denied for an interface of the
+    /// host's; the keys' conflicts as create().
     Result<ShownNetwork> create_network(const Caller&, model::NetworkRequest request, DryRun, Retry);
     /// PUT and PATCH, with preconditions as for jails; conflict "addresses_in_use", "network_in_use", "network_busy".
     Result<ShownNetwork> replace_network(const Caller&, const model::Name& name, nlohmann::json fields, Precondition,
@@ -135,7 +159,8 @@ public:
     Result<ShownNetwork> remove_network(const Caller&, const model::Name& name, Precondition, DryRun);
 
     Result<model::Operation> operation(const Caller&, const std::string& id);
-    /// The jail goes on as its spec says; only the operation ends. conflict "operation_finished".
+    /// The jail goes on as its spec says; only the operation ends. An import ends with it. conflict
+    /// "operation_finished".
     Result<model::Operation> cancel(const Caller&, const std::string& id);
     Result<std::vector<model::Event>> events(const Caller&, EventSeq after, std::size_t limit);
     Result<std::vector<model::Event>> events_of(const Caller&, const std::string& jail, std::size_t last);

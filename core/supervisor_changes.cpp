@@ -158,6 +158,10 @@ Result<Accepted> Supervisor::create(const Caller& caller, model::NamedSpec spec,
         (*before)->jail = impl_->with_status(std::move((*before)->jail));
         return **std::move(before);
     }
+    auto resolved = store::read<model::JailSpec>(
+        impl_->store, [&](store::Reader& reader) { return reader.resolve_template(spec.spec); });
+    if (!resolved) return std::unexpected(resolved.error());
+    spec.spec = *std::move(resolved);
     if (auto possible = impl_->check_host(spec.spec, spec.name.text()); !possible)
         return std::unexpected(possible.error());
 
@@ -375,25 +379,28 @@ Result<Accepted> Supervisor::remove(const Caller& caller, model::Name name, Prec
 Result<model::Operation> Supervisor::cancel(const Caller& caller, const std::string& id) {
     if (auto allowed = authorize(caller, Role::operator_, "operation.cancel"); !allowed)
         return std::unexpected(allowed.error());
-    return store::write<model::Operation>(impl_->store, [&](store::Writer& writer) -> Result<model::Operation> {
-        auto operation = writer.operation(id);
-        if (!operation) return operation;
-        if (operation->state != model::OperationState::running)
-            return std::unexpected(
-                Error{.code = Errc::conflict,
-                      .op = "cancel",
-                      .detail = fmt::format("operation {} has {} already", id, model::to_string(operation->state)),
-                      .reason = "operation_finished"});
-        operation->state = model::OperationState::cancelled;
-        operation->finished_at = impl_->clock.utc();
-        if (auto updated = writer.update_operation(*operation); !updated) return std::unexpected(updated.error());
-        auto event = writer.append_event("operation.cancelled", operation->jail_name, id, "{}");
-        if (!event) return std::unexpected(event.error());
-        auto audited = writer.append_audit(
-            {.principal = caller.principal, .action = "operation.cancel", .object = id, .outcome = "accepted"});
-        if (!audited) return std::unexpected(audited.error());
-        return operation;
-    });
+    auto cancelled =
+        store::write<model::Operation>(impl_->store, [&](store::Writer& writer) -> Result<model::Operation> {
+            auto operation = writer.operation(id);
+            if (!operation) return operation;
+            if (operation->state != model::OperationState::running)
+                return std::unexpected(
+                    Error{.code = Errc::conflict,
+                          .op = "cancel",
+                          .detail = fmt::format("operation {} has {} already", id, model::to_string(operation->state)),
+                          .reason = "operation_finished"});
+            operation->state = model::OperationState::cancelled;
+            operation->finished_at = impl_->clock.utc();
+            if (auto updated = writer.update_operation(*operation); !updated) return std::unexpected(updated.error());
+            auto event = writer.append_event("operation.cancelled", operation->jail_name, id, "{}");
+            if (!event) return std::unexpected(event.error());
+            auto audited = writer.append_audit(
+                {.principal = caller.principal, .action = "operation.cancel", .object = id, .outcome = "accepted"});
+            if (!audited) return std::unexpected(audited.error());
+            return operation;
+        });
+    if (cancelled && cancelled->template_id.value != 0) impl_->engine.interrupt(cancelled->template_id);
+    return cancelled;
 }
 
 }  // namespace jaild

@@ -8,13 +8,15 @@
 
 #include "core/jail_cache.h"
 #include "core/supervisor.h"
+#include "core/templates/engine.h"
 
 namespace jaild {
 
 /// What the parts of the supervisor share: supervisor.cpp (reads), supervisor_changes.cpp (writes).
 class Supervisor::Impl {
 public:
-    Impl(store::Store& store, kernel::Kernel& kernel, reconcile::Reconciler& reconciler, Clock& clock);
+    Impl(store::Store& store, kernel::Kernel& kernel, reconcile::Reconciler& reconciler, Clock& clock,
+         templates::Options templates);
     ~Impl();
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
@@ -94,6 +96,17 @@ public:
                                         const Precondition& precondition, DryRun dry_run);
     Result<ShownNetwork> finish_network(Result<void> written, ShownNetwork shown, DryRun dry_run);
 
+    // supervisor_templates.cpp
+    Result<ShownTemplate> show(store::Reader& reader, model::Template value) const;
+    [[nodiscard]] std::vector<std::string> jails_of_host() const;
+    /// What the same Idempotency-Key began before.
+    Result<std::optional<AcceptedTemplate>> kept_template(store::Reader& reader, const Caller& caller,
+                                                          const Retry& retry) const;
+    /// The part of a transaction that every change of a template has: the operation, its event and its audit row.
+    static Result<std::string> write_template_change(store::Writer& writer, const Caller& caller,
+                                                     const model::Template& value, std::string_view what,
+                                                     std::string_view happened);
+
     /// The row with its status filled in.
     [[nodiscard]] model::Jail with_status(model::Jail row) const;
 
@@ -103,6 +116,7 @@ public:
     Clock& clock;
     JailCache cache;
     model::HostInfo facts;
+    templates::Engine engine;
 
 private:
     Result<void> prepare_network();

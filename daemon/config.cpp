@@ -129,7 +129,21 @@ Result<void> parse_key(const std::filesystem::path& file, std::string_view key, 
         config.manage_forwarding = *value;
         return {};
     }
+    if (key == "template_max_entries") {
+        const auto value = node.value_exact<std::int64_t>();
+        if (!value || *value < 1)
+            return std::unexpected(refused(file, &node, "template_max_entries must be a number, at least 1"));
+        config.template_max_entries = static_cast<std::uint64_t>(*value);
+        return {};
+    }
     const auto text = node.value_exact<std::string>();
+    if (key == "template_max_bytes") {
+        const auto size = text ? Bytes::parse(*text) : std::unexpected(Error{});
+        if (!size || size->count == 0)
+            return std::unexpected(refused(file, &node, "template_max_bytes must be a size, such as \"32G\""));
+        config.template_max_bytes = size->count;
+        return {};
+    }
     const bool known = key == "state_dir" || key == "socket" || key == "socket_group" || key == "listen" ||
                        key == "kernel" || key == "log_level" || key == "zfs_parent";
     if (!known) return std::unexpected(refused(file, &node, fmt::format("unknown key \"{}\"", key)));

@@ -29,7 +29,9 @@ struct Config {
     std::vector<std::filesystem::path>
         mount_sources;       ///< what a spec may mount of the host, and who; empty: as roles say
     std::string zfs_parent;  ///< FreeBSD: "zroot/jaild", the roots of new jails are datasets in it; empty: directories
-    bool claim = false;      ///< take over a state directory that was made on another machine
+    std::uint64_t template_max_bytes = templates::Options{}.max_bytes;      ///< of one template, unpacked
+    std::uint64_t template_max_entries = templates::Options{}.max_entries;  ///< of one template
+    bool claim = false;  ///< take over a state directory that was made on another machine
     std::vector<Token> tokens;
 };
 

@@ -84,7 +84,10 @@ Result<void> serve(const CommandLine& line, Config& config) {
     if (!kernel) return std::unexpected(kernel.error());
 
     reconcile::Reconciler reconciler(**store, **kernel, clock, {.manage_forwarding = config.manage_forwarding});
-    Supervisor supervisor(**store, **kernel, reconciler, clock);
+    Supervisor supervisor(**store, **kernel, reconciler, clock,
+                          {.program = archive_program(*helpers),
+                           .max_bytes = config.template_max_bytes,
+                           .max_entries = config.template_max_entries});
     if (auto prepared = supervisor.prepare(); !prepared) return prepared;
     api::Server server(supervisor, server_options(config));
     if (auto listening = server.listen(); !listening) return listening;

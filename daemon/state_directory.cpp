@@ -97,4 +97,9 @@ Result<std::filesystem::path> helper_directory() {
               .remedy = "install jaild as a whole: cmake --install"});
 }
 
+std::filesystem::path archive_program(const std::filesystem::path& helpers) {
+    auto program = helpers / "jaild-archive";
+    return ::access(program.c_str(), X_OK) == 0 ? program : std::filesystem::path();
+}
+
 }  // namespace jaild::daemon

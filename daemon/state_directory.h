@@ -19,4 +19,7 @@ Result<std::string> state_identity(const std::filesystem::path& state_directory)
 /// Where jaild-shim and jaild-pause are: beside this program in a build, else in ../libexec/jaild of its prefix.
 Result<std::filesystem::path> helper_directory();
 
+/// jaild-archive, beside those two; empty where it is not installed: then no template can be imported.
+std::filesystem::path archive_program(const std::filesystem::path& helpers);
+
 }  // namespace jaild::daemon

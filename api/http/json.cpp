@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "api/http/utf8.h"
+#include "core/base/utf8.h"
 
 namespace jaild::api {
 namespace {

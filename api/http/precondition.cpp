@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "api/http/sha256.h"
+#include "core/base/sha256.h"
 
 namespace jaild::api {
 namespace {

@@ -69,6 +69,8 @@ constexpr auto kStatuses = std::to_array<CodeStatus>({
     {"operation_cancelled", 409},
     {"addresses_exhausted", 507},
     {"jail_not_found", 404},
+    {"import_interrupted", 409},
+    {"disk_full", 507},
 });
 
 constexpr auto kErrcs = std::to_array<std::pair<Errc, unsigned>>({{Errc::invalid, 422},

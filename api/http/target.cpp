@@ -4,8 +4,8 @@
 
 #include <charconv>
 
-#include "api/http/utf8.h"
 #include "core/base/ascii.h"
+#include "core/base/utf8.h"
 
 namespace jaild::api {
 namespace {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "api/http/message.h"
-#include "api/http/sha256.h"
 #include "core/base/error.h"
+#include "core/base/sha256.h"
 #include "core/caller.h"
 
 namespace jaild::api {

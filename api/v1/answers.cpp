@@ -70,7 +70,9 @@ Error error_of(const model::Operation& operation) {
     if (operation.state == model::OperationState::cancelled)
         return {.code = Errc::conflict,
                 .op = "operation",
-                .detail = "the operation was cancelled; the jail goes on as its spec says",
+                .detail = operation.template_name.empty()
+                              ? "the operation was cancelled; the jail goes on as its spec says"
+                              : "the operation was cancelled",
                 .reason = "operation_cancelled"};
     if (!operation.problem) return {.code = Errc::corrupt, .op = "operation", .reason = "internal"};
     const auto& kept = *operation.problem;
@@ -137,33 +139,63 @@ Result<Retry> retry_of(const Request& request) {
     return Retry{.key = *std::move(key), .fingerprint = fingerprint(request)};
 }
 
+namespace {
+
+/// What long work is answered with: with `Prefer: wait` what `ended` (Response(const model::Operation&)) makes of its
+/// end, else, and when it goes on beyond that time, 202 with `body`.
+template <class Ended>
+asio::awaitable<Response> answer_operation(Service& service, const Request& request, const std::string& operation,
+                                           const nlohmann::json& body, Ended ended) {
+    Response response{.status = 202};
+    std::optional<std::string> applied;
+    if (const auto asked = preferred_wait(request)) {
+        const auto longest = std::chrono::duration_cast<std::chrono::seconds>(service.limits.wait_max).count();
+        const auto seconds = std::min<std::int64_t>(*asked, longest);
+        applied = fmt::format("wait={}", seconds);
+        const auto done = co_await wait_for(service, request, operation, std::chrono::seconds(seconds));
+        if (done) response = co_await ended(*done);
+    }
+    if (response.status == 202) {
+        response.body = dump(body);
+        response.fields.emplace_back("Location", operation_path(operation));
+    }
+    if (applied) response.fields.emplace_back("Preference-Applied", *std::move(applied));
+    co_return response;
+}
+
+}  // namespace
+
 asio::awaitable<Response> answer_change(Service& service, const Request& request, Accepted accepted, Change change,
                                         DryRun dry_run) {
     if (dry_run == DryRun::yes)
         co_return answer_json({{"plan", accepted.plan}, {"jail", model::to_json(accepted.jail)}});
     if (accepted.operation.empty()) co_return show_jail(service, request, accepted);
 
-    Response response;
-    const auto asked = preferred_wait(request);
-    std::optional<std::string> applied;
-    if (asked) {
-        const auto longest = std::chrono::duration_cast<std::chrono::seconds>(service.limits.wait_max).count();
-        const auto seconds = std::min<std::int64_t>(*asked, longest);
-        applied = fmt::format("wait={}", seconds);
-        auto operation = co_await wait_for(service, request, accepted.operation, std::chrono::seconds(seconds));
-        if (operation)
-            response = answer_ended(service, request, accepted, *operation, change);
-        else
-            response.status = 202;
-    } else {
-        response.status = 202;
-    }
-    if (response.status == 202) {
-        response.body = dump(with_operation(accepted));
-        response.fields.emplace_back("Location", operation_path(accepted.operation));
-        response.fields.emplace_back("ETag", model::etag(accepted.jail));
-    }
-    if (applied) response.fields.emplace_back("Preference-Applied", *std::move(applied));
+    const auto ended = [&](const model::Operation& operation) -> asio::awaitable<Response> {
+        co_return answer_ended(service, request, accepted, operation, change);
+    };
+    auto response = co_await answer_operation(service, request, accepted.operation, with_operation(accepted), ended);
+    if (response.status == 202) response.fields.emplace_back("ETag", model::etag(accepted.jail));
+    if (accepted.replayed) response.fields.emplace_back("Idempotency-Replayed", "true");
+    co_return response;
+}
+
+asio::awaitable<Response> answer_template_change(Service& service, const Request& request, AcceptedTemplate accepted) {
+    auto body = model::to_json(accepted.shown.value, accepted.shown.jails);
+    body["operation"] = accepted.operation;
+    const auto ended = [&](const model::Operation& operation) -> asio::awaitable<Response> {
+        if (operation.state != model::OperationState::succeeded)
+            co_return problem(error_of(operation), {{"operation", operation.id}});
+        const auto reference = model::TemplateRef::parse(operation.template_name);
+        if (operation.kind == "template.remove" || !reference) co_return Response{.status = 204};
+        const auto now =
+            co_await offload(service.pool, [&] { return service.supervisor.get_template(request.caller, *reference); });
+        if (!now) co_return problem(now.error());
+        auto response = answer_json(model::to_json(now->value, now->jails), 201);
+        response.fields.emplace_back("Location", "/v1/templates/" + now->value.reference());
+        co_return response;
+    };
+    auto response = co_await answer_operation(service, request, accepted.operation, body, ended);
     if (accepted.replayed) response.fields.emplace_back("Idempotency-Replayed", "true");
     co_return response;
 }

@@ -33,4 +33,7 @@ enum class Change { create, replace, patch, restart, remove };
 asio::awaitable<Response> answer_change(Service& service, const Request& request, Accepted accepted, Change change,
                                         DryRun dry_run);
 
+/// The same of a template. A removal that is done is 204, an import 201 with the template as it is now.
+asio::awaitable<Response> answer_template_change(Service& service, const Request& request, AcceptedTemplate accepted);
+
 }  // namespace jaild::api::v1

@@ -6,13 +6,13 @@
 #include "api/http/json.h"
 #include "api/http/offload.h"
 #include "api/http/problem.h"
-#include "api/http/utf8.h"
 #include "api/v1/answers.h"
 #include "api/v1/conditions.h"
 #include "api/v1/exec_request.h"
 #include "api/v1/handlers.h"
 #include "api/v1/program_run.h"
 #include "core/base/base64.h"
+#include "core/base/utf8.h"
 
 namespace jaild::api::v1 {
 namespace {

@@ -27,6 +27,8 @@ Answer read_log(Service& service, const Request& request);
 // templates.cpp
 Answer list_templates(Service& service, const Request& request);
 Answer get_template(Service& service, const Request& request);
+Answer import_template(Service& service, const Request& request);
+Answer delete_template(Service& service, const Request& request);
 // networks.cpp
 Answer list_networks(Service& service, const Request& request);
 Answer get_network(Service& service, const Request& request);

@@ -1,27 +1,62 @@
 #include <nlohmann/json.hpp>
 
+#include "api/http/json.h"
 #include "api/http/offload.h"
 #include "api/http/problem.h"
 #include "api/v1/answers.h"
+#include "api/v1/conditions.h"
 #include "api/v1/handlers.h"
 
 namespace jaild::api::v1 {
+namespace {
+
+/// "freebsd:14.2-p1" in the path.
+Result<model::TemplateRef> reference_of(const Request& request) {
+    return model::TemplateRef::parse(request.parameter, "");
+}
+
+}  // namespace
 
 Answer list_templates(Service& service, const Request& request) {
     auto templates = co_await offload(service.pool, [&] { return service.supervisor.templates(request.caller); });
     if (!templates) co_return problem(templates.error());
     auto items = nlohmann::json::array();
-    for (const auto& each : *templates) items.push_back(model::to_json(each));
+    for (const auto& each : *templates) items.push_back(model::to_json(each.value, each.jails));
     co_return answer_items(std::move(items));
 }
 
 Answer get_template(Service& service, const Request& request) {
-    auto name = name_of(request);
-    if (!name) co_return problem(name.error());
+    const auto reference = reference_of(request);
+    if (!reference) co_return problem(reference.error());
     auto found =
-        co_await offload(service.pool, [&] { return service.supervisor.get_template(request.caller, name->text()); });
+        co_await offload(service.pool, [&] { return service.supervisor.get_template(request.caller, *reference); });
     if (!found) co_return problem(found.error());
-    co_return answer_json(model::to_json(*found));
+    co_return answer_json(model::to_json(found->value, found->jails));
+}
+
+Answer import_template(Service& service, const Request& request) {
+    if (auto none = refuse_precondition(request); !none) co_return problem(none.error());
+    const auto retry = retry_of(request);
+    if (!retry) co_return problem(retry.error());
+    auto accepted = co_await offload(service.pool, [&]() -> Result<AcceptedTemplate> {
+        auto body = parse_json(request.body, service.limits.json_depth);
+        if (!body) return std::unexpected(body.error());
+        auto asked = model::parse_template_request(*body);
+        if (!asked) return std::unexpected(asked.error());
+        return service.supervisor.import_template(request.caller, *std::move(asked), *retry);
+    });
+    if (!accepted) co_return problem(accepted.error());
+    co_return co_await answer_template_change(service, request, *std::move(accepted));
+}
+
+Answer delete_template(Service& service, const Request& request) {
+    if (auto none = refuse_precondition(request); !none) co_return problem(none.error());
+    const auto reference = reference_of(request);
+    if (!reference) co_return problem(reference.error());
+    auto accepted =
+        co_await offload(service.pool, [&] { return service.supervisor.remove_template(request.caller, *reference); });
+    if (!accepted) co_return problem(accepted.error());
+    co_return co_await answer_template_change(service, request, *std::move(accepted));
 }
 
 }  // namespace jaild::api::v1

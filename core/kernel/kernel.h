@@ -13,6 +13,7 @@
 #include "core/kernel/mounts.h"
 #include "core/kernel/processes.h"
 #include "core/kernel/roots.h"
+#include "core/kernel/template_trees.h"
 
 namespace jaild::kernel {
 
@@ -33,6 +34,7 @@ public:
     virtual Jails& jails() = 0;
     virtual Processes& processes() = 0;
     virtual Roots& roots() = 0;
+    virtual TemplateTrees& template_trees() = 0;
     virtual Mounts& mounts() = 0;
     virtual Links& links() = 0;
     virtual Limits& limits() = 0;

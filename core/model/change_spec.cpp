@@ -2,6 +2,7 @@
 
 #include "core/model/fields.h"
 #include "core/model/jail_spec.h"
+#include "core/model/template.h"
 
 /// How one spec becomes another.
 namespace jaild::model {
@@ -42,6 +43,13 @@ void fill_secrets(json& document, const Environment& current) {
     }
 }
 
+/// The new spec; a jail is not moved to another version of its template by one that names none.
+Result<JailSpec> parse_kept(const JailSpec& current, const json& document) {
+    auto spec = parse_spec(document);
+    if (spec) spec->template_name = keep_version(current.template_name, spec->template_name);
+    return spec;
+}
+
 bool changes_mode_only(const json& patch) {
     const auto network = patch.find("network");
     return network != patch.end() && network->is_object() && network->contains("mode") &&
@@ -71,13 +79,13 @@ Result<JailSpec> merge_patch(const JailSpec& current, const json& patch) {
     if (changes_mode_only(patch) && document["network"].value("mode", json()) != mode_before)
         document["network"].erase("interfaces");
     fill_secrets(document, current.exec.env);
-    return parse_spec(document);
+    return parse_kept(current, document);
 }
 
 Result<JailSpec> replace(const JailSpec& current, const json& replacement) {
     auto document = replacement;
     fill_secrets(document, current.exec.env);
-    return parse_spec(document);
+    return parse_kept(current, document);
 }
 
 std::optional<std::string> network_for_admins(const JailSpec& from, const JailSpec& to) {

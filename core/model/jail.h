@@ -1,6 +1,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,13 @@ struct AssignedInterface {
 /// Of all of them, in their order.
 std::vector<Prefix> addresses_of(const std::vector<AssignedInterface>& interfaces);
 
+/// The template that a jail's root is made from.
+struct JailBase {
+    TemplateId id;
+    std::vector<std::string> private_parts;  ///< Template::private_parts
+    bool operator==(const JailBase&) const = default;
+};
+
 /// One jail with everything that GET shows.
 struct Jail {
     JailId id;
@@ -32,6 +40,7 @@ struct Jail {
     bool removing = false;                      ///< DELETE was accepted; the name stays reserved until nothing is left
     std::vector<AssignedInterface> interfaces;  ///< one for each of the spec's, kept across restarts
     JailStatus status;
+    std::optional<JailBase> base{};  ///< nothing: the host's own, or a `path` root
 
     /// Of all interfaces, in their order; with NetworkMode::alias those of the spec.
     [[nodiscard]] std::vector<Prefix> addresses() const;

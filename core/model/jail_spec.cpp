@@ -7,6 +7,7 @@
 #include "core/base/ascii.h"
 #include "core/model/fields.h"
 #include "core/model/spec_parts.h"
+#include "core/model/template.h"
 #include "core/model/text_rules.h"
 
 namespace jaild::model {
@@ -102,7 +103,7 @@ auto into(T& target, F parse) {
 void read_template(Fields& fields, JailSpec& spec) {
     if (spec.root.kind == RootKind::path) {
         spec.template_name.clear();
-        fields.text("template", spec.template_name, Name::kMaxLength);
+        fields.text("template", spec.template_name, TemplateRef::kMaxLength);
         if (!spec.template_name.empty())
             fields.fail(Error::invalid("template_with_path_root", fields.at("template"),
                                        "a root of kind \"path\" is not made from a template"));
@@ -110,9 +111,9 @@ void read_template(Fields& fields, JailSpec& spec) {
     }
     fields.read("template", [&](const json& value, const std::string& at) -> Result<void> {
         if (!value.is_string()) return std::unexpected(wrong_type(at, "a string"));
-        const auto name = Name::parse(value.get_ref<const std::string&>(), at);
-        if (!name) return std::unexpected(name.error());
-        spec.template_name = name->text();
+        const auto reference = TemplateRef::parse(value.get_ref<const std::string&>(), at);
+        if (!reference) return std::unexpected(reference.error());
+        spec.template_name = reference->text();
         return {};
     });
 }

@@ -85,7 +85,8 @@ enum class RestartPolicy { no };
 
 struct JailSpec {
     bool running = true;
-    std::string template_name = "host";  ///< JSON: "template"; empty with RootKind::path
+    /// JSON: "template"; empty with RootKind::path. As it was asked for, with its exact version once it is stored.
+    std::string template_name = "host";
     RootSpec root;
     std::string hostname;  ///< empty: the jail's name
     NetworkSpec network;
@@ -134,8 +135,8 @@ struct NamedSpec {
 /// Reads a spec. Unknown fields, wrong types and values out of bounds are Errc::invalid with their JSON pointer; all
 /// other fields get their defaults. Reasons: "unknown_field", "wrong_type", "missing_field", "too_long", "too_many",
 /// "invalid_value", "invalid_name", "invalid_path", "invalid_address", "invalid_prefix", "invalid_port",
-/// "template_with_path_root", "path_without_path_root", "learned_address" (a static one beside DHCP or SLAAC, or a port
-/// or policy that needs to know it). Words that a later version will know are Errc::unsupported:
+/// "template_with_path_root", "path_without_path_root", "invalid_version", "learned_address" (a static one beside DHCP
+/// or SLAAC, or a port or policy that needs to know it). Words that a later version will know are Errc::unsupported:
 /// "unsupported_network_mode", "unsupported_root_kind", "unsupported_restart_policy". Checks what can be known without
 /// the host or other jails.
 Result<JailSpec> parse_spec(const nlohmann::json& object);
@@ -149,9 +150,11 @@ nlohmann::json to_json(const JailSpec& spec, Secrets secrets);
 
 /// RFC 7396 on the JSON of `current`, then parse_spec: null sets a field to its default. A secret that comes back as
 /// {"secret": true} keeps its value. Another network mode without interfaces beside it starts from that mode's default
-/// interfaces. A patch of `name` is Errc::invalid "immutable_field"; this one does not look at template and root.
+/// interfaces. The latest of the template that the jail has is the version that it has. A patch of `name` is
+/// Errc::invalid "immutable_field"; this one does not look at template and root.
 Result<JailSpec> merge_patch(const JailSpec& current, const nlohmann::json& patch);
-/// For PUT: `replacement` as given, but a secret without value keeps the one of `current`.
+/// For PUT: `replacement` as given, but a secret without value keeps the one of `current`, and a template without
+/// version the version of `current`.
 Result<JailSpec> replace(const JailSpec& current, const nlohmann::json& replacement);
 
 /// What `to` asks of the host's own network stack that `from` does not: an admin's to choose. Nothing, most often.

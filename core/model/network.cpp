@@ -75,8 +75,4 @@ std::string etag(const Network& network) {
     return "\"" + std::to_string(network.id.value) + "." + std::to_string(network.generation) + "\"";
 }
 
-nlohmann::json to_json(const Template& value) {
-    return {{"name", value.name.text()}, {"builtin", value.builtin}, {"description", value.description}};
-}
-
 }  // namespace jaild::model

@@ -114,13 +114,4 @@ nlohmann::json to_json(const Network& network, const std::vector<std::string>& j
 /// The strong entity tag, quotes included, as a jail's.
 std::string etag(const Network& network);
 
-/// A base tree that roots are made from. Only `host` exists so far: built in, live, not versioned.
-struct Template {
-    Name name;
-    bool builtin = true;
-    std::string description;
-};
-
-nlohmann::json to_json(const Template& value);
-
 }  // namespace jaild::model

@@ -20,6 +20,12 @@ json to_json(const Problem& problem) {
             {"errno", problem.sys == 0 ? json() : json(problem.sys)}};
 }
 
+json to_json(const Progress& progress) {
+    return {{"phase", progress.phase}, {"item", progress.item},
+            {"done", progress.done},   {"total", progress.total == 0 ? json() : json(progress.total)},
+            {"bytes", progress.bytes}, {"entries", progress.entries}};
+}
+
 }  // namespace
 
 std::string_view to_string(OperationState state) {
@@ -55,10 +61,12 @@ Problem to_problem(const Error& error) {
 json to_json(const Operation& operation) {
     return {{"id", operation.id},
             {"kind", operation.kind},
-            {"jail", operation.jail_name},
+            {"jail", text_or_null(operation.jail_name)},
+            {"template", text_or_null(operation.template_name)},
             {"generation", operation.generation},
             {"state", to_string(operation.state)},
             {"steps", operation.steps},
+            {"progress", operation.progress ? to_json(*operation.progress) : json()},
             {"problem", operation.problem ? to_json(*operation.problem) : json()},
             {"created_at", operation.created_at.to_string()},
             {"finished_at", operation.finished_at ? json(operation.finished_at->to_string()) : json()}};

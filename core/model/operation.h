@@ -27,10 +27,22 @@ Problem to_problem(const Error& error);
 /// Of to_string(Errc); Errc::kernel for a word that is none.
 Errc parse_problem_kind(std::string_view word);
 
-/// Long work that somebody asked for. It ends when its jail converges at `generation`, or when that fails for good.
+/// How far an import is.
+struct Progress {
+    std::string phase;          ///< "checking", "unpacking"
+    std::string item;           ///< what is read: "base.txz"
+    std::uint64_t done = 0;     ///< bytes of it
+    std::uint64_t total = 0;    ///< its bytes; 0: unknown
+    std::uint64_t bytes = 0;    ///< written so far
+    std::uint64_t entries = 0;  ///< made so far
+    bool operator==(const Progress&) const = default;
+};
+
+/// Long work that somebody asked for: of a jail, or of a template. A jail's ends when the jail converges at
+/// `generation`, or when that fails for good.
 struct Operation {
     std::string id;    ///< 16 hexadecimal digits, from getrandom(2)
-    std::string kind;  ///< "create", "update", "restart", "remove"
+    std::string kind;  ///< "create", "update", "restart", "remove"; of a template "template.import", "template.remove"
     JailId jail;
     std::string jail_name;
     Generation generation = 0;
@@ -40,6 +52,9 @@ struct Operation {
     std::optional<Problem> problem{};
     UtcTime created_at{};
     std::optional<UtcTime> finished_at{};
+    TemplateId template_id{};            ///< 0: of a jail
+    std::string template_name{};         ///< "freebsd:14.2-p1"
+    std::optional<Progress> progress{};  ///< of one that runs; not stored
 };
 nlohmann::json to_json(const Operation& operation);
 

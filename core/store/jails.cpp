@@ -7,6 +7,7 @@
 #include "core/store/addresses.h"
 #include "core/store/retention.h"
 #include "core/store/sqlite_error.h"
+#include "core/store/templates.h"
 
 namespace jaild::store::jails {
 namespace {
@@ -21,7 +22,17 @@ Error damaged(std::int64_t id, std::string_view what) {
     return corrupt("read_jail", fmt::format("the row of jail {} is damaged: {}", id, what));
 }
 
-/// Columns: id, name, spec, generation, incarnation, removing, created_at. Addresses are not read yet.
+/// Of columns 7 and 8.
+Result<std::optional<model::JailBase>> base_of(const Statement& row) {
+    if (row.null(7)) return std::nullopt;
+    const auto facts = Json::parse(row.text(8), nullptr, false);
+    if (!facts.is_object()) return std::unexpected(damaged(row.integer(0), "template"));
+    return model::JailBase{.id = TemplateId{row.integer(7)},
+                           .private_parts = facts.value("private", std::vector<std::string>{})};
+}
+
+/// Columns: id, name, spec, generation, incarnation, removing, created_at, template, the template's facts. Addresses
+/// are not read yet.
 Result<model::Jail> from_row(const Statement& row) {
     const auto id = row.integer(0);
     auto name = model::Name::parse(row.text(1));
@@ -30,6 +41,8 @@ Result<model::Jail> from_row(const Statement& row) {
     if (object.is_discarded()) return std::unexpected(damaged(id, "spec"));
     auto spec = model::parse_spec(object);
     if (!spec) return std::unexpected(damaged(id, "spec: " + spec.error().detail));
+    auto base = base_of(row);
+    if (!base) return std::unexpected(base.error());
     return model::Jail{.id = JailId{id},
                        .name = *std::move(name),
                        .spec = *std::move(spec),
@@ -38,7 +51,8 @@ Result<model::Jail> from_row(const Statement& row) {
                        .created_at = UtcTime{row.integer(6)},
                        .removing = row.integer(5) != 0,
                        .interfaces = {},
-                       .status = {}};
+                       .status = {},
+                       .base = *std::move(base)};
 }
 
 Result<model::Jail> with_addresses(Connection& connection, model::Jail jail) {
@@ -115,9 +129,11 @@ Result<model::Jail> find_staying(Connection& connection, JailId id) {
 
 Result<model::Jail> find(Connection& connection, JailId id) {
     auto found = first_row<model::Jail>(
-        connection.prepare("SELECT id, name, spec, generation, incarnation, removing, created_at FROM jails"
-                           " WHERE id = ?1",
-                           id.value),
+        connection.prepare(
+            "SELECT jails.id, jails.name, spec, generation, incarnation, removing, jails.created_at, template,"
+            " facts FROM jails LEFT JOIN templates ON templates.id = template"
+            " WHERE jails.id = ?1",
+            id.value),
         from_row);
     if (!found) return std::unexpected(found.error());
     if (!*found) return std::unexpected(not_found(fmt::format("there is no jail with id {}", id.value)));
@@ -126,9 +142,11 @@ Result<model::Jail> find(Connection& connection, JailId id) {
 
 Result<model::Jail> find(Connection& connection, const model::Name& name) {
     auto found = first_row<model::Jail>(
-        connection.prepare("SELECT id, name, spec, generation, incarnation, removing, created_at FROM jails"
-                           " WHERE name = ?1",
-                           name.text()),
+        connection.prepare(
+            "SELECT jails.id, jails.name, spec, generation, incarnation, removing, jails.created_at, template,"
+            " facts FROM jails LEFT JOIN templates ON templates.id = template"
+            " WHERE jails.name = ?1",
+            name.text()),
         from_row);
     if (!found) return std::unexpected(found.error());
     if (!*found) return std::unexpected(not_found(fmt::format("there is no jail \"{}\"", name.text())));
@@ -142,31 +160,38 @@ Result<std::vector<model::Jail>> list(Connection& connection, const JailFilter& 
     // What is not UTF-8 cannot be a label; replaced, it matches none.
     return read_all(
         connection,
-        connection.prepare("SELECT id, name, spec, generation, incarnation, removing, created_at FROM jails"
-                           " WHERE id > ?1 AND (?2 IS NULL OR spec ->> '$.template' = ?2)"
-                           " AND NOT EXISTS (SELECT 1 FROM json_each(?3) AS wanted WHERE NOT EXISTS ("
-                           "  SELECT 1 FROM json_each(jails.spec, '$.labels') AS label"
-                           "  WHERE label.key = wanted.value ->> '$.key' AND label.value = wanted.value ->> '$.value'))"
-                           " ORDER BY id LIMIT ?4",
-                           filter.after.value, filter.template_name,
-                           labels.dump(-1, ' ', false, Json::error_handler_t::replace), as_limit(filter.limit)));
+        connection.prepare(
+            "SELECT jails.id, jails.name, spec, generation, incarnation, removing, jails.created_at, template,"
+            " facts FROM jails LEFT JOIN templates ON templates.id = template"
+            " WHERE jails.id > ?1 AND (?2 IS NULL OR spec ->> '$.template' = ?2)"
+            " AND NOT EXISTS (SELECT 1 FROM json_each(?3) AS wanted WHERE NOT EXISTS ("
+            "  SELECT 1 FROM json_each(jails.spec, '$.labels') AS label"
+            "  WHERE label.key = wanted.value ->> '$.key' AND label.value = wanted.value ->> '$.value'))"
+            " ORDER BY jails.id LIMIT ?4",
+            filter.after.value, filter.template_name, labels.dump(-1, ' ', false, Json::error_handler_t::replace),
+            as_limit(filter.limit)));
 }
 
 Result<std::vector<model::Jail>> all(Connection& connection) {
-    return read_all(connection,
-                    connection.prepare(
-                        "SELECT id, name, spec, generation, incarnation, removing, created_at FROM jails ORDER BY id"));
+    return read_all(
+        connection,
+        connection.prepare(
+            "SELECT jails.id, jails.name, spec, generation, incarnation, removing, jails.created_at, template, facts"
+            " FROM jails LEFT JOIN templates ON templates.id = template ORDER BY jails.id"));
 }
 
 Result<model::Jail> insert(Connection& connection, const model::NamedSpec& spec, UtcTime now) {
     if (auto free = check_name_free(connection, spec.name); !free) return std::unexpected(free.error());
     const auto path = root_path(spec.spec);
     if (auto free = check_path_free(connection, path, JailId{}); !free) return std::unexpected(free.error());
-    auto text = spec_text(spec.spec);
+    auto resolved = templates::resolve(connection, spec.spec);
+    if (!resolved) return std::unexpected(resolved.error());
+    auto text = spec_text(resolved->spec);
     if (!text) return std::unexpected(text.error());
     return in_savepoint(connection, [&]() -> Result<model::Jail> {
-        auto done = connection.run("INSERT INTO jails (name, root_path, spec, created_at) VALUES (?1, ?2, ?3, ?4)",
-                                   spec.name.text(), path, *text, now.milliseconds);
+        auto done = connection.run(
+            "INSERT INTO jails (name, root_path, spec, created_at, template) VALUES (?1, ?2, ?3, ?4, ?5)",
+            spec.name.text(), path, *text, now.milliseconds, resolved->id);
         if (!done) return std::unexpected(done.error());
         const JailId id{connection.last_insert_id()};
         if (auto assigned = addresses::assign(connection, id, spec.spec.network); !assigned) {

@@ -144,10 +144,31 @@ CREATE TABLE aliases (
 CREATE INDEX aliases_of_jail ON aliases (jail);
 )sql";
 
+// Templates, who is made from which, and operations on them.
+constexpr std::string_view kTemplates = R"sql(
+CREATE TABLE templates (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL COLLATE NOCASE,
+    version TEXT NOT NULL COLLATE NOCASE,
+    state TEXT NOT NULL,
+    facts TEXT NOT NULL,                   -- JSON object
+    created_at INTEGER NOT NULL,
+    UNIQUE (name, version)
+) STRICT;
+CREATE VIEW latest_templates AS SELECT max(id) AS id FROM templates WHERE state = 'ready' GROUP BY name;
+
+ALTER TABLE jails ADD COLUMN template INTEGER REFERENCES templates (id);  -- NULL: the host's, or a path root
+CREATE INDEX jails_of_template ON jails (template) WHERE template IS NOT NULL;
+
+ALTER TABLE operations ADD COLUMN template INTEGER NOT NULL DEFAULT 0;    -- 0: of a jail; no reference, as with jail
+ALTER TABLE operations ADD COLUMN template_name TEXT NOT NULL DEFAULT '';
+CREATE INDEX operations_running_of_template ON operations (template) WHERE state = 'running' AND template <> 0;
+)sql";
+
 constexpr std::array kMigrations{
     Migration{.to = 1, .sql = kFirst},      Migration{.to = 2, .sql = kNetworks},
     Migration{.to = 3, .sql = kInterfaces}, Migration{.to = 4, .sql = kInterfaceMacs},
-    Migration{.to = 5, .sql = kAliases},
+    Migration{.to = 5, .sql = kAliases},    Migration{.to = 6, .sql = kTemplates},
 };
 
 Result<void> apply(Connection& connection, const Migration& migration) {

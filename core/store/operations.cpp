@@ -46,7 +46,8 @@ Result<model::OperationState> parse_state(const std::string& text) {
     return std::unexpected(corrupt("read_operation", "unknown state " + text));
 }
 
-/// Columns: id, kind, jail, jail_name, generation, incarnation, state, steps, problem, created_at, finished_at.
+/// Columns: id, kind, jail, jail_name, generation, incarnation, state, steps, problem, created_at, finished_at,
+/// template, template_name.
 Result<model::Operation> from_row(const Statement& row) {
     auto state = parse_state(row.text(6));
     if (!state) return std::unexpected(state.error());
@@ -60,7 +61,9 @@ Result<model::Operation> from_row(const Statement& row) {
                                .steps = {},
                                .problem = {},
                                .created_at = UtcTime{row.integer(9)},
-                               .finished_at = {}};
+                               .finished_at = {},
+                               .template_id = TemplateId{row.integer(11)},
+                               .template_name = row.text(12)};
     if (!row.null(10)) operation.finished_at = UtcTime{row.integer(10)};
     try {
         operation.steps = Json::parse(row.text(7)).get<std::vector<std::string>>();
@@ -92,7 +95,7 @@ Error not_found(const std::string& id) {
 Result<model::Operation> find(Connection& connection, const std::string& id) {
     auto found = first_row<model::Operation>(
         connection.prepare("SELECT id, kind, jail, jail_name, generation, incarnation, state, steps, problem,"
-                           " created_at, finished_at FROM operations WHERE id = ?1",
+                           " created_at, finished_at, template, template_name FROM operations WHERE id = ?1",
                            id),
         from_row);
     if (!found) return std::unexpected(found.error());
@@ -103,9 +106,18 @@ Result<model::Operation> find(Connection& connection, const std::string& id) {
 Result<std::vector<model::Operation>> running(Connection& connection, JailId jail) {
     return all_rows<model::Operation>(
         connection.prepare("SELECT id, kind, jail, jail_name, generation, incarnation, state, steps, problem,"
-                           " created_at, finished_at FROM operations"
+                           " created_at, finished_at, template, template_name FROM operations"
                            " WHERE jail = ?1 AND state = 'running' ORDER BY seq",
                            jail.value),
+        from_row);
+}
+
+Result<std::vector<model::Operation>> running(Connection& connection, TemplateId id) {
+    return all_rows<model::Operation>(
+        connection.prepare("SELECT id, kind, jail, jail_name, generation, incarnation, state, steps, problem,"
+                           " created_at, finished_at, template, template_name FROM operations"
+                           " WHERE template = ?1 AND template <> 0 AND state = 'running' ORDER BY seq",
+                           id.value),
         from_row);
 }
 
@@ -116,9 +128,10 @@ Result<model::Operation> insert(Connection& connection, const model::Operation& 
     stored.created_at = now;
     auto done = connection.run(
         "INSERT INTO operations (id, kind, jail, jail_name, generation, incarnation, state, steps, problem,"
-        " created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        " created_at, template, template_name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         stored.id, stored.kind, stored.jail.value, stored.jail_name, stored.generation, stored.incarnation,
-        model::to_string(stored.state), steps_text(stored.steps), problem_text(stored.problem), now.milliseconds);
+        model::to_string(stored.state), steps_text(stored.steps), problem_text(stored.problem), now.milliseconds,
+        stored.template_id.value, stored.template_name);
     if (!done) return std::unexpected(done.error());
     const auto newest = connection.last_insert_id();
     if (prune_is_due(newest, keep)) {

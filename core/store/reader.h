@@ -11,6 +11,7 @@
 #include "core/model/jail.h"
 #include "core/model/network.h"
 #include "core/model/operation.h"
+#include "core/model/template.h"
 
 namespace jaild::store {
 
@@ -39,6 +40,12 @@ struct AddressOwner {
     bool isolated = false;  ///< the network: its members cannot reach each other
 };
 
+/// A jail whose root is made from a template.
+struct TemplateUser {
+    TemplateId id;
+    std::string jail;
+};
+
 /// A stored answer to a request that carried an Idempotency-Key.
 struct IdempotentReply {
     std::string fingerprint;  ///< of method, target and body: another request under the same key is refused
@@ -61,9 +68,21 @@ public:
     virtual Result<std::vector<AddressOwner>> address_owners() = 0;
     virtual Result<model::Network> network(const std::string& name) = 0;
     virtual Result<std::vector<model::Network>> networks() = 0;
+    /// Errc::not_found "template_not_found". The latest version of a name is the one, of those that are ready, that was
+    /// made last.
+    virtual Result<model::Template> find_template(TemplateId id) = 0;
+    virtual Result<model::Template> find_template(const model::TemplateRef& reference) = 0;
+    /// The spec with the exact version of its template. Errc::invalid "template_unknown", Errc::conflict
+    /// "template_not_ready".
+    virtual Result<model::JailSpec> resolve_template(const model::JailSpec& spec) = 0;
+    /// Those that are imported or removed too, by id; not the host's.
+    virtual Result<std::vector<model::Template>> templates() = 0;
+    /// Of all templates, those being removed too; by the jails' ids.
+    virtual Result<std::vector<TemplateUser>> template_users() = 0;
     virtual Result<model::Operation> operation(const std::string& id) = 0;
     /// Operations of a jail that have not ended.
     virtual Result<std::vector<model::Operation>> running_operations(JailId jail) = 0;
+    virtual Result<std::vector<model::Operation>> running_operations(TemplateId id) = 0;
     /// After `after`, oldest first; after 0: from the oldest that is kept. Errc::not_found "events_gone" when events
     /// after `after` were pruned away, or `after` is not of this database (newer than its newest).
     virtual Result<std::vector<model::Event>> events(EventSeq after, std::size_t limit) = 0;

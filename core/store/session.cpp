@@ -50,6 +50,26 @@ Result<void> WriteSession::delete_network(const model::Network& network) {
     return store::networks::erase(connection_, network);
 }
 
+Result<model::Template> WriteSession::insert_template(const model::Template& value) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::templates::insert(connection_, value, clock_.utc());
+}
+
+Result<model::Template> WriteSession::finish_template(const model::Template& value) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::templates::finish(connection_, value);
+}
+
+Result<model::Template> WriteSession::mark_template_removing(TemplateId id) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::templates::mark_removing(connection_, id);
+}
+
+Result<void> WriteSession::delete_template(TemplateId id) {
+    if (auto open = still_open(); !open) return open;
+    return store::templates::erase(connection_, id);
+}
+
 Result<model::Operation> WriteSession::insert_operation(const model::Operation& operation) {
     if (auto open = still_open(); !open) return std::unexpected(open.error());
     return store::operations::insert(connection_, operation, clock_.utc(), keep_.operations);

@@ -12,6 +12,7 @@
 #include "core/store/networks.h"
 #include "core/store/operations.h"
 #include "core/store/store.h"
+#include "core/store/templates.h"
 
 /// What a `work` function is handed: the contract's Reader and Writer on one connection, inside its transaction.
 namespace jaild::store {
@@ -33,11 +34,25 @@ public:
         return store::networks::find(connection_, name);
     }
     Result<std::vector<model::Network>> networks() override { return store::networks::all(connection_); }
+    Result<model::Template> find_template(TemplateId id) override { return store::templates::find(connection_, id); }
+    Result<model::Template> find_template(const model::TemplateRef& reference) override {
+        return store::templates::find(connection_, reference);
+    }
+    Result<model::JailSpec> resolve_template(const model::JailSpec& spec) override {
+        auto resolved = store::templates::resolve(connection_, spec);
+        if (!resolved) return std::unexpected(resolved.error());
+        return std::move(resolved->spec);
+    }
+    Result<std::vector<model::Template>> templates() override { return store::templates::all(connection_); }
+    Result<std::vector<TemplateUser>> template_users() override { return store::templates::users(connection_); }
     Result<model::Operation> operation(const std::string& id) override {
         return store::operations::find(connection_, id);
     }
     Result<std::vector<model::Operation>> running_operations(JailId jail) override {
         return store::operations::running(connection_, jail);
+    }
+    Result<std::vector<model::Operation>> running_operations(TemplateId id) override {
+        return store::operations::running(connection_, id);
     }
     Result<std::vector<model::Event>> events(EventSeq after, std::size_t limit) override {
         return store::events::after(connection_, after, limit);
@@ -68,6 +83,10 @@ public:
     Result<model::Network> insert_network(const model::Network& network) override;
     Result<model::Network> update_network(const model::Network& network) override;
     Result<void> delete_network(const model::Network& network) override;
+    Result<model::Template> insert_template(const model::Template& value) override;
+    Result<model::Template> finish_template(const model::Template& value) override;
+    Result<model::Template> mark_template_removing(TemplateId id) override;
+    Result<void> delete_template(TemplateId id) override;
     Result<model::Operation> insert_operation(const model::Operation& operation) override;
     Result<void> update_operation(const model::Operation& operation) override;
     Result<EventSeq> append_event(std::string_view type, std::string_view jail, std::string_view operation,

@@ -15,7 +15,9 @@ public:
     /// only as far as the text shows. Addresses: static ones first, then the lowest free of each network; Errc::invalid
     /// "network_not_found", "address_outside" (of the subnet, or another prefix length), "address_reserved" (the
     /// subnet's own or its broadcast address), "address_is_gateway"; Errc::conflict "address_in_use"; Errc::exhausted
-    /// "addresses_exhausted". Each change of a jail is whole or not done, also when `work` goes on after an Error.
+    /// "addresses_exhausted". The template is resolved: the stored spec names its exact version, and the template stays
+    /// as long as the jail; Errc::invalid "template_unknown", Errc::conflict "template_not_ready". Each change of a
+    /// jail is whole or not done, also when `work` goes on after an Error.
     virtual Result<model::Jail> insert_jail(const model::NamedSpec& spec) = 0;
     /// A new spec under generation + 1; addresses follow it (a static address given, a mode changed), those that still
     /// fit stay. Errc::conflict "jail_removing" once it is being removed, as with request_restart; else as insert_jail.
@@ -36,6 +38,16 @@ public:
     virtual Result<model::Network> update_network(const model::Network& network) = 0;
     /// Errc::conflict "network_in_use" with the jails whose specs name it, those being removed too.
     virtual Result<void> delete_network(const model::Network& network) = 0;
+
+    /// In state importing; id and created_at are filled in, and a version that is empty with the next free number.
+    /// Errc::conflict "template_exists", also while the one that was removed is not gone.
+    virtual Result<model::Template> insert_template(const model::Template& value) = 0;
+    /// It is ready, with what is known of it now. Errc::conflict "template_not_importing".
+    virtual Result<model::Template> finish_template(const model::Template& value) = 0;
+    /// Errc::conflict "template_in_use" with the jails that are made from it. Can be repeated.
+    virtual Result<model::Template> mark_template_removing(TemplateId id) = 0;
+    /// Nothing is left of it: name and version are free.
+    virtual Result<void> delete_template(TemplateId id) = 0;
 
     /// id and created_at are filled in.
     virtual Result<model::Operation> insert_operation(const model::Operation& operation) = 0;

@@ -18,6 +18,7 @@ FreeBsdKernel::FreeBsdKernel(const DriverOptions& options, std::unique_ptr<JailA
       processes_(std::move(processes)),
       mounts_(options),
       roots_(options),
+      template_trees_(options.state_directory),
       jails_(options),
       links_(options),
       limits_(options),

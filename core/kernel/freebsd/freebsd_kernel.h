@@ -12,6 +12,7 @@
 #include "core/kernel/freebsd/mounts.h"
 #include "core/kernel/freebsd/roots.h"
 #include "core/kernel/kernel.h"
+#include "core/kernel/roots/template_directories.h"
 #include "core/kernel/shim/shim_processes.h"
 
 namespace jaild::kernel {
@@ -24,6 +25,7 @@ public:
     Jails& jails() override { return jails_; }
     Processes& processes() override { return *processes_; }
     Roots& roots() override { return roots_; }
+    TemplateTrees& template_trees() override { return template_trees_; }
     Mounts& mounts() override { return mounts_; }
     Links& links() override { return links_; }
     Limits& limits() override { return limits_; }
@@ -39,6 +41,7 @@ private:
     std::unique_ptr<ShimProcesses> processes_;
     FreeBsdMounts mounts_;
     FreeBsdRoots roots_;
+    TemplateDirectories template_trees_;
     FreeBsdJails jails_;
     FreeBsdLinks links_;
     FreeBsdLimits limits_;

@@ -44,6 +44,7 @@ LinuxKernel::LinuxKernel(const DriverOptions& options, std::unique_ptr<RuncAttac
       runtime_(Layout(options), run_by_shim(*processes_)),
       mounts_(options, process_by(runtime_)),
       roots_(Layout(options), mounts_),
+      template_trees_(options.state_directory),
       jails_(Layout(options), runtime_, std::move(hierarchies)),
       links_(options),
       firewall_(options),

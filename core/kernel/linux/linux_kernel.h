@@ -11,6 +11,7 @@
 #include "core/kernel/linux/mounts.h"
 #include "core/kernel/linux/roots.h"
 #include "core/kernel/linux/runc_attacher.h"
+#include "core/kernel/roots/template_directories.h"
 #include "core/kernel/shim/shim_processes.h"
 
 namespace jaild::kernel {
@@ -24,6 +25,7 @@ public:
     Jails& jails() override { return jails_; }
     Processes& processes() override { return *processes_; }
     Roots& roots() override { return roots_; }
+    TemplateTrees& template_trees() override { return template_trees_; }
     Mounts& mounts() override { return mounts_; }
     Links& links() override { return links_; }
     Limits& limits() override { return limits_; }
@@ -40,6 +42,7 @@ private:
     Runtime runtime_;
     LinuxMounts mounts_;
     LinuxRoots roots_;
+    TemplateDirectories template_trees_;
     LinuxJails jails_;
     LinuxLinks links_;
     LinuxLimits limits_;

@@ -7,6 +7,7 @@ MemoryKernel::MemoryKernel(const DriverOptions& driver, const memory::MemoryOpti
       jails_(world_),
       processes_(world_),
       roots_(world_),
+      template_trees_(driver.state_directory),
       mounts_(world_),
       links_(world_),
       limits_(world_),

@@ -11,13 +11,15 @@
 #include "core/kernel/memory/ports.h"
 #include "core/kernel/memory/state.h"
 #include "core/kernel/memory/world.h"
+#include "core/kernel/roots/template_directories.h"
 
 namespace jaild::kernel {
 
 /// An executable model of a kernel with FreeBSD's awkward rules: nothing is isolated, nothing runs, everything is
 /// remembered. It outlives the reconcilers that use it, as a kernel outlives the daemon. Thread-safe.
 ///
-/// Not modelled: time that a call takes, calls that hang, and the file system beneath a jail's root.
+/// Not modelled: time that a call takes, calls that hang, and the file system beneath a jail's root. Templates lie in the
+/// state directory, as everywhere.
 class MemoryKernel : public Kernel {
 public:
     explicit MemoryKernel(const DriverOptions& driver, const memory::MemoryOptions& options = {});
@@ -25,6 +27,7 @@ public:
     Jails& jails() override { return jails_; }
     Processes& processes() override { return processes_; }
     Roots& roots() override { return roots_; }
+    TemplateTrees& template_trees() override { return template_trees_; }
     Mounts& mounts() override { return mounts_; }
     Links& links() override { return links_; }
     Limits& limits() override { return limits_; }
@@ -49,6 +52,7 @@ private:
     memory::MemoryJails jails_;
     memory::MemoryProcesses processes_;
     memory::MemoryRoots roots_;
+    TemplateDirectories template_trees_;
     memory::MemoryMounts mounts_;
     memory::MemoryLinks links_;
     memory::MemoryLimits limits_;

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "api/http/utf8.h"
+#include "core/base/utf8.h"
 #include "tests/catch.h"
 #include "tests/results.h"
 

@@ -1,9 +1,9 @@
-#include "api/http/utf8.h"
+#include "core/base/utf8.h"
 
 #include <cstdint>
 #include <cstring>
 
-namespace jaild::api {
+namespace jaild {
 namespace {
 
 /// Length of the sequence that begins with `lead`, and the bounds of its second byte (RFC 3629 §4); 0: no lead byte.
@@ -55,4 +55,4 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
-}  // namespace jaild::api
+}  // namespace jaild

@@ -1,9 +1,10 @@
-#include "api/http/sha256.h"
+#include "core/base/sha256.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
-namespace jaild::api {
+namespace jaild {
 namespace {
 
 using Block = std::array<std::uint8_t, 64>;
@@ -65,30 +66,42 @@ int hex_value(char c) {
 
 }  // namespace
 
-Digest sha256(std::string_view bytes) {
-    State state{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    Block block{};
-    auto rest = bytes;
-    for (; rest.size() >= block.size(); rest.remove_prefix(block.size())) {
-        std::memcpy(block.data(), rest.data(), block.size());
-        compress(state, block);
+void Sha256::add(std::string_view bytes) {
+    bytes_ += bytes.size();
+    while (!bytes.empty()) {
+        const auto taken = std::min(block_.size() - held_, bytes.size());
+        std::memcpy(block_.data() + held_, bytes.data(), taken);
+        held_ += taken;
+        bytes.remove_prefix(taken);
+        if (held_ < block_.size()) return;
+        compress(state_, block_);
+        held_ = 0;
     }
+}
+
+Digest Sha256::finish() {
     // Padding (§5.1.1): a one bit, zeros, the length in bits.
-    block.fill(0);
-    if (!rest.empty()) std::memcpy(block.data(), rest.data(), rest.size());
-    block[rest.size()] = 0x80;
-    if (rest.size() >= 56) {
-        compress(state, block);
-        block.fill(0);
+    const auto bits = bytes_ * 8;
+    block_[held_++] = 0x80;
+    if (held_ > 56) {
+        std::fill(block_.begin() + static_cast<std::ptrdiff_t>(held_), block_.end(), std::uint8_t{0});
+        compress(state_, block_);
+        held_ = 0;
     }
-    const auto bits = std::uint64_t{bytes.size()} * 8;
-    for (std::size_t i = 0; i < 8; ++i) block[63 - i] = static_cast<std::uint8_t>(bits >> (8 * i));
-    compress(state, block);
+    std::fill(block_.begin() + static_cast<std::ptrdiff_t>(held_), block_.end(), std::uint8_t{0});
+    for (std::size_t i = 0; i < 8; ++i) block_[63 - i] = static_cast<std::uint8_t>(bits >> (8 * i));
+    compress(state_, block_);
 
     Digest digest{};
     for (std::size_t i = 0; i < digest.size(); ++i)
-        digest[i] = static_cast<std::uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));
+        digest[i] = static_cast<std::uint8_t>(state_[i / 4] >> (24 - 8 * (i % 4)));
     return digest;
+}
+
+Digest sha256(std::string_view bytes) {
+    Sha256 hash;
+    hash.add(bytes);
+    return hash.finish();
 }
 
 std::string to_hex(const Digest& digest) {
@@ -120,4 +133,4 @@ bool equal_in_constant_time(const Digest& a, const Digest& b) {
     return difference == 0;
 }
 
-}  // namespace jaild::api
+}  // namespace jaild

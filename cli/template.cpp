@@ -1,0 +1,254 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "cli/commands.h"
+#include "cli/spec/values.h"
+#include "cli/table.h"
+
+/// jaildctl template ls|show|import|rm
+namespace jaild::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::chrono::milliseconds kLookEvery{250};
+
+struct ImportOptions {
+    std::string name;
+    std::vector<std::string> files;
+    std::vector<std::string> checksums;
+    std::string description;
+    std::vector<std::string> private_parts;
+    bool no_wait = false;
+};
+
+struct TemplateNames {
+    std::vector<std::string> names;
+    bool unused = false;
+};
+
+std::string template_target(const std::string& name) {
+    return "/v1/templates/" + client::encode(name);
+}
+
+std::string size_text(const json& value) {
+    if (!value.is_number()) return "-";
+    const auto bytes = value.get<double>();
+    if (bytes < 1024.0 * 1024) return fmt::format("{:.0f}K", bytes / 1024);
+    if (bytes < 1024.0 * 1024 * 1024) return fmt::format("{:.1f}M", bytes / 1024 / 1024);
+    return fmt::format("{:.2f}G", bytes / 1024 / 1024 / 1024);
+}
+
+/// A line on the terminal that shows how far an operation is.
+class ProgressLine {
+public:
+    ProgressLine() : shown_(::isatty(STDERR_FILENO) != 0) {}
+    ~ProgressLine() { clear(); }
+    ProgressLine(const ProgressLine&) = delete;
+    ProgressLine& operator=(const ProgressLine&) = delete;
+
+    void show(const json& operation) const {
+        if (!shown_) return;
+        const auto& progress = operation.at("progress");
+        if (!progress.is_object()) return;
+        std::string line = text(progress, "phase") + " " + text(progress, "item");
+        if (progress.at("total").is_number())
+            line +=
+                fmt::format(" {:.0f}%", 100.0 * progress.at("done").get<double>() / progress.at("total").get<double>());
+        if (progress.value("entries", 0) > 0)
+            line += fmt::format(", {} entries, {}", progress.at("entries").get<std::uint64_t>(),
+                                size_text(progress.at("bytes")));
+        fmt::print(stderr, "\r\x1b[K{}", line);
+    }
+    void clear() const {
+        if (shown_) fmt::print(stderr, "\r\x1b[K");
+    }
+
+private:
+    bool shown_;
+};
+
+/// Until the operation has ended; it is null and `exit` set when nobody can say.
+json wait_for_operation(Context& context, const std::string& id, int& exit) {
+    const ProgressLine line;
+    while (true) {
+        auto operation = get(context, "/v1/operations/" + client::encode(id), exit);
+        if (!operation) return nullptr;
+        if (operation->value("state", "") != "running") return *std::move(operation);
+        line.show(*operation);
+        std::this_thread::sleep_for(kLookEvery);
+    }
+}
+
+int report_failed(const json& operation) {
+    const auto problem = operation.value("problem", json());
+    if (!problem.is_object()) {
+        fmt::print(stderr, "jaildctl: the import was cancelled\n");
+        return kFailed;
+    }
+    fmt::print(stderr, "jaildctl: {} ({})\n", text(problem, "detail"), text(problem, "code"));
+    if (const auto remedy = text(problem, "remedy"); !remedy.empty()) fmt::print(stderr, "  remedy: {}\n", remedy);
+    return kFailed;
+}
+
+/// What came of an import that was accepted.
+int finish_import(Context& context, const json& accepted) {
+    const auto reference = text(accepted, "reference");
+    if (!context.wait) {
+        if (context.json)
+            print_json(accepted);
+        else
+            fmt::print("importing {} (not waited for)\n", reference);
+        return kDone;
+    }
+    int exit = kDone;
+    const auto operation = wait_for_operation(context, accepted.value("operation", ""), exit);
+    if (operation.is_null()) return exit;
+    if (operation.value("state", "") != "succeeded") return report_failed(operation);
+    const auto made = get(context, template_target(reference), exit);
+    if (!made) return exit;
+    for (const auto& step : operation.at("steps"))
+        if (const auto said = printable(step.get<std::string>()); said.starts_with("not kept"))
+            fmt::print(stderr, "jaildctl: {}\n", said);
+    if (context.json)
+        print_json(*made);
+    else
+        fmt::print("imported {}: {} entries, {}\n", reference, made->value("entries", 0), size_text(made->at("bytes")));
+    return kDone;
+}
+
+int import_one(Context& context, const ImportOptions& options) {
+    const auto colon = options.name.find(':');
+    json body{{"name", options.name.substr(0, colon)}, {"sets", json::array()}};
+    if (colon != std::string::npos) body["version"] = options.name.substr(colon + 1);
+    if (!options.description.empty()) body["description"] = options.description;
+    if (!options.private_parts.empty()) body["private"] = options.private_parts;
+    if (!options.checksums.empty() && options.checksums.size() != options.files.size()) {
+        fmt::print(stderr, "jaildctl: --sha256 is given {} times for {} archives\n", options.checksums.size(),
+                   options.files.size());
+        return kUsage;
+    }
+    for (std::size_t i = 0; i < options.files.size(); ++i) {
+        json set{{"file", std::filesystem::absolute(options.files[i]).lexically_normal().string()}};
+        if (!options.checksums.empty()) set["sha256"] = options.checksums[i];
+        body["sets"].push_back(std::move(set));
+    }
+    int exit = kDone;
+    const auto answer = call(context, {.method = "POST", .target = "/v1/templates", .body = body.dump()}, exit);
+    if (!answer) return exit;
+    return finish_import(context, json::parse(answer->body));
+}
+
+int list_templates(Context& context) {
+    int exit = kDone;
+    const auto answer = get(context, "/v1/templates", exit);
+    if (!answer) return exit;
+    if (context.json) {
+        print_json(*answer);
+        return kDone;
+    }
+    Table table({"TEMPLATE", "STATE", "LATEST", "ENTRIES", "SIZE", "JAILS", "AGE"});
+    for (const auto& one : answer->at("items")) {
+        const bool builtin = one.value("builtin", false);
+        table.add({text(one, "reference"), text(one, "state"), one.value("latest", false) ? "yes" : "-",
+                   builtin ? "-" : std::to_string(one.value("entries", std::uint64_t{0})), size_text(one.at("bytes")),
+                   std::to_string(one.at("jails").size()), builtin ? "-" : age(text(one, "created_at"))});
+    }
+    fmt::print("{}", table.to_string());
+    return kDone;
+}
+
+int show_template(Context& context, const std::string& name) {
+    int exit = kDone;
+    const auto found = get(context, template_target(name), exit);
+    if (!found) return exit;
+    print_json(*found);
+    return kDone;
+}
+
+/// Those that are ready and that no jail is made from.
+std::optional<std::vector<std::string>> unused_templates(Context& context, int& exit) {
+    const auto answer = get(context, "/v1/templates", exit);
+    if (!answer) return std::nullopt;
+    std::vector<std::string> names;
+    for (const auto& one : answer->at("items"))
+        if (!one.value("builtin", false) && one.value("state", "") == "ready" && one.at("jails").empty())
+            names.push_back(one.value("reference", ""));
+    return names;
+}
+
+int remove_templates(Context& context, const TemplateNames& asked) {
+    if (asked.unused == !asked.names.empty()) {
+        fmt::print(stderr, "jaildctl: name templates, or say --unused\n");
+        return kUsage;
+    }
+    int exit = kDone;
+    auto names = asked.names;
+    if (asked.unused) {
+        auto unused = unused_templates(context, exit);
+        if (!unused) return exit;
+        names = *std::move(unused);
+    }
+    json answers = json::array();
+    for (const auto& name : names) {
+        json answer;
+        const int code = apply(context, change(context, "DELETE", template_target(name)), "removing " + name,
+                               "removed " + name, answer);
+        if (exit == kDone) exit = code;
+        if (code == kDone) answers.push_back(answer.is_null() ? json{{"removed", name}} : std::move(answer));
+    }
+    if (context.json && (names.size() != 1 || asked.unused))
+        print_json(answers);
+    else if (context.json && !answers.empty())
+        print_json(answers.front());
+    return exit;
+}
+
+void add_import(CLI::App& app, Command& chosen) {
+    auto options = std::make_shared<ImportOptions>();
+    auto* sub = app.add_subcommand("import", "make a template of archives");
+    sub->add_option("name", options->name, "NAME or NAME:VERSION; without, the next free number")->required();
+    sub->add_option("file", options->files, "archives of the daemon's host, unpacked one after the other")->required();
+    const auto repeated = [&](const char* flag, std::vector<std::string>& target, const char* description) {
+        sub->add_option(flag, target, description)->expected(1)->take_all()->allow_extra_args(false);
+    };
+    repeated("--sha256", options->checksums, "what an archive must have, in their order");
+    sub->add_option("--description", options->description, "for people");
+    repeated("--private", options->private_parts, "a path that each thin root gets a copy of");
+    sub->add_flag("--no-wait", options->no_wait, "return when it is written down");
+    sub->callback([options, &chosen] {
+        chosen = [options](Context& context) {
+            context.wait = !options->no_wait;
+            return import_one(context, *options);
+        };
+    });
+}
+
+}  // namespace
+
+void add_template_commands(CLI::App& app, Command& chosen) {
+    auto* templates = app.add_subcommand("template", "templates: ls, show, import, rm");
+    templates->require_subcommand(1);
+    auto* ls = templates->add_subcommand("ls", "list templates");
+    ls->callback([&chosen] { chosen = [](Context& context) { return list_templates(context); }; });
+    auto name = std::make_shared<std::string>();
+    auto* show = templates->add_subcommand("show", "everything about a template, as JSON");
+    show->add_option("name", *name, "NAME for its latest version, or NAME:VERSION")->required();
+    show->callback([name, &chosen] { chosen = [name](Context& context) { return show_template(context, *name); }; });
+    add_import(*templates, chosen);
+    auto names = std::make_shared<TemplateNames>();
+    auto* rm = templates->add_subcommand("rm", "remove templates that no jail is made from");
+    rm->add_option("name", names->names, "NAME:VERSION");
+    rm->add_flag("--unused", names->unused, "all that no jail is made from");
+    rm->callback(
+        [names, &chosen] { chosen = [names](Context& context) { return remove_templates(context, *names); }; });
+}
+
+}  // namespace jaild::cli

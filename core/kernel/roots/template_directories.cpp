@@ -1,0 +1,88 @@
+#include "core/kernel/roots/template_directories.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <optional>
+#include <set>
+#include <string_view>
+
+#include "core/base/files.h"
+#include "core/kernel/roots/place.h"
+
+namespace jaild::kernel {
+namespace {
+
+constexpr const char* kTemplates = "templates";
+/// A tree on its way out has this name: a crash while it is deleted leaves nothing that looks like a template.
+constexpr std::string_view kGoing = ".removing";
+
+std::string going_name(TemplateId id) {
+    return std::to_string(id.value) + std::string(kGoing);
+}
+
+std::optional<TemplateId> parse_template_directory(std::string_view name) {
+    if (name.ends_with(kGoing)) name.remove_suffix(kGoing.size());
+    TemplateId id;
+    const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), id.value);
+    if (failed != std::errc{} || end != name.data() + name.size() || id.value <= 0) return std::nullopt;
+    return id;
+}
+
+/// Everything that was written to its file system. Linux has it for one file system, FreeBSD for all at once.
+Result<void> sync_tree([[maybe_unused]] int directory) {
+#ifdef __linux__
+    if (::syncfs(directory) != 0) return std::unexpected(Error::from_errno("syncfs", errno));
+#else
+    ::sync();
+#endif
+    return {};
+}
+
+}  // namespace
+
+std::filesystem::path TemplateDirectories::directory(TemplateId id) const {
+    return state_ / kTemplates / std::to_string(id.value);
+}
+
+Result<std::vector<TemplateId>> TemplateDirectories::list() {
+    std::set<TemplateId> ids;
+    std::error_code failed;
+    const auto all = state_ / kTemplates;
+    for (std::filesystem::directory_iterator at(all, failed), end; !failed && at != end; at.increment(failed))
+        if (const auto id = parse_template_directory(at->path().filename().native())) ids.insert(*id);
+    if (failed && failed != std::errc::no_such_file_or_directory)
+        return std::unexpected(Error::from_errno("readdir", failed.value(), all));
+    return std::vector<TemplateId>(ids.begin(), ids.end());
+}
+
+Result<UniqueFd> TemplateDirectories::make(TemplateId id) {
+    if (auto gone = remove(id); !gone) return std::unexpected(gone.error());
+    const auto state = files::open_directory(state_);
+    if (!state) return std::unexpected(state.error());
+    const auto whole =
+        files::make_directories(state->get(), std::filesystem::path(kTemplates) / std::to_string(id.value), 0700);
+    if (!whole) return std::unexpected(whole.error());
+    return place::directory(whole->get(), "root", 0755);
+}
+
+Result<void> TemplateDirectories::finish(TemplateId id) {
+    const auto root = files::open_directory(directory(id) / "root");
+    if (!root) return std::unexpected(root.error());
+    return sync_tree(root->get());
+}
+
+Result<void> TemplateDirectories::remove(TemplateId id) {
+    const auto all = files::open_directory(state_ / kTemplates);
+    if (!all) return all.error().code == Errc::not_found ? Result<void>{} : std::unexpected(all.error());
+    // One that an earlier attempt left behind; then this one takes its name.
+    if (auto removed = files::remove_tree(all->get(), going_name(id)); !removed) return removed;
+    if (::renameat(all->get(), std::to_string(id.value).c_str(), all->get(), going_name(id).c_str()) != 0)
+        return errno == ENOENT ? Result<void>{} : std::unexpected(Error::from_errno("renameat", errno));
+    return files::remove_tree(all->get(), going_name(id));
+}
+
+}  // namespace jaild::kernel

@@ -1,0 +1,209 @@
+#include "core/model/template.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "core/base/ascii.h"
+#include "core/base/sha256.h"
+#include "core/model/fields.h"
+#include "core/model/text_rules.h"
+
+namespace jaild::model {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::string_view kHost = "host";
+constexpr std::string_view kLatest = "latest";
+
+Result<void> check_version(std::string_view version, std::string_view field) {
+    const auto refused = [&](const char* why) {
+        return std::unexpected(Error::invalid("invalid_version", std::string(field), why));
+    };
+    if (version.empty()) return refused("a version is not empty");
+    if (version.size() > TemplateRef::kMaxVersion) return refused("a version has at most 63 characters");
+    if (!is_alphanumeric(version.front())) return refused("a version begins with a letter or a digit");
+    const auto fits = [](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '+' || c == '-'; };
+    if (!std::ranges::all_of(version, fits))
+        return refused("a version holds letters, digits, \".\", \"_\", \"+\" and \"-\" only");
+    return {};
+}
+
+Result<void> read_checksum(const json& value, const std::string& at, std::string& target) {
+    auto text = read_text(value, at, 64);
+    if (!text) return std::unexpected(text.error());
+    if (!digest_from_hex(*text))
+        return std::unexpected(Error::invalid("invalid_checksum", at, "a SHA-256 has 64 hexadecimal digits"));
+    target = to_lower(*text);
+    return {};
+}
+
+Result<void> read_path(const json& value, const std::string& at, RootPath root, std::string& target) {
+    auto text = read_text(value, at, TemplateLimits::path_bytes);
+    if (!text) return std::unexpected(text.error());
+    if (auto good = check_path(*text, root, at); !good) return good;
+    target = *std::move(text);
+    return {};
+}
+
+Result<SetSource> parse_set(const json& value, const std::string& at) {
+    SetSource set;
+    Fields fields(value, at);
+    fields.require("file");
+    fields.read("file", [&](const json& path, const std::string& where) {
+        return read_path(path, where, RootPath::refused, set.file);
+    });
+    fields.read("sha256",
+                [&](const json& sum, const std::string& where) { return read_checksum(sum, where, set.sha256); });
+    if (auto done = fields.done(); !done) return std::unexpected(done.error());
+    return set;
+}
+
+Result<void> read_name(const json& value, const std::string& at, std::optional<Name>& target) {
+    if (!value.is_string()) return std::unexpected(wrong_type(at, "a string"));
+    auto name = Name::parse(value.get_ref<const std::string&>(), at);
+    if (!name) return std::unexpected(name.error());
+    if (name->key() == kHost)
+        return std::unexpected(Error::invalid("name_reserved", at, "\"host\" is the template that is built in"));
+    target = *std::move(name);
+    return {};
+}
+
+Result<void> read_version(const json& value, const std::string& at, std::string& target) {
+    auto text = read_text(value, at, TemplateRef::kMaxVersion);
+    if (!text) return std::unexpected(text.error());
+    if (auto good = check_version(*text, at); !good) return good;
+    if (to_lower(*text) == kLatest)
+        return std::unexpected(Error::invalid("invalid_version", at, "\"latest\" points to the version made last"));
+    target = *std::move(text);
+    return {};
+}
+
+std::string last_part(const std::string& path) {
+    return path.substr(path.rfind('/') + 1);
+}
+
+}  // namespace
+
+Result<TemplateRef> TemplateRef::make(std::string_view name, std::string_view version, std::string_view field) {
+    auto parsed = Name::parse(name, field);
+    if (!parsed) return std::unexpected(parsed.error());
+    if (parsed->key() == kHost) {
+        if (!version.empty())
+            return std::unexpected(Error::invalid("invalid_version", std::string(field),
+                                                  "the template \"host\" has no versions: it is the host as it is"));
+        return TemplateRef(*Name::parse(kHost), {});
+    }
+    return TemplateRef(*std::move(parsed), to_lower(version) == kLatest ? std::string() : std::string(version));
+}
+
+Result<TemplateRef> TemplateRef::parse(std::string_view text, std::string_view field) {
+    const auto colon = text.find(':');
+    if (colon == std::string_view::npos) return make(text, {}, field);
+    const auto version = text.substr(colon + 1);
+    if (auto good = check_version(version, field); !good) return std::unexpected(good.error());
+    return make(text.substr(0, colon), version, field);
+}
+
+std::string TemplateRef::text() const {
+    return version_.empty() ? name_.text() : name_.text() + ":" + version_;
+}
+
+std::string keep_version(const std::string& current, const std::string& wanted) {
+    const auto has = TemplateRef::parse(current);
+    const auto asked = TemplateRef::parse(wanted);
+    if (!has || !asked || has->name().key() != asked->name().key()) return wanted;
+    const bool same = asked->latest() || to_lower(asked->version()) == to_lower(has->version());
+    return same ? current : wanted;
+}
+
+std::string_view to_string(TemplateState state) {
+    switch (state) {
+        case TemplateState::importing:
+            return "importing";
+        case TemplateState::ready:
+            return "ready";
+        case TemplateState::removing:
+            return "removing";
+    }
+    return "unknown";
+}
+
+std::string Template::reference() const {
+    return version.empty() ? name.text() : name.text() + ":" + version;
+}
+
+Template host_template() {
+    return {.id = {},
+            .name = *Name::parse(kHost),
+            .version = {},
+            .description = "the running host's own userland, read-only; live, not versioned",
+            .source = {},
+            .private_parts = {},
+            .sets = {},
+            .created_at = {}};
+}
+
+json to_json(const Template& value, const std::vector<std::string>& jails) {
+    json sets = json::array();
+    for (const auto& set : value.sets)
+        sets.push_back({{"name", set.name}, {"sha256", set.sha256}, {"bytes", set.bytes}});
+    const bool builtin = value.builtin();
+    return {{"name", value.name.text()},
+            {"version", builtin ? json() : json(value.version)},
+            {"reference", value.reference()},
+            {"builtin", builtin},
+            {"latest", value.latest},
+            {"state", to_string(value.state)},
+            {"description", value.description},
+            {"source", builtin ? json() : json(value.source)},
+            {"private", value.private_parts},
+            {"sets", std::move(sets)},
+            {"bytes", builtin ? json() : json(value.bytes)},
+            {"entries", builtin ? json() : json(value.entries)},
+            {"jails", jails},
+            {"created_at", builtin ? json() : json(value.created_at.to_string())}};
+}
+
+std::string SetSource::name() const {
+    return last_part(file);
+}
+
+std::string TemplateRequest::source() const {
+    std::string text;
+    for (const auto& set : sets) text += (text.empty() ? "" : ", ") + set.file;
+    return text;
+}
+
+Result<TemplateRequest> parse_template_request(const json& object) {
+    std::optional<Name> name;
+    TemplateRequest request{.name = *Name::parse("unnamed")};
+    Fields fields(object, "");
+    fields.require("name");
+    fields.read("name", [&](const json& value, const std::string& at) { return read_name(value, at, name); });
+    fields.read("version",
+                [&](const json& value, const std::string& at) { return read_version(value, at, request.version); });
+    fields.text("description", request.description, TemplateLimits::description_bytes);
+    fields.each("private", TemplateLimits::private_parts, [&](const json& value, const std::string& at) {
+        std::string part;
+        auto read = read_path(value, at, RootPath::refused, part);
+        if (read) request.private_parts.push_back(std::move(part));
+        return read;
+    });
+    fields.require("sets");
+    fields.each("sets", TemplateLimits::sets, [&](const json& value, const std::string& at) -> Result<void> {
+        auto set = parse_set(value, at);
+        if (!set) return std::unexpected(set.error());
+        request.sets.push_back(*std::move(set));
+        return {};
+    });
+    if (auto done = fields.done(); !done) return std::unexpected(done.error());
+    if (request.sets.empty())
+        return std::unexpected(Error::invalid("missing_field", "/sets", "an archive to import is missing"));
+    request.name = *std::move(name);
+    return request;
+}
+
+}  // namespace jaild::model

@@ -1,0 +1,210 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/supervisor_impl.h"
+
+/// Templates: reads and changes.
+namespace jaild {
+namespace {
+
+using Kept = std::optional<AcceptedTemplate>;
+
+Error version_required(const model::TemplateRef& reference) {
+    return Error{
+        .code = Errc::invalid,
+        .op = "remove_template",
+        .detail = fmt::format("\"{}\" names no version", reference.text()),
+        .reason = "version_required",
+        .remedy = fmt::format("name the one that is to go: jaildctl template rm {}:VERSION", reference.text())};
+}
+
+Error builtin() {
+    return Error{.code = Errc::conflict,
+                 .op = "remove_template",
+                 .detail = "the template \"host\" is built in",
+                 .reason = "template_builtin"};
+}
+
+Error cancelled_import(const model::Template& value) {
+    return Error{.code = Errc::conflict,
+                 .op = "remove_template",
+                 .detail = fmt::format("the import of template {} was cancelled: it goes by itself", value.reference()),
+                 .reason = "template_importing"};
+}
+
+Error still_importing(const model::Template& value, const std::string& operation) {
+    return Error{
+        .code = Errc::conflict,
+        .op = "remove_template",
+        .detail = fmt::format("template {} is still being imported, by operation {}", value.reference(), operation),
+        .reason = "template_importing",
+        .remedy = fmt::format("end the import: DELETE /v1/operations/{}", operation)};
+}
+
+}  // namespace
+
+std::vector<std::string> Supervisor::Impl::jails_of_host() const {
+    std::vector<std::string> names;
+    for (const auto& jail : cache.all())
+        if (jail.spec.template_name == "host") names.push_back(jail.name.text());
+    return names;
+}
+
+Result<ShownTemplate> Supervisor::Impl::show(store::Reader& reader, model::Template value) const {
+    ShownTemplate shown{.value = std::move(value)};
+    auto users = reader.template_users();
+    if (!users) return std::unexpected(users.error());
+    for (auto& user : *users)
+        if (user.id == shown.value.id) shown.jails.push_back(std::move(user.jail));
+    return shown;
+}
+
+Result<Kept> Supervisor::Impl::kept_template(store::Reader& reader, const Caller& caller, const Retry& retry) const {
+    if (retry.key.empty()) return std::nullopt;
+    auto known = reader.idempotent(caller.principal, retry.key);
+    if (!known) return std::unexpected(known.error());
+    if (!*known) return std::nullopt;
+    if ((*known)->fingerprint != retry.fingerprint)
+        return std::unexpected(Error{.code = Errc::conflict,
+                                     .op = "retry",
+                                     .detail = "this Idempotency-Key came with another request before",
+                                     .reason = "idempotency_key_reused",
+                                     .remedy = "use a new key for a new request"});
+    auto operation = reader.operation((*known)->operation);
+    if (!operation) return std::unexpected(operation.error());
+    auto value = reader.find_template(operation->template_id);
+    if (!value && value.error().code == Errc::not_found)
+        return std::unexpected(
+            Error{.code = Errc::conflict,
+                  .op = "retry",
+                  .detail = fmt::format("the request under this Idempotency-Key was done before, as "
+                                        "operation {}, which {}; there is no template {} any more",
+                                        operation->id, model::to_string(operation->state), operation->template_name),
+                  .reason = "idempotency_key_spent",
+                  .remedy = "use a new key to do it once more"});
+    if (!value) return std::unexpected(value.error());
+    auto shown = show(reader, *std::move(value));
+    if (!shown) return std::unexpected(shown.error());
+    return AcceptedTemplate{.shown = *std::move(shown), .operation = operation->id, .replayed = true};
+}
+
+Result<std::string> Supervisor::Impl::write_template_change(store::Writer& writer, const Caller& caller,
+                                                            const model::Template& value, std::string_view what,
+                                                            std::string_view happened) {
+    auto operation = writer.insert_operation({.id = {},
+                                              .kind = fmt::format("template.{}", what),
+                                              .jail_name = {},
+                                              .template_id = value.id,
+                                              .template_name = value.reference()});
+    if (!operation) return std::unexpected(operation.error());
+    const nlohmann::json data{{"template", value.reference()}, {"by", caller.principal}};
+    auto event = writer.append_event(fmt::format("template.{}", happened), {}, operation->id, data.dump());
+    if (!event) return std::unexpected(event.error());
+    auto audited = writer.append_audit({.principal = caller.principal,
+                                        .action = fmt::format("template.{}", what),
+                                        .object = value.reference(),
+                                        .outcome = "accepted"});
+    if (!audited) return std::unexpected(audited.error());
+    return operation->id;
+}
+
+Result<std::vector<ShownTemplate>> Supervisor::templates(const Caller& caller) {
+    if (auto allowed = authorize(caller, Role::viewer, "template.list"); !allowed)
+        return std::unexpected(allowed.error());
+    std::vector<ShownTemplate> all{{.value = model::host_template(), .jails = impl_->jails_of_host()}};
+    auto done = impl_->store.read([&](store::Reader& reader) -> Result<void> {
+        auto rows = reader.templates();
+        if (!rows) return std::unexpected(rows.error());
+        auto users = reader.template_users();
+        if (!users) return std::unexpected(users.error());
+        for (auto& row : *rows) {
+            auto& shown = all.emplace_back(ShownTemplate{.value = std::move(row)});
+            for (const auto& user : *users)
+                if (user.id == shown.value.id) shown.jails.push_back(user.jail);
+        }
+        return {};
+    });
+    if (!done) return std::unexpected(done.error());
+    return all;
+}
+
+Result<ShownTemplate> Supervisor::get_template(const Caller& caller, const model::TemplateRef& reference) {
+    if (auto allowed = authorize(caller, Role::viewer, "template.get"); !allowed)
+        return std::unexpected(allowed.error());
+    if (reference.is_host()) return ShownTemplate{.value = model::host_template(), .jails = impl_->jails_of_host()};
+    return store::read<ShownTemplate>(impl_->store, [&](store::Reader& reader) -> Result<ShownTemplate> {
+        auto found = reader.find_template(reference);
+        if (!found) return std::unexpected(found.error());
+        return impl_->show(reader, *std::move(found));
+    });
+}
+
+Result<AcceptedTemplate> Supervisor::import_template(const Caller& caller, model::TemplateRequest request,
+                                                     Retry retry) {
+    if (auto allowed = authorize(caller, Role::admin, "template.import of a file of the host"); !allowed)
+        return std::unexpected(allowed.error());
+    const auto again = [&](store::Reader& reader) { return impl_->kept_template(reader, caller, retry); };
+    auto before = store::read<Kept>(impl_->store, again);
+    if (!before) return std::unexpected(before.error());
+    if (*before) return **std::move(before);
+    if (auto possible = impl_->engine.check(request); !possible) return std::unexpected(possible.error());
+
+    auto accepted =
+        store::write<AcceptedTemplate>(impl_->store, [&](store::Writer& writer) -> Result<AcceptedTemplate> {
+            auto known = again(writer);
+            if (!known) return std::unexpected(known.error());
+            if (*known) return **std::move(known);
+            auto value = writer.insert_template({.id = {},
+                                                 .name = request.name,
+                                                 .version = request.version,
+                                                 .description = request.description,
+                                                 .source = request.source(),
+                                                 .private_parts = request.private_parts,
+                                                 .sets = {},
+                                                 .created_at = {}});
+            if (!value) return std::unexpected(value.error());
+            auto operation = Impl::write_template_change(writer, caller, *value, "import", "importing");
+            if (!operation) return std::unexpected(operation.error());
+            if (!retry.key.empty()) {
+                auto kept = writer.remember(caller.principal, retry.key,
+                                            {.fingerprint = retry.fingerprint, .operation = *operation});
+                if (!kept) return std::unexpected(kept.error());
+            }
+            return AcceptedTemplate{.shown = {.value = *std::move(value)}, .operation = *std::move(operation)};
+        });
+    if (accepted && !accepted->replayed) impl_->engine.import(accepted->shown.value, std::move(request));
+    return accepted;
+}
+
+Result<AcceptedTemplate> Supervisor::remove_template(const Caller& caller, const model::TemplateRef& reference) {
+    if (auto allowed = authorize(caller, Role::operator_, "template.remove"); !allowed)
+        return std::unexpected(allowed.error());
+    if (reference.is_host()) return std::unexpected(builtin());
+    if (reference.latest()) return std::unexpected(version_required(reference));
+    auto accepted =
+        store::write<AcceptedTemplate>(impl_->store, [&](store::Writer& writer) -> Result<AcceptedTemplate> {
+            auto value = writer.find_template(reference);
+            if (!value) return std::unexpected(value.error());
+            auto running = writer.running_operations(value->id);
+            if (!running) return std::unexpected(running.error());
+            if (value->state == model::TemplateState::importing)
+                return std::unexpected(running->empty() ? cancelled_import(*value)
+                                                        : still_importing(*value, running->front().id));
+            const bool going = value->state == model::TemplateState::removing;
+            if (!running->empty() && going)
+                return AcceptedTemplate{
+                    .shown = {.value = *std::move(value)}, .operation = running->front().id, .replayed = true};
+            auto removing = writer.mark_template_removing(value->id);
+            if (!removing) return std::unexpected(removing.error());
+            auto operation = Impl::write_template_change(writer, caller, *removing, "remove", "removing");
+            if (!operation) return std::unexpected(operation.error());
+            // One that is on its way already, with nobody waiting for it, ends the new operation too.
+            return AcceptedTemplate{
+                .shown = {.value = *std::move(removing)}, .operation = *std::move(operation), .replayed = going};
+        });
+    if (accepted && !accepted->replayed) impl_->engine.remove(accepted->shown.value);
+    return accepted;
+}
+
+}  // namespace jaild

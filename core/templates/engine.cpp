@@ -1,0 +1,342 @@
+#include "core/templates/engine.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "core/templates/import.h"
+#include "core/templates/job.h"
+#include "core/templates/workers.h"
+
+namespace jaild::templates {
+namespace {
+
+using model::OperationState;
+
+constexpr std::string_view kImport = "template.import";
+
+Error interrupted_by_end() {
+    return Error{.code = Errc::conflict,
+                 .op = "import",
+                 .detail = "jaild ended before the import was finished; what there was of it is removed",
+                 .reason = "import_interrupted",
+                 .remedy = "import it again"};
+}
+
+/// Of the file system that `path` lies in, for a message.
+std::string free_space(const std::filesystem::path& path) {
+    struct statvfs seen {};
+    if (::statvfs(path.c_str(), &seen) != 0) return path.string();
+    const auto megabytes = static_cast<std::uint64_t>(seen.f_bavail) * seen.f_frsize >> 20;
+    return fmt::format("{} ({} MiB free now)", path.string(), megabytes);
+}
+
+Result<void> note(store::Writer& writer, std::string_view type, const model::Template& value) {
+    const nlohmann::json data{{"template", value.reference()}};
+    auto event = writer.append_event(type, {}, {}, data.dump());
+    if (!event) return std::unexpected(event.error());
+    return {};
+}
+
+Result<void> end(store::Writer& writer, model::Operation operation, OperationState state,
+                 std::optional<model::Problem> problem, const std::vector<std::string>& steps, UtcTime now) {
+    operation.state = state;
+    operation.problem = std::move(problem);
+    operation.steps = steps;
+    operation.finished_at = now;
+    if (auto updated = writer.update_operation(operation); !updated) return updated;
+    nlohmann::json data{
+        {"kind", operation.kind}, {"state", model::to_string(state)}, {"template", operation.template_name}};
+    if (operation.problem) data["code"] = operation.problem->code;
+    auto event = writer.append_event("operation.finished", {}, operation.id, data.dump());
+    if (!event) return std::unexpected(event.error());
+    return {};
+}
+
+/// All that run on it: imports fail by `error`, or succeed; removals succeed.
+Result<void> end_all(store::Writer& writer, const model::Template& value, const std::vector<std::string>& steps,
+                     const Error* error, UtcTime now) {
+    auto running = writer.running_operations(value.id);
+    if (!running) return std::unexpected(running.error());
+    for (const auto& operation : *running) {
+        const bool fails = error != nullptr && operation.kind == kImport;
+        auto ended = end(writer, operation, fails ? OperationState::failed : OperationState::succeeded,
+                         fails ? std::optional(model::to_problem(*error)) : std::nullopt, steps, now);
+        if (!ended) return ended;
+    }
+    return {};
+}
+
+}  // namespace
+
+class Engine::Impl {
+public:
+    Impl(store::Store& store, kernel::TemplateTrees& trees, Clock& clock, Options options)
+        : options_(std::move(options)), store_(store), trees_(trees), clock_(clock), importers_(options_.at_once) {}
+
+    Result<void> prepare();
+    void import(const model::Template& value, model::TemplateRequest request);
+    void remove(const model::Template& value);
+    void interrupt(TemplateId id);
+    Seen see(TemplateId id) const;
+    void stop();
+
+    const Options options_;
+
+private:
+    std::shared_ptr<Job> add(const model::Template& value);
+    void drop(const Job& job);
+    void run_import(Job& job, const model::TemplateRequest& request);
+    Result<model::Template> make(Job& job, const model::TemplateRequest& request);
+    Result<void> finish(const Job& job, const model::Template& made);
+    /// Row and tree of an import that came to nothing.
+    Result<void> undo(const Job& job, const Error& error);
+    Result<void> clear(Job& job);
+    Result<void> clear_residue(const std::vector<model::Template>& rows);
+    Error with_remedy(Error error, TemplateId id) const;
+    /// Until it is done, or all stops.
+    void insist(Workers& workers, Job& job, const std::function<Result<void>()>& work);
+
+    store::Store& store_;
+    kernel::TemplateTrees& trees_;
+    Clock& clock_;
+    mutable std::mutex mutex_;  ///< of the jobs
+    std::map<TemplateId, std::shared_ptr<Job>> jobs_;
+    std::atomic<bool> ending_ = false;
+    Workers importers_;
+    Workers removers_{1};
+};
+
+std::shared_ptr<Job> Engine::Impl::add(const model::Template& value) {
+    auto job = std::make_shared<Job>(value);
+    const std::lock_guard lock(mutex_);
+    jobs_[value.id] = job;
+    return job;
+}
+
+/// Another one for the same template may have come since.
+void Engine::Impl::drop(const Job& job) {
+    const std::lock_guard lock(mutex_);
+    const auto known = jobs_.find(job.subject().id);
+    if (known != jobs_.end() && known->second.get() == &job) jobs_.erase(known);
+}
+
+void Engine::Impl::insist(Workers& workers, Job& job, const std::function<Result<void>()>& work) {
+    while (true) {
+        const auto done = [&]() -> Result<void> {
+            try {
+                return work();
+            } catch (const std::exception& caught) {
+                return std::unexpected(Error{.code = Errc::corrupt, .op = "template", .detail = caught.what()});
+            }
+        }();
+        if (done) return;
+        const auto said = fmt::format("template {}: {}", job.subject().reference(), done.error().to_string());
+        spdlog::warn("{}; tried again", said);
+        job.add_step(said);
+        if (!workers.pause(options_.try_again)) return;
+    }
+}
+
+Error Engine::Impl::with_remedy(Error error, TemplateId id) const {
+    if (error.reason != "disk_full" && error.sys != ENOSPC && error.sys != EDQUOT) return error;
+    error.code = Errc::exhausted;
+    error.reason = "disk_full";
+    error.remedy = fmt::format(
+        "free space in the file system of {}; `jaildctl template rm --unused` removes templates that no jail has",
+        free_space(trees_.directory(id).parent_path()));
+    return error;
+}
+
+Result<model::Template> Engine::Impl::make(Job& job, const model::TemplateRequest& request) {
+    const auto id = job.subject().id;
+    if (job.interrupted()) return std::unexpected(interrupted_error());
+    const auto root = trees_.make(id);
+    if (!root) return std::unexpected(root.error());
+    auto made = import_sets(request, root->get(), job, options_);
+    if (!made) return made;
+    if (auto finished = trees_.finish(id); !finished) return std::unexpected(finished.error());
+    return made;
+}
+
+Result<void> Engine::Impl::finish(const Job& job, const model::Template& made) {
+    return store_.write([&](store::Writer& writer) -> Result<void> {
+        auto running = writer.running_operations(made.id);
+        if (!running) return std::unexpected(running.error());
+        if (running->empty()) return std::unexpected(interrupted_error());
+        auto ready = writer.finish_template(made);
+        if (!ready) return std::unexpected(ready.error());
+        if (auto told = note(writer, "template.ready", made); !told) return told;
+        return end_all(writer, made, job.steps(), nullptr, clock_.utc());
+    });
+}
+
+Result<void> Engine::Impl::undo(const Job& job, const Error& error) {
+    const auto& value = job.subject();
+    const auto gone = trees_.remove(value.id);
+    auto written = store_.write([&](store::Writer& writer) -> Result<void> {
+        if (auto ended = end_all(writer, value, job.steps(), &error, clock_.utc()); !ended) return ended;
+        if (!gone) {
+            auto going = writer.mark_template_removing(value.id);
+            return going ? Result<void>{} : std::unexpected(going.error());
+        }
+        if (auto deleted = writer.delete_template(value.id); !deleted) return deleted;
+        return note(writer, "template.removed", value);
+    });
+    if (written && !gone) remove(value);  // as often as it takes
+    return written;
+}
+
+void Engine::Impl::run_import(Job& job, const model::TemplateRequest& request) {
+    auto done = [&]() -> Result<void> {
+        try {
+            auto made = make(job, request);
+            if (!made) return std::unexpected(made.error());
+            return finish(job, *made);
+        } catch (const std::exception& caught) {
+            return std::unexpected(Error{.code = Errc::corrupt, .op = "import", .detail = caught.what()});
+        }
+    }();
+    // The next daemon clears up.
+    if (!done && !ending_) {
+        const auto error = with_remedy(done.error(), job.subject().id);
+        spdlog::warn("import of template {}: {}", job.subject().reference(), error.to_string());
+        insist(importers_, job, [&] { return undo(job, error); });
+    }
+    drop(job);
+}
+
+Result<void> Engine::Impl::clear(Job& job) {
+    const auto& value = job.subject();
+    if (auto gone = trees_.remove(value.id); !gone) return gone;
+    job.add_step("removed " + value.reference());
+    return store_.write([&](store::Writer& writer) -> Result<void> {
+        if (auto deleted = writer.delete_template(value.id); !deleted) return deleted;
+        if (auto told = note(writer, "template.removed", value); !told) return told;
+        return end_all(writer, value, job.steps(), nullptr, clock_.utc());
+    });
+}
+
+void Engine::Impl::import(const model::Template& value, model::TemplateRequest request) {
+    auto job = add(value);
+    importers_.add([this, job = std::move(job), request = std::move(request)] { run_import(*job, request); });
+}
+
+void Engine::Impl::remove(const model::Template& value) {
+    auto job = add(value);
+    removers_.add([this, job = std::move(job)] {
+        insist(removers_, *job, [&] { return clear(*job); });
+        drop(*job);
+    });
+}
+
+void Engine::Impl::interrupt(TemplateId id) {
+    const std::lock_guard lock(mutex_);
+    if (const auto job = jobs_.find(id); job != jobs_.end()) job->second->interrupt();
+}
+
+Engine::Seen Engine::Impl::see(TemplateId id) const {
+    const std::lock_guard lock(mutex_);
+    const auto job = jobs_.find(id);
+    if (job == jobs_.end()) return {};
+    return {.progress = job->second->progress(), .steps = job->second->steps()};
+}
+
+/// Trees without a row: of a database that was put back from a copy.
+Result<void> Engine::Impl::clear_residue(const std::vector<model::Template>& rows) {
+    auto there = trees_.list();
+    if (!there) return std::unexpected(there.error());
+    for (const auto id : *there) {
+        if (std::ranges::any_of(rows, [&](const model::Template& row) { return row.id == id; })) continue;
+        spdlog::warn("template {} has a tree but no row: it is removed", id.value);
+        removers_.add([this, id] {
+            if (auto gone = trees_.remove(id); !gone)
+                spdlog::warn("the tree of template {}: {}", id.value, gone.error().to_string());
+        });
+    }
+    return {};
+}
+
+Result<void> Engine::Impl::prepare() {
+    auto rows =
+        store::read<std::vector<model::Template>>(store_, [](store::Reader& reader) { return reader.templates(); });
+    if (!rows) return std::unexpected(rows.error());
+    const auto error = interrupted_by_end();
+    for (auto& row : *rows) {
+        if (row.state != model::TemplateState::importing) continue;
+        auto failed = store_.write([&](store::Writer& writer) -> Result<void> {
+            auto going = writer.mark_template_removing(row.id);
+            if (!going) return std::unexpected(going.error());
+            row = *std::move(going);
+            return end_all(writer, row, {}, &error, clock_.utc());
+        });
+        if (!failed) return failed;
+    }
+    for (const auto& row : *rows)
+        if (row.state == model::TemplateState::removing) remove(row);
+    if (!options_.program.empty())
+        if (auto cleared = clear_residue(*rows); !cleared) return cleared;
+    importers_.start();
+    removers_.start();
+    return {};
+}
+
+void Engine::Impl::stop() {
+    ending_ = true;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [id, job] : jobs_) job->interrupt();
+    }
+    removers_.stop();
+    importers_.stop();
+}
+
+Engine::Engine(store::Store& store, kernel::TemplateTrees& trees, Clock& clock, Options options)
+    : impl_(std::make_unique<Impl>(store, trees, clock, std::move(options))) {}
+
+Engine::~Engine() {
+    stop();
+}
+
+Result<void> Engine::prepare() {
+    return impl_->prepare();
+}
+
+Result<void> Engine::check(const model::TemplateRequest& request) const {
+    if (impl_->options_.program.empty())
+        return std::unexpected(Error{.code = Errc::unsupported,
+                                     .op = "import",
+                                     .detail = "jaild-archive, which unpacks archives, is not installed",
+                                     .reason = "imports_unavailable",
+                                     .remedy = "install jaild as a whole: cmake --install"});
+    return check_sources(request);
+}
+
+void Engine::import(const model::Template& value, model::TemplateRequest request) {
+    impl_->import(value, std::move(request));
+}
+
+void Engine::remove(const model::Template& value) {
+    impl_->remove(value);
+}
+
+void Engine::interrupt(TemplateId id) {
+    impl_->interrupt(id);
+}
+
+Engine::Seen Engine::see(TemplateId id) const {
+    return impl_->see(id);
+}
+
+void Engine::stop() {
+    impl_->stop();
+}
+
+}  // namespace jaild::templates

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "core/base/error.h"
+#include "core/base/unique_fd.h"
+#include "core/model/template.h"
+#include "core/templates/archive_program.h"
+#include "core/templates/job.h"
+#include "core/templates/options.h"
+
+/// Fills the tree of a template with what a request asks for. Blocking.
+namespace jaild::templates {
+
+/// Can all archives be opened? Errc::invalid "file_not_found", "not_a_file" with the field of the set. Before anything
+/// is written down.
+Result<void> check_sources(const model::TemplateRequest& request);
+
+/// Each archive is compared with its checksum, then unpacked into `root`. The template with its sets, bytes and
+/// entries. Errc::invalid "checksum_mismatch", before anything of that archive is unpacked; Errc::exhausted
+/// "disk_full"; Errc::conflict "interrupted"; what ArchiveProgram::unpack() says.
+Result<model::Template> import_sets(const model::TemplateRequest& request, int root, Job& job, const Options& options);
+
+}  // namespace jaild::templates

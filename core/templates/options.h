@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "core/base/units.h"
+
+namespace jaild::templates {
+
+struct Options {
+    std::filesystem::path program{};                    ///< jaild-archive; empty: this daemon imports nothing
+    std::uint64_t max_bytes = std::uint64_t{32} << 30;  ///< of one template, unpacked
+    std::uint64_t max_entries = 4'000'000;              ///< of one template
+    std::size_t at_once = 2;                            ///< imports; others wait
+    Milliseconds try_again{30'000};                     ///< a removal, or what could not be written down
+};
+
+}  // namespace jaild::templates
