@@ -63,6 +63,7 @@ Result<void> die_with_parent() {
 }  // namespace
 
 Result<void> confine(int directory) {
+    if (auto tied = die_with_parent(); !tied) return tied;
     // Names in an archive are UTF-8; libarchive converts by the locale, whose files are out of reach afterwards.
     if (std::setlocale(LC_CTYPE, "C.UTF-8") == nullptr) return std::unexpected(Error::from_errno("setlocale", EINVAL));
     ::umask(022);  // of directories that an archive does not name; all others get exactly what it says
@@ -73,8 +74,7 @@ Result<void> confine(int directory) {
     if (auto bounded = bound(RLIMIT_CORE, 0); !bounded) return bounded;
     if (kBoundMemory)
         if (auto bounded = bound(RLIMIT_AS, kMemory); !bounded) return bounded;
-    if (auto dropped = drop_privileges(); !dropped) return dropped;
-    return die_with_parent();
+    return drop_privileges();
 }
 
 }  // namespace jaild::archive

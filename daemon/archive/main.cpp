@@ -42,6 +42,7 @@ int run(int argc, char** argv) {
         say(to_line(confined.error()));
         return 1;
     }
+    say(to_line(Count{}));  // to a jaild that ended before this process was tied to it: SIGPIPE
     const auto done = unpack(STDIN_FILENO, limits, [](const Report& report) {
         std::visit([](const auto& one) { say(to_line(one)); }, report);
     });

@@ -48,6 +48,31 @@ EntryKind kind_of(archive_entry* entry) {
     }
 }
 
+/// A filter that this libarchive was built without would run a program of that name: of the tree, which the archive
+/// before may have brought along.
+bool is_built_in(int (*support)(::archive*)) {
+    const std::unique_ptr<::archive, FreeReader> scratch(::archive_read_new());
+    return scratch && support(scratch.get()) == ARCHIVE_OK;
+}
+
+/// What is wrong with the entry, not with the disk: a hard link to nothing, a file in place of a directory.
+bool is_of_the_entry(int number) {
+    switch (number) {
+        case ENOENT:
+        case ENOTDIR:
+        case EISDIR:
+        case EEXIST:
+        case ENOTEMPTY:
+        case ELOOP:
+        case EMLINK:
+        case EINVAL:
+        case ENAMETOOLONG:
+            return true;
+        default:
+            return false;
+    }
+}
+
 std::string_view text_or_nothing(const char* text) {
     return text == nullptr ? std::string_view() : std::string_view(text);
 }
@@ -129,6 +154,13 @@ Error Unpacking::cannot_write(const std::string& name) const {
                      .detail = std::move(detail),
                      .reason = "disk_full",
                      .remedy = "free space in the file system of the state directory"};
+    if (is_of_the_entry(number))
+        return Error{.code = Errc::invalid,
+                     .op = "unpack",
+                     .sys = number,
+                     .detail = std::move(detail),
+                     .reason = "entry_refused",
+                     .remedy = "make an archive without it"};
     return Error{.code = Errc::kernel,
                  .op = "unpack",
                  .sys = number > 0 ? number : 0,
@@ -151,12 +183,11 @@ void Unpacking::tell_now_and_then() {
 
 Result<void> Unpacking::open() {
     if (!source_ || !disk_) return std::unexpected(Error::from_errno("archive_read_new", ENOMEM));
-    // Not "all": some filters are programs that libarchive would run.
     for (const auto support :
          {::archive_read_support_filter_none, ::archive_read_support_filter_gzip, ::archive_read_support_filter_bzip2,
           ::archive_read_support_filter_xz, ::archive_read_support_filter_zstd, ::archive_read_support_filter_lz4,
           ::archive_read_support_format_tar})
-        (void)support(source_.get());
+        if (is_built_in(support)) (void)support(source_.get());
     ::archive_write_disk_set_options(disk_.get(), kKeep | kSecure);
     if (::archive_read_open(source_.get(), this, nullptr, read_some, nullptr) != ARCHIVE_OK)
         return std::unexpected(unreadable());

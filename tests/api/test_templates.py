@@ -1,34 +1,16 @@
 """Templates: made of archives, shown, used and removed."""
 
 import hashlib
-import io
 import os
 import tarfile
 
+import archives
+from archives import base, entry
 from cli import jaildctl
 from harness import TOKENS, ApiTest, eventually, needs_root
 
 TEMPLATES = "/v1/templates"
 WAIT = {"Prefer": "wait=60"}
-
-
-def entry(name, kind=tarfile.REGTYPE, data=b"", mode=0o755, **fields):
-    made = tarfile.TarInfo(name)
-    made.type, made.size, made.mode = kind, len(data), mode
-    for key, value in fields.items():
-        setattr(made, key, value)
-    return made, data
-
-
-def base(extra=()):
-    """A tree like a small base.txz."""
-    directories = [entry(f"./{name}", tarfile.DIRTYPE) for name in ("bin", "etc", "usr", "usr/bin", "usr/lib")]
-    return [entry("./", tarfile.DIRTYPE), *directories,
-            entry("./bin/sh", data=b"#!sh\n", mode=0o555), entry("./bin/su", data=b"su\n", mode=0o4555),
-            entry("./usr/bin/bash", tarfile.LNKTYPE, linkname="./bin/sh"),
-            entry("./usr/lib/libc.so", tarfile.SYMTYPE, linkname="../../bin/sh"),
-            entry("./etc/termcap", tarfile.SYMTYPE, linkname="/usr/share/misc/termcap"),
-            entry("./etc/owned", data=b"x" * 100, mode=0o640, uid=7, gid=9), *extra]
 
 
 @needs_root
@@ -56,11 +38,7 @@ class Templates(ApiTest):
         return sorted(os.listdir(there)) if there.exists() else []
 
     def archive(self, name, entries, compression="xz"):
-        path = self.archives / name
-        with tarfile.open(path, f"w:{compression}", format=tarfile.PAX_FORMAT) as made:
-            for info, data in entries:
-                made.addfile(info, io.BytesIO(data))
-        return path
+        return archives.write(self.archives / name, entries, compression)
 
     def request(self, *files, **fields):
         sets = [{"file": str(one)} if not isinstance(one, dict) else one for one in files]
@@ -151,6 +129,8 @@ class Templates(ApiTest):
                     [entry("link", tarfile.SYMTYPE, linkname="/etc"), entry("link/passwd", data=b"x")],
                     [entry("hard", tarfile.LNKTYPE, linkname=str(outside))],
                     [entry("hard", tarfile.LNKTYPE, linkname="../../../outside")],
+                    [entry("hard", tarfile.LNKTYPE, linkname="missing")],
+                    [entry("name\udcff", data=b"x")],
                     [entry("null", tarfile.CHRTYPE, devmajor=1, devminor=3)], [entry("sda", tarfile.BLKTYPE)],
                     [entry("fifo", tarfile.FIFOTYPE)], [entry("line\nbreak", data=b"x")], [entry("./esc\x1b[2J", data=b"x")]):
             path = self.archive("bad.tar", base(bad), "")
