@@ -88,6 +88,11 @@ TEST_CASE("what this kernel does not know of a parameter or a ruleset is refused
     // devfsrules_unhide_basic hides nothing by itself.
     CHECK(field_of({{"name", "x"}, {"devfs_ruleset", 2}}, 422) == "/devfs_ruleset");
     CHECK(field_of({{"name", "x"}, {"devfs_ruleset", 54321}}, 422) == "/devfs_ruleset");
+    // What one that it includes includes is not followed: a jail would see everything.
+    Undo undo;
+    undo.add({"devfs", "rule", "-s", "54322", "delset"});
+    run_or_fail({"devfs", "rule", "-s", "54322", "add", "100", "include", "5"});
+    CHECK(field_of({{"name", "x"}, {"devfs_ruleset", 54322}}, 422) == "/devfs_ruleset");
 
     test.client.create({{"name", "web"}, {"devfs_ruleset", 4}});
     CHECK(shown_by_jls("web", "devfs_ruleset") == "4");

@@ -11,12 +11,17 @@
 #include <string_view>
 
 #include "core/base/unique_fd.h"
+#include "core/kernel/freebsd/system/sysctl.h"
 
 namespace jaild::kernel::freebsd {
 namespace {
 
-/// devfs_rule.c: a ruleset that is included may include another, but not for ever.
-constexpr int kDepth = 8;
+/// devfs_rule.c: how deep rulesets include others; deeper ones count for nothing. Without a word to be had: the least.
+Result<int> depth_of_inclusion() {
+    const auto depth = sysctl::number("vfs.devfs.rule_depth");
+    if (!depth) return std::unexpected(depth.error());
+    return depth->value_or(0);
+}
 
 enum class Ruleset { missing, open, hides };
 
@@ -51,7 +56,9 @@ Result<Ruleset> look(int dev, devfs_rsnum number, int depth) {
 Result<void> check_ruleset(int ruleset) {
     const UniqueFd dev(::open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!dev) return std::unexpected(Error::from_errno("open", errno, "/dev"));
-    const auto found = look(dev.get(), static_cast<devfs_rsnum>(ruleset), kDepth);
+    const auto depth = depth_of_inclusion();
+    if (!depth) return std::unexpected(depth.error());
+    const auto found = look(dev.get(), static_cast<devfs_rsnum>(ruleset), *depth);
     if (!found) return std::unexpected(found.error());
     if (*found == Ruleset::hides) return {};
     const bool missing = *found == Ruleset::missing;

@@ -5,7 +5,8 @@
 namespace jaild::kernel::freebsd {
 
 /// Does this ruleset of devfs(8) hide all devices before it shows some? One that was never loaded is empty, and one
-/// that only unhides hides nothing: a devfs with either shows every device of the host. Errc::unsupported
+/// that only unhides hides nothing: a devfs with either shows every device of the host. So does one that includes such
+/// a one by way of another: the kernel follows one step (vfs.devfs.rule_depth). Errc::unsupported
 /// "devfs_ruleset_missing", "devfs_ruleset_open", with remedy. Blocking, any thread.
 Result<void> check_ruleset(int ruleset);
 
