@@ -9,8 +9,9 @@
 #include <thread>
 
 #include "cli/commands.h"
-#include "cli/spec/values.h"
+#include "cli/spec/manifest.h"
 #include "cli/table.h"
+#include "core/base/files.h"
 
 /// jaildctl template ls|show|import|rm
 namespace jaild::cli {
@@ -19,11 +20,13 @@ namespace {
 using nlohmann::json;
 
 constexpr std::chrono::milliseconds kLookEvery{250};
+constexpr std::size_t kManifestBytes = 1 << 20;
 
 struct ImportOptions {
     std::string name;
     std::vector<std::string> files;
     std::vector<std::string> checksums;
+    std::string manifest;
     std::string description;
     std::vector<std::string> private_parts;
     bool no_wait = false;
@@ -124,20 +127,50 @@ int finish_import(Context& context, const json& accepted) {
     return kDone;
 }
 
+/// Those of the MANIFEST, in the order of the archives; nothing, and a word about it, when it does not name them all.
+std::optional<std::vector<std::string>> checksums_of_manifest(const ImportOptions& options) {
+    const auto content = files::read(options.manifest, kManifestBytes);
+    if (!content) {
+        report(content.error());
+        return std::nullopt;
+    }
+    const auto manifest = parse_manifest(*content);
+    if (!manifest) {
+        fmt::print(stderr, "jaildctl: {} is no MANIFEST of archives, or was cut short\n", printable(options.manifest));
+        return std::nullopt;
+    }
+    std::vector<std::string> checksums;
+    for (const auto& file : options.files) {
+        const auto known = manifest->find(std::filesystem::path(file).filename().string());
+        if (known == manifest->end()) {
+            fmt::print(stderr, "jaildctl: {} does not name {}\n", printable(options.manifest), printable(file));
+            return std::nullopt;
+        }
+        checksums.push_back(known->second);
+    }
+    return checksums;
+}
+
+/// One for each archive, or none at all.
+std::optional<std::vector<std::string>> checksums_of(const ImportOptions& options) {
+    if (!options.manifest.empty()) return checksums_of_manifest(options);
+    if (options.checksums.empty() || options.checksums.size() == options.files.size()) return options.checksums;
+    fmt::print(stderr, "jaildctl: --sha256 is given {} times for {} archives\n", options.checksums.size(),
+               options.files.size());
+    return std::nullopt;
+}
+
 int import_one(Context& context, const ImportOptions& options) {
     const auto colon = options.name.find(':');
     json body{{"name", options.name.substr(0, colon)}, {"sets", json::array()}};
     if (colon != std::string::npos) body["version"] = options.name.substr(colon + 1);
     if (!options.description.empty()) body["description"] = options.description;
     if (!options.private_parts.empty()) body["private"] = options.private_parts;
-    if (!options.checksums.empty() && options.checksums.size() != options.files.size()) {
-        fmt::print(stderr, "jaildctl: --sha256 is given {} times for {} archives\n", options.checksums.size(),
-                   options.files.size());
-        return kUsage;
-    }
+    const auto checksums = checksums_of(options);
+    if (!checksums) return kUsage;
     for (std::size_t i = 0; i < options.files.size(); ++i) {
         json set{{"file", std::filesystem::absolute(options.files[i]).lexically_normal().string()}};
-        if (!options.checksums.empty()) set["sha256"] = options.checksums[i];
+        if (!checksums->empty()) set["sha256"] = (*checksums)[i];
         body["sets"].push_back(std::move(set));
     }
     int exit = kDone;
@@ -220,6 +253,8 @@ void add_import(CLI::App& app, Command& chosen) {
         sub->add_option(flag, target, description)->expected(1)->take_all()->allow_extra_args(false);
     };
     repeated("--sha256", options->checksums, "what an archive must have, in their order");
+    sub->add_option("--manifest", options->manifest, "file with the checksums: a release's MANIFEST")
+        ->excludes("--sha256");
     sub->add_option("--description", options->description, "for people");
     repeated("--private", options->private_parts, "a path that each thin root gets a copy of");
     sub->add_flag("--no-wait", options->no_wait, "return when it is written down");

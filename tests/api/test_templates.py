@@ -3,11 +3,12 @@
 import hashlib
 import os
 import tarfile
+import unittest
 
 import archives
 from archives import base, entry
 from cli import jaildctl
-from harness import TOKENS, ApiTest, eventually, needs_root
+from harness import TOKENS, ApiTest, Settings, eventually, needs_root
 
 TEMPLATES = "/v1/templates"
 WAIT = {"Prefer": "wait=60"}
@@ -192,7 +193,27 @@ class Templates(ApiTest):
         gone = jaildctl(self.daemon, "template", "rm", "--unused")
         self.assertEqual((gone.code, gone.out), (0, f"removed {self.name}:1.0\n"), gone)
 
+    def test_jaildctl_takes_checksums_out_of_a_manifest(self):
+        paths = [self.archive("base.txz", base()), self.archive("lib32.txz", [entry("./lib32", data=b"x")])]
+        sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+        manifest = self.archives / "MANIFEST"
+        line = "{}\t{}\t12\tbase\t\"Base system (MANDATORY)\"\ton\n".format
 
+        def run():
+            return jaildctl(self.daemon, "template", "import", self.name, *map(str, paths), "--manifest", str(manifest))
+
+        manifest.write_text(line("base.txz", sums[0]) + line("kernel.txz", "0" * 64))
+        self.assertEqual((run().code, self.left()), (2, []), "lib32.txz is not named")
+        manifest.write_text(line("base.txz", sums[0]) + line("lib32.txz", sums[0]))
+        refused = run()
+        self.assertEqual((refused.code, self.left()), (1, []), refused)
+        self.assertIn("checksum_mismatch", refused.err)
+        manifest.write_text(line("base.txz", sums[0]) + line("lib32.txz", sums[1]))
+        self.assertEqual(run().code, 0)
+        self.assertEqual([one["sha256"] for one in self.daemon.request("GET", f"{TEMPLATES}/{self.name}").json()["sets"]], sums)
+
+
+@unittest.skipIf(Settings.kernel == "linux", "tokens are for TCP, and the daemon has a network of its own")
 class Roles(ApiTest):
     tcp = True
 
