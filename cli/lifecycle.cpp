@@ -288,7 +288,7 @@ void add_create(CLI::App& app, Command& chosen) {
         "  jaildctl create old --root path=/srv/jails/old --stopped");
     create_app->add_option("name", options->name, "letters, digits, - and _; not only digits")->required();
     create_app->add_option("--template", options->template_name, "what its root is made from (host)");
-    create_app->add_option("--root", options->root, "thin, or path=DIR for a directory that exists");
+    create_app->add_option("--root", options->root, "thin, copy, clone, or path=DIR for a directory that exists");
     create_app
         ->add_option("--network", options->networks,
                      "a network's name (default), several for an interface on each; or alias, inherit, none")

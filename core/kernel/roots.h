@@ -10,6 +10,7 @@
 #include "core/base/ip.h"
 #include "core/kernel/mounts.h"
 #include "core/kernel/scope.h"
+#include "core/model/jail.h"
 #include "core/model/jail_spec.h"
 
 namespace jaild::kernel {
@@ -25,7 +26,7 @@ struct RootParameters {
     JailId id;
     model::Name name;
     model::RootSpec root;
-    std::string template_name;
+    std::string template_name;  ///< "host", or with its exact version
     std::string hostname;
     model::NetworkMode mode = model::NetworkMode::vnet;
     std::vector<Prefix> addresses;
@@ -33,6 +34,7 @@ struct RootParameters {
     std::vector<std::string> search;
     std::optional<int> devfs_ruleset{};   ///< nothing: the driver's choice
     std::vector<HostEntry> neighbours{};  ///< other jails that this one finds by name
+    std::optional<model::JailBase> base{};  ///< of all roots but those of template `host` and of kind `path`
 };
 
 /// A jail's root directory and what is generated in it (DESIGN "Template host"). Blocking, idempotent.
@@ -43,10 +45,13 @@ public:
     virtual Result<std::vector<JailId>> list() = 0;
     /// True when prepare() was finished once for this jail.
     virtual Result<bool> prepared(JailId id) = 0;
-    /// Can this root be made on this host? Errc::invalid with field (/root/path is no directory, is "/", holds the
-    /// state directory), Errc::unsupported with remedy.
+    /// Can this root be made on this host? `template_name` as in RootParameters; whether there is such a template is not
+    /// looked at. Errc::invalid with field (/root/path is no directory, is "/", holds the state directory;
+    /// "template_unknown" for one without a version; "host_is_thin_only"), Errc::unsupported with remedy.
     virtual Result<void> check(const model::RootSpec& root, const std::string& template_name) = 0;
-    /// Makes the private directories and the template's /etc. A `path` root is only checked, never written to.
+    /// Makes the private directories and the template's /etc, or copies them from the imported template: what a crash
+    /// left half-made is made anew, what was finished once stays as it is. Errc::not_found "template_missing";
+    /// Errc::exhausted, with nothing left behind. A `path` root is only checked, never written to.
     virtual Result<void> prepare(const RootParameters& parameters) = 0;
     /// Rewrites what follows the spec at each start: hosts, hostname, resolv.conf. Not for `path` roots.
     virtual Result<void> refresh(const RootParameters& parameters) = 0;

@@ -15,7 +15,17 @@ namespace jaild::model {
 using nlohmann::json;
 
 std::string_view to_string(RootKind kind) {
-    return kind == RootKind::path ? "path" : "thin";
+    switch (kind) {
+        case RootKind::thin:
+            return "thin";
+        case RootKind::clone:
+            return "clone";
+        case RootKind::copy:
+            return "copy";
+        case RootKind::path:
+            return "path";
+    }
+    return "thin";
 }
 std::string_view to_string(NetworkMode mode) {
     switch (mode) {
@@ -50,12 +60,10 @@ constexpr std::size_t kWordBytes = 64;
 Result<RootKind> parse_root_kind(const json& value, const std::string& at) {
     const auto text = read_text(value, at, kWordBytes);
     if (!text) return std::unexpected(text.error());
-    if (*text == "thin") return RootKind::thin;
-    if (*text == "path") return RootKind::path;
-    if (*text == "clone" || *text == "copy")
-        return std::unexpected(unsupported("unsupported_root_kind", at, "root kind " + *text + " is not supported yet",
-                                           "use \"thin\" or \"path\""));
-    return std::unexpected(Error::invalid("invalid_value", at, in_quotes(*text) + " is neither \"thin\" nor \"path\""));
+    for (const auto kind : {RootKind::thin, RootKind::clone, RootKind::copy, RootKind::path})
+        if (*text == to_string(kind)) return kind;
+    return std::unexpected(Error::invalid("invalid_value", at,
+                                          in_quotes(*text) + " is none of \"thin\", \"clone\", \"copy\" and \"path\""));
 }
 
 Result<RootSpec> parse_root(const json& value, const std::string& at) {

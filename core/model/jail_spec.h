@@ -19,7 +19,12 @@
 /// What a user asks for. Plain values; equality is what "changed" means.
 namespace jaild::model {
 
-enum class RootKind { thin, path };
+enum class RootKind {
+    thin,   ///< the template's programs read-only, everything else private
+    clone,  ///< a ZFS clone of the template
+    copy,   ///< the whole template, private
+    path,   ///< the user's own directory
+};
 
 struct RootSpec {
     RootKind kind = RootKind::thin;
@@ -137,7 +142,7 @@ struct NamedSpec {
 /// "invalid_value", "invalid_name", "invalid_path", "invalid_address", "invalid_prefix", "invalid_port",
 /// "template_with_path_root", "path_without_path_root", "invalid_version", "learned_address" (a static one beside DHCP
 /// or SLAAC, or a port or policy that needs to know it). Words that a later version will know are Errc::unsupported:
-/// "unsupported_network_mode", "unsupported_root_kind", "unsupported_restart_policy". Checks what can be known without
+/// "unsupported_network_mode", "unsupported_restart_policy". Checks what can be known without
 /// the host or other jails.
 Result<JailSpec> parse_spec(const nlohmann::json& object);
 Result<NamedSpec> parse_named_spec(const nlohmann::json& object);

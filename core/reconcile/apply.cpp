@@ -209,6 +209,8 @@ Milliseconds allowance(const Desired& desired, const Step& step) {
         case StepKind::exec_stop:
         case StepKind::stop_command:
             return stop_timeout(desired.jail);
+        case StepKind::prepare_root:
+            return desired.jail.base ? kRootPatience : Milliseconds{0};
         case StepKind::remove_root:
             return kRootPatience;
         default:

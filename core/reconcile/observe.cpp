@@ -203,7 +203,8 @@ kernel::RootParameters root_parameters(const model::Jail& jail) {
             .addresses = jail.addresses(),
             .nameservers = jail.spec.network.nameservers,
             .search = jail.spec.network.search,
-            .devfs_ruleset = jail.spec.devfs_ruleset};
+            .devfs_ruleset = jail.spec.devfs_ruleset,
+            .base = jail.base};
 }
 
 }  // namespace jaild::reconcile

@@ -120,9 +120,15 @@ class Specs(ApiTest):
         self.post(with_addresses(at_77), 409, "address_in_use", at)
 
     def test_what_later_versions_will_know(self):
-        for extra, code in (({"root": {"kind": "clone"}}, "unsupported_root_kind"),
-                            ({"restart": "always"}, "unsupported_restart_policy")):
-            problem = self.refused(self.daemon.request("POST", "/v1/jails", {"name": "x", **extra}), 422, code)
+        problem = self.refused(self.daemon.request("POST", "/v1/jails", {"name": "x", "restart": "always"}), 422,
+                               "unsupported_restart_policy")
+        self.assertTrue(problem["remedy"])
+
+    def test_roots_that_the_host_cannot_be(self):
+        for kind in ("copy", "clone"):
+            problem = self.refused(self.daemon.request("POST", "/v1/jails", {"name": "x", "root": {"kind": kind}}), 422,
+                                   "host_is_thin_only")
+            self.assertEqual(problem["field"], "/root/kind")
             self.assertTrue(problem["remedy"])
 
     def test_what_is_fixed(self):

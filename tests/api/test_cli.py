@@ -241,7 +241,7 @@ class Create(ApiTest):
                                 (["--address", "bogus/24"], '"bogus" is no IPv4 or IPv6 address'),
                                 (["--env", "A B=c"], '"A B" is no name of a variable'),
                                 (["--hostname", "-a-"], '"-a-" is no host name'),
-                                (["--root", "thick"], '"thick" is neither "thin" nor "path"'),
+                                (["--root", "thick"], '"thick" is none of "thin", "clone", "copy" and "path"'),
                                 (["--root", "path=srv"], '"srv" is not absolute')):
             ran = jaildctl(self.daemon, "create", self.name, *arguments)
             self.assertEqual((ran.code, ran.out), (1, ""), ran)

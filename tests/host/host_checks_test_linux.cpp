@@ -38,7 +38,7 @@ TEST_CASE("a host says what it is, and the same identity each time", "[checks]")
     CHECK(facts.kernel_driver == "linux");
     CHECK_FALSE(facts.release.empty());
     CHECK(facts.network_modes == std::vector<std::string>{"vnet", "inherit", "none"});
-    CHECK(facts.root_kinds == std::vector<std::string>{"thin", "path"});
+    CHECK(facts.root_kinds == std::vector<std::string>{"thin", "copy", "path"});
     CHECK(value_of(linux_host.identity()) == value_of(linux_host.identity()));
 }
 

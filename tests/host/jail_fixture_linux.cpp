@@ -36,7 +36,11 @@ kernel::JailParameters JailFixture::jail_parameters(JailId id) {
 }
 
 void JailFixture::mount_root(JailId id, const model::RootSpec& root) {
-    const auto parameters = root_parameters(id, root);
+    mount_root(root_parameters(id, root));
+}
+
+void JailFixture::mount_root(const kernel::RootParameters& parameters) {
+    const auto id = parameters.id;
     value_of(roots.prepare(parameters));
     value_of(roots.refresh(parameters));
     for (const kernel::Mount& mount : value_of(roots.mounts(parameters))) value_of(mounts.mount(id, mount));
@@ -48,8 +52,12 @@ void JailFixture::unmount_root(JailId id) {
 }
 
 void JailFixture::start(JailId id, const model::RootSpec& root) {
-    mount_root(id, root);
-    value_of(jails.create(jail_parameters(id)));
+    start(root_parameters(id, root));
+}
+
+void JailFixture::start(const kernel::RootParameters& parameters) {
+    mount_root(parameters);
+    value_of(jails.create(jail_parameters(parameters.id)));
 }
 
 std::optional<kernel::ProcessIdentity> JailFixture::first_process(JailId id) const {

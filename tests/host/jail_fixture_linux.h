@@ -35,9 +35,11 @@ struct JailFixture {
 
     /// Root prepared, refreshed and mounted.
     void mount_root(JailId id, const model::RootSpec& root = {});
+    void mount_root(const kernel::RootParameters& parameters);
     void unmount_root(JailId id);
     /// The same and a running jail in it.
     void start(JailId id, const model::RootSpec& root = {});
+    void start(const kernel::RootParameters& parameters);
 
     [[nodiscard]] std::int64_t process_of(JailId id) const;
     [[nodiscard]] std::optional<kernel::ProcessIdentity> first_process(JailId id) const;

@@ -26,7 +26,7 @@ Result<model::HostInfo> FreeBsdHost::facts() {
     const auto vimage = freebsd::sysctl::number("kern.features.vimage");
     info.network_modes = {"alias", "inherit"};
     if (vimage && vimage->value_or(0) != 0) info.network_modes = {"vnet", "alias", "inherit", "none"};
-    info.root_kinds = {"thin", "path"};
+    info.root_kinds = {"thin", "copy", "path"};
     info.limits = freebsd::rctl::supported().has_value();
     info.parameters = true;
     return info;

@@ -13,6 +13,7 @@
 #include "core/kernel/roots/hosts_file.h"
 #include "core/kernel/roots/path_root.h"
 #include "core/kernel/roots/place.h"
+#include "core/kernel/roots/template_root.h"
 
 namespace jaild::kernel {
 
@@ -80,8 +81,7 @@ Result<bool> FreeBsdRoots::prepared(JailId id) {
 
 Result<void> FreeBsdRoots::check(const model::RootSpec& root, const std::string& template_name) {
     if (root.kind == model::RootKind::path) return check_path_root(root.path, directories_.state(), kMountPoints);
-    if (template_name == "host") return {};
-    return std::unexpected(Error::invalid("template_unknown", "/template", "there is no template " + template_name));
+    return template_root::check(root, template_name, template_root::Clones::impossible);
 }
 
 Result<void> FreeBsdRoots::prepare(const RootParameters& parameters) {
@@ -99,11 +99,34 @@ Result<void> FreeBsdRoots::prepare(const RootParameters& parameters) {
         if (auto made = make_dataset(parameters.id, jail->get()); !made) return made;
     }
     if (auto mounted = mount_dataset(parameters.id); !mounted) return mounted;
+    if (parameters.template_name != "host") return prepare_from_template(jail->get(), parameters);
     if (auto made = host_template::make(jail->get(), directories_.path(parameters.id)); !made) return made;
     // The marker below is synced by itself, hundreds of small files before it are not: after a power failure it must
     // not vouch for empty ones. One sync(2) costs less than an fsync(2) of each.
     ::sync();
     return directories_.mark_prepared(jail->get());
+}
+
+Result<void> FreeBsdRoots::prepare_from_template(int jail, const RootParameters& parameters) {
+    // What has its mark holds what the jail made of it.
+    const auto finished = directories_.prepared(parameters.id);
+    if (!finished) return std::unexpected(finished.error());
+    if (*finished) return {};
+    const auto root = place::directory(jail, "root", 0755);  // with its dataset mounted
+    if (!root) return std::unexpected(root.error());
+    if (auto made = template_root::make(root->get(), directories_.state(), parameters); !made) return made;
+    return directories_.mark_prepared(jail);
+}
+
+/// The open root, with everything that a mount stands on.
+Result<UniqueFd> FreeBsdRoots::restore(int jail, const RootParameters& parameters) {
+    if (parameters.template_name == "host") return host_template::restore_mount_points(jail);
+    auto root = place::directory(jail, "root", 0755);
+    if (!root) return root;
+    const auto restored =
+        template_root::restore_mount_points(root->get(), directories_.state(), parameters, kMountPoints);
+    if (!restored) return std::unexpected(restored.error());
+    return root;
 }
 
 Result<void> FreeBsdRoots::refresh(const RootParameters& parameters) {
@@ -113,7 +136,7 @@ Result<void> FreeBsdRoots::refresh(const RootParameters& parameters) {
     const auto jail = files::open_directory(directories_.path(parameters.id));
     if (!jail) return std::unexpected(jail.error());
     if (auto mounted = mount_dataset(parameters.id); !mounted) return mounted;
-    const auto root = host_template::restore_mount_points(jail->get());
+    const auto root = restore(jail->get(), parameters);
     if (!root) return std::unexpected(root.error());
     const auto etc = place::directory(root->get(), "etc", 0755);
     if (!etc) return std::unexpected(etc.error());
@@ -139,7 +162,10 @@ Result<std::vector<Mount>> FreeBsdRoots::mounts(const RootParameters& parameters
         const auto name = dataset(parameters.id);
         if (!name) return std::unexpected(name.error());
         if (*name) wanted.push_back(root_on(**name));
-        for (auto& mount : host_template::mounts()) wanted.push_back(std::move(mount));
+        auto shared = parameters.template_name == "host" ? Result<std::vector<Mount>>(host_template::mounts())
+                                                         : template_root::mounts(directories_.state(), parameters);
+        if (!shared) return shared;
+        for (auto& mount : *shared) wanted.push_back(std::move(mount));
     }
     wanted.push_back({.kind = MountKind::devfs,
                       .target = "root/dev",

@@ -30,6 +30,8 @@ private:
     [[nodiscard]] Result<std::optional<std::string>> dataset(JailId id) const;
     Result<void> make_dataset(JailId id, int jail);
     Result<void> mount_dataset(JailId id);
+    Result<void> prepare_from_template(int jail, const RootParameters& parameters);
+    Result<UniqueFd> restore(int jail, const RootParameters& parameters);
 
     JailDirectories directories_;
     FreeBsdMounts mounts_;

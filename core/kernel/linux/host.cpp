@@ -20,7 +20,7 @@ Result<model::HostInfo> LinuxHost::facts() {
     info.machine = names.machine;
     info.kernel_driver = "linux";
     info.network_modes = {"vnet", "inherit", "none"};
-    info.root_kinds = {"thin", "path"};
+    info.root_kinds = {"thin", "copy", "path"};
     return info;
 }
 

@@ -10,6 +10,7 @@
 #include "core/kernel/roots/hosts_file.h"
 #include "core/kernel/roots/path_root.h"
 #include "core/kernel/roots/place.h"
+#include "core/kernel/roots/template_root.h"
 
 namespace jaild::kernel {
 
@@ -52,8 +53,7 @@ Result<bool> LinuxRoots::prepared(JailId id) {
 
 Result<void> LinuxRoots::check(const model::RootSpec& root, const std::string& template_name) {
     if (root.kind == model::RootKind::path) return check_path_root(root.path, layout_.state, kMountPoints);
-    if (template_name == "host") return {};
-    return std::unexpected(Error::invalid("template_unknown", "/template", "there is no template " + template_name));
+    return template_root::check(root, template_name, template_root::Clones::impossible);
 }
 
 Result<void> LinuxRoots::prepare(const RootParameters& parameters) {
@@ -63,20 +63,40 @@ Result<void> LinuxRoots::prepare(const RootParameters& parameters) {
     if (parameters.root.kind == model::RootKind::path) {
         const auto root = place::directory(jail->get(), "root", 0700);  // only a mount point
         if (!root) return std::unexpected(root.error());
-    } else if (auto made = host_template::make(jail->get()); !made) {
-        return made;
+    } else if (parameters.template_name == "host") {
+        if (auto made = host_template::make(jail->get()); !made) return made;
+    } else {
+        // What has its mark holds what the jail made of it.
+        const auto finished = directories_.prepared(parameters.id);
+        if (!finished) return std::unexpected(finished.error());
+        if (*finished) return {};
+        const auto root = place::directory(jail->get(), "root", 0755);
+        if (!root) return std::unexpected(root.error());
+        if (auto made = template_root::make(root->get(), layout_.state, parameters); !made) return made;
     }
     return directories_.mark_prepared(jail->get());
+}
+
+/// The open root, with everything that a mount stands on.
+Result<UniqueFd> LinuxRoots::restore(int jail, const RootParameters& parameters) {
+    if (parameters.template_name == "host") {
+        if (auto refreshed = shared_.refresh(); !refreshed) return std::unexpected(refreshed.error());
+        return host_template::restore_mount_points(jail);
+    }
+    auto root = place::directory(jail, "root", 0755);
+    if (!root) return root;
+    const auto restored = template_root::restore_mount_points(root->get(), layout_.state, parameters, kMountPoints);
+    if (!restored) return std::unexpected(restored.error());
+    return root;
 }
 
 Result<void> LinuxRoots::refresh(const RootParameters& parameters) {
     // Whoever owns a directory above a path root can put another in its place between two starts.
     if (parameters.root.kind == model::RootKind::path) return check(parameters.root, parameters.template_name);
     if (auto checked = etc::check(parameters); !checked) return checked;
-    if (auto refreshed = shared_.refresh(); !refreshed) return refreshed;
     const auto jail = files::open_directory(layout_.jail(parameters.id));
     if (!jail) return std::unexpected(jail.error());
-    const auto root = host_template::restore_mount_points(jail->get());
+    const auto root = restore(jail->get(), parameters);
     if (!root) return std::unexpected(root.error());
     const auto etc = place::directory(root->get(), "etc", 0755);
     if (!etc) return std::unexpected(etc.error());
@@ -96,11 +116,15 @@ Result<void> LinuxRoots::write_hosts(const RootParameters& parameters) {
 }
 
 Result<std::vector<Mount>> LinuxRoots::mounts(const RootParameters& parameters) {
-    if (parameters.root.kind != model::RootKind::path) return host_template::mounts(layout_, parameters.id);
-    Mount root;
-    root.source = canonical_path_root(parameters.root.path);
-    root.target = "root";
-    return std::vector<Mount>{root};
+    if (parameters.root.kind == model::RootKind::path)
+        return std::vector<Mount>{{.source = canonical_path_root(parameters.root.path), .target = "root"}};
+    if (parameters.template_name == "host") return host_template::mounts(layout_, parameters.id);
+    auto shared = template_root::mounts(layout_.state, parameters);
+    if (!shared) return shared;
+    // As with template `host`.
+    for (Mount& mount : *shared) mount.no_suid = true;
+    shared->insert(shared->begin(), {.source = layout_.root(parameters.id), .target = "root"});
+    return shared;
 }
 
 Result<void> LinuxRoots::remove(JailId id) {

@@ -7,8 +7,8 @@
 
 namespace jaild::kernel {
 
-/// The directories `<state>/jails/<id>` (0700, root's): `root` is what the jail sees as /, `local` its /usr/local,
-/// `prepared` the marker that is written last.
+/// The directories `<state>/jails/<id>` (0700, root's): `root` is what the jail sees as /, `local` its /usr/local
+/// with template `host`, `prepared` the marker that is written last.
 class LinuxRoots : public Roots {
 public:
     LinuxRoots(const Layout& layout, Mounts& mounts)
@@ -24,6 +24,8 @@ public:
     Result<void> remove(JailId id) override;
 
 private:
+    Result<UniqueFd> restore(int jail, const RootParameters& parameters);
+
     Layout layout_;
     JailDirectories directories_;
     Mounts& mounts_;

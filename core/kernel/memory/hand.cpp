@@ -313,4 +313,14 @@ bool Hand::give_name_back(const std::string& name) {
     return true;
 }
 
+void Hand::lose_template(TemplateId id) {
+    std::lock_guard lock(world_.mutex);
+    world_.state.lost_templates.insert(id);
+}
+
+void Hand::find_template(TemplateId id) {
+    std::lock_guard lock(world_.mutex);
+    world_.state.lost_templates.erase(id);
+}
+
 }  // namespace jaild::kernel::memory

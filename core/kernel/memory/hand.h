@@ -72,6 +72,9 @@ public:
     /// A jail that is not ours takes a name, or gives it back.
     bool take_name(const std::string& name);
     bool give_name_back(const std::string& name);
+    /// Somebody deletes a template's tree, or puts it back.
+    void lose_template(TemplateId id);
+    void find_template(TemplateId id);
 
 private:
     Pair* pair(JailId id, unsigned index);

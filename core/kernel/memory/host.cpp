@@ -13,7 +13,7 @@ Result<model::HostInfo> MemoryHost::facts() {
     facts.machine = "memory";
     facts.kernel_driver = "memory";
     facts.network_modes = {"vnet", "alias", "inherit", "none"};
-    facts.root_kinds = {"thin", "path"};
+    facts.root_kinds = {"thin", "copy", "path"};
     facts.limits = world_.state.racct;
     facts.parameters = true;
     return facts;

@@ -91,6 +91,8 @@ public:
     Result<void> remove(JailId id) override;
 
 private:
+    Result<void> find_template(const RootParameters& parameters);
+
     World& world_;
 };
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "core/kernel/memory/ports.h"
+#include "core/kernel/roots/template_root.h"
 
 namespace jaild::kernel::memory {
 namespace {
@@ -34,7 +35,8 @@ std::vector<Mount> mounts_for(const model::RootSpec& root) {
     if (root.kind == model::RootKind::path) {
         mounts.push_back({.kind = MountKind::bind, .source = root.path, .target = "root"});
     } else {
-        mounts.push_back({.kind = MountKind::bind, .source = "/usr", .target = "root/usr", .read_only = true});
+        if (root.kind == model::RootKind::thin)
+            mounts.push_back({.kind = MountKind::bind, .source = "/usr", .target = "root/usr", .read_only = true});
         mounts.push_back({.kind = MountKind::tmpfs, .source = {}, .target = "root/tmp", .no_suid = true});
     }
     mounts.push_back({.kind = MountKind::devfs, .source = {}, .target = "root/dev", .ruleset = 5});
@@ -60,8 +62,9 @@ Result<void> MemoryRoots::check(const model::RootSpec& root, const std::string& 
     std::lock_guard lock(world_.mutex);
     if (auto met = world_.faults.at("roots.check"); !met) return met;
     if (root.kind != model::RootKind::path) {
-        if (template_name == "host") return {};
-        return std::unexpected(Error::invalid("template_unknown", "/template", "no template " + template_name));
+        const bool datasets = !world_.driver.zfs_parent.empty();
+        return template_root::check(root, template_name,
+                                    datasets ? template_root::Clones::possible : template_root::Clones::impossible);
     }
     const std::filesystem::path path(root.path);
     const auto& state = world_.driver.state_directory;
@@ -76,21 +79,38 @@ Result<void> MemoryRoots::check(const model::RootSpec& root, const std::string& 
     return {};
 }
 
+/// The template is there, or none is needed.
+Result<void> MemoryRoots::find_template(const RootParameters& parameters) {
+    if (parameters.root.kind == model::RootKind::path || parameters.template_name == "host") return {};
+    if (parameters.base && !world_.state.lost_templates.contains(parameters.base->id)) return {};
+    if (!parameters.base)
+        world_.violate(fmt::format("the root of jail {} is to be made from nothing", parameters.id.value));
+    return std::unexpected(Error{.code = Errc::not_found,
+                                 .op = "template_root",
+                                 .detail = "the tree of template " + parameters.template_name + " is not there",
+                                 .reason = "template_missing"});
+}
+
 Result<void> MemoryRoots::prepare(const RootParameters& parameters) {
     std::lock_guard lock(world_.mutex);
     auto& faults = world_.faults;
     auto& directories = world_.state.directories;
     const auto id = parameters.id;
     if (auto met = faults.at("roots.prepare"); !met) return met;
+    if (auto found = find_template(parameters); !found) return found;
+    const bool imported = parameters.base.has_value();
+    // What the jail made of it is not copied over.
+    if (imported && directories.contains(id) && directories[id].prepared) return {};
     auto made = faults.step("roots.prepare.tree", [&]() -> Result<void> {
         auto& held = directories[id];
         held.tree = true;
         held.root = parameters.root;
+        if (imported) held.etc = false;  // what is half copied goes first
         return {};
     });
     if (!made) return made;
     if (parameters.root.kind != model::RootKind::path) {
-        auto written = faults.step("roots.prepare.etc", [&]() -> Result<void> {
+        auto written = faults.step(imported ? "roots.prepare.copy" : "roots.prepare.etc", [&]() -> Result<void> {
             directories[id].etc = true;
             return {};
         });
@@ -129,6 +149,8 @@ Result<void> MemoryRoots::write_hosts(const RootParameters& parameters) {
 Result<std::vector<Mount>> MemoryRoots::mounts(const RootParameters& parameters) {
     std::lock_guard lock(world_.mutex);
     if (auto met = world_.faults.at("roots.mounts"); !met) return std::unexpected(met.error());
+    if (parameters.root.kind == model::RootKind::thin)
+        if (auto found = find_template(parameters); !found) return std::unexpected(found.error());
     auto mounts = mounts_for(parameters.root);
     if (parameters.devfs_ruleset) mounts.back().ruleset = *parameters.devfs_ruleset;
     return mounts;

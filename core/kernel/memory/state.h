@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -108,7 +109,7 @@ struct Shim {
 /// `<state>/jails/<id>`.
 struct Directory {
     bool tree = false;  ///< the private directories
-    bool etc = false;
+    bool etc = false;  ///< what is in them: all of it, from an imported template
     bool prepared = false;
     model::RootSpec root{};
     std::string generated{};              ///< what refresh() wrote
@@ -141,6 +142,7 @@ struct State {
     std::int64_t boot = 1;
     std::vector<MountPoint> mounts{};  ///< in the order of mounting
     std::map<JailId, Directory> directories{};
+    std::set<TemplateId> lost_templates{};  ///< somebody deleted their trees; all others are there
     std::map<NetworkId, LoadedRules> rules{};
     std::map<JailId, LoadedJailRules> jail_rules{};
     /// By the name of a jail, which may not exist yet, or not any more: rctl(8) keeps them all the same.

@@ -152,6 +152,9 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
     if (dice.chance(0.3)) {
         spec.template_name.clear();
         spec.root = {.kind = model::RootKind::path, .path = "/srv/" + name.text()};
+    } else if (dice.chance(0.4)) {
+        spec.template_name = "base:1";
+        spec.root.kind = dice.chance(0.5) ? model::RootKind::thin : model::RootKind::copy;
     }
     spec.hostname = random_hostname(dice);
     spec.network = random_interfaces(dice);

@@ -226,6 +226,7 @@ private:
     void check_root(const model::Jail& jail, const MadeWith& made) {
         const auto* held = directory(jail.id);
         demand(held && held->prepared, "runs without a prepared root");
+        demand(!held || held->etc || held->root.kind == model::RootKind::path, "runs in a root that is half made");
         for (const auto& wanted : kernel::memory::mounts_for(made.spec.root)) {
             const auto top = std::find_if(state_.mounts.rbegin(), state_.mounts.rend(), [&](const auto& one) {
                 return one.id == jail.id && one.mount.target == wanted.target;

@@ -40,6 +40,10 @@ Scene::Scene(const kernel::memory::MemoryOptions& options)
       striking_store_(*store_, kernel_.faults()) {
     expect(store::write<model::Network>(
         *store_, [](store::Writer& writer) { return writer.insert_network(default_network()); }));
+    expect(store::write<model::Template>(*store_, [](store::Writer& writer) {
+        auto made = writer.insert_template({.name = expect(model::Name::parse("base")), .version = "1"});
+        return made ? writer.finish_template(*made) : made;
+    }));
     start_daemon();
 }
 

@@ -18,6 +18,13 @@ model::NamedSpec path_jail() {
     return named;
 }
 
+model::NamedSpec template_jail(model::RootKind kind) {
+    auto named = full_jail();
+    named.spec.template_name = "base:1";
+    named.spec.root.kind = kind;
+    return named;
+}
+
 model::NamedSpec jail_without_network() {
     auto named = full_jail();
     named.spec.network.mode = model::NetworkMode::none;
@@ -54,6 +61,10 @@ std::vector<Scenario> make_scenarios() {
     return {
         {"create thin", nothing, one_full_jail},
         {"create path", nothing, [](Scene& scene) { create(scene, path_jail()); }},
+        {"create thin from a template", nothing,
+         [](Scene& scene) { create(scene, template_jail(model::RootKind::thin)); }},
+        {"create a copy of a template", nothing,
+         [](Scene& scene) { create(scene, template_jail(model::RootKind::copy)); }},
         {"create without network", nothing, [](Scene& scene) { create(scene, jail_without_network()); }},
         {"create sharing the host's network", nothing,
          [](Scene& scene) { create(scene, jail_in_the_hosts_network()); }},
@@ -79,6 +90,8 @@ std::vector<Scenario> make_scenarios() {
          },
          [](Scene& scene) { change(scene, [](model::JailSpec& spec) { spec.running = true; }); }},
         {"remove", one_full_jail, [](Scene& scene) { expect(scene.remove(kFirst)); }},
+        {"remove a copy of a template", [](Scene& scene) { create(scene, template_jail(model::RootKind::copy)); },
+         [](Scene& scene) { expect(scene.remove(kFirst)); }},
         {"remove path", [](Scene& scene) { create(scene, path_jail()); },
          [](Scene& scene) { expect(scene.remove(kFirst)); }},
         {"change a live field", one_full_jail,

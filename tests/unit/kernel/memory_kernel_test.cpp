@@ -380,3 +380,41 @@ TEST_CASE("roots that no host has are refused with their field", "[memory]") {
     CHECK(error_of(roots.check(path("/missing/dir"), "")).field == "/root/path");
     value_of(roots.check(path("/srv/web"), ""));
 }
+
+TEST_CASE("a root is made from a template that is there, once", "[memory]") {
+    Machine machine;
+    machine.root.kind = GENERATE(model::RootKind::thin, model::RootKind::copy);
+    auto& roots = machine.kernel.roots();
+    auto parameters = machine.root_parameters();
+    parameters.template_name = "base:1";
+    CHECK(error_of(roots.prepare(parameters)).name() == "template_missing");
+    CHECK(machine.kernel.violations().size() == 1);  // it should have been resolved
+
+    parameters.base = model::JailBase{.id = TemplateId{1}, .private_parts = {}};
+    machine.kernel.hand().lose_template(TemplateId{1});
+    CHECK(error_of(roots.prepare(parameters)).name() == "template_missing");
+    CHECK_FALSE(value_of(roots.prepared(kWeb)));
+    machine.kernel.hand().find_template(TemplateId{1});
+    value_of(roots.prepare(parameters));
+    CHECK(value_of(roots.prepared(kWeb)));
+    const bool thin = machine.root.kind == model::RootKind::thin;
+    CHECK(value_of(roots.mounts(parameters)).size() == (thin ? 3U : 2U));
+
+    // Who has a copy of everything needs no template any more.
+    machine.kernel.hand().lose_template(TemplateId{1});
+    CHECK(roots.mounts(parameters).has_value() == !thin);
+}
+
+TEST_CASE("a root that was half copied is copied anew", "[memory]") {
+    Machine machine;
+    machine.root.kind = model::RootKind::copy;
+    auto parameters = machine.root_parameters();
+    parameters.template_name = "base:1";
+    parameters.base = model::JailBase{.id = TemplateId{1}, .private_parts = {}};
+    machine.kernel.faults().always("roots.prepare.copy", ENOSPC);
+    CHECK(error_of(machine.kernel.roots().prepare(parameters)).code == Errc::exhausted);
+    machine.kernel.faults().clear();
+    CHECK_FALSE(value_of(machine.kernel.roots().prepared(kWeb)));
+    value_of(machine.kernel.roots().prepare(parameters));
+    CHECK(machine.kernel.state().directories.at(kWeb).etc);
+}

@@ -343,8 +343,6 @@ TEST_CASE("ip4 and ip6 say how a jail in the host's network stack has a family",
 
 TEST_CASE("what only a later version can honour says so, and what to use instead", "[model][spec]") {
     const auto [text, reason, at] = GENERATE(table<std::string, std::string, std::string>({
-        {R"({"root": {"kind": "clone"}})", "unsupported_root_kind", "/root/kind"},
-        {R"({"root": {"kind": "copy"}})", "unsupported_root_kind", "/root/kind"},
         {R"({"restart": "on-failure"})", "unsupported_restart_policy", "/restart"},
         {R"({"restart": "always"})", "unsupported_restart_policy", "/restart"},
     }));
