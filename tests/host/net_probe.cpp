@@ -64,22 +64,37 @@ Result<void> bind_foreign(int socket, const std::string& source) {
     return {};
 }
 
-}  // namespace
+struct Bound {
+    UniqueFd socket;
+    std::uint16_t port;
+};
 
-Result<Listener> Listener::open(const std::string& network, const std::string& address) {
+Result<Bound> bind_in(const std::string& network, const std::string& address, int type) {
     auto target = socket_address(address, 0);
     if (!target) return std::unexpected(target.error());
-    auto socket = socket_in(network, target->storage.ss_family);
+    auto socket = socket_in(network, target->storage.ss_family, type);
     if (!socket) return std::unexpected(socket.error());
     if (::bind(socket->get(), target->get(), target->length) != 0)
         return std::unexpected(Error::from_errno("bind", errno));
-    if (::listen(socket->get(), 8) != 0) return std::unexpected(Error::from_errno("listen", errno));
     SocketAddress bound;
     if (::getsockname(socket->get(), bound.get(), &bound.length) != 0)
         return std::unexpected(Error::from_errno("getsockname", errno));
     // sockaddr_in and sockaddr_in6 have the port in the same place.
     const auto port = ntohs(reinterpret_cast<sockaddr_in*>(&bound.storage)->sin_port);
-    return Listener(std::move(*socket), port);
+    return Bound{.socket = *std::move(socket), .port = port};
+}
+
+Error nothing_came(std::string_view where) {
+    return Error{.code = Errc::busy, .op = "recvfrom", .detail = "no datagram came " + std::string(where)};
+}
+
+}  // namespace
+
+Result<Listener> Listener::open(const std::string& network, const std::string& address) {
+    auto bound = bind_in(network, address, SOCK_STREAM);
+    if (!bound) return std::unexpected(bound.error());
+    if (::listen(bound->socket.get(), 8) != 0) return std::unexpected(Error::from_errno("listen", errno));
+    return Listener(std::move(bound->socket), bound->port);
 }
 
 Result<IpAddress> Listener::accept(std::chrono::milliseconds patience) {
@@ -115,7 +130,7 @@ Result<UniqueFd> connect_from(const std::string& network, const std::string& add
                               std::chrono::milliseconds patience, const std::optional<std::string>& source) {
     auto target = socket_address(address, port);
     if (!target) return std::unexpected(target.error());
-    auto socket = socket_in(network, target->storage.ss_family);
+    auto socket = socket_in(network, target->storage.ss_family, SOCK_STREAM);
     if (!socket) return socket;
     if (source) {
         if (auto bound = bind_foreign(socket->get(), *source); !bound) return std::unexpected(bound.error());
@@ -128,6 +143,41 @@ Result<UniqueFd> connect_from(const std::string& network, const std::string& add
     ::getsockopt(socket->get(), SOL_SOCKET, SO_ERROR, &error, &length);
     if (error != 0) return std::unexpected(Error::from_errno("connect", error));
     return socket;
+}
+
+Result<DatagramPort> DatagramPort::open(const std::string& network, const std::string& address) {
+    auto bound = bind_in(network, address, SOCK_DGRAM);
+    if (!bound) return std::unexpected(bound.error());
+    return DatagramPort(std::move(bound->socket), bound->port);
+}
+
+Result<IpAddress> DatagramPort::answer(std::chrono::milliseconds patience) {
+    if (!ready(socket_.get(), POLLIN, patience)) return std::unexpected(nothing_came("there"));
+    SocketAddress from;
+    char byte = 0;
+    if (::recvfrom(socket_.get(), &byte, 1, 0, from.get(), &from.length) != 1)
+        return std::unexpected(Error::from_errno("recvfrom", errno));
+    if (::sendto(socket_.get(), &byte, 1, 0, from.get(), from.length) != 1)
+        return std::unexpected(Error::from_errno("sendto", errno));
+    return address_of(from);
+}
+
+Result<IpAddress> exchange(const std::string& network, const std::string& address, std::uint16_t port,
+                           DatagramPort& there, std::chrono::milliseconds patience) {
+    auto target = socket_address(address, port);
+    if (!target) return std::unexpected(target.error());
+    const auto socket = socket_in(network, target->storage.ss_family, SOCK_DGRAM);
+    if (!socket) return std::unexpected(socket.error());
+    // Connected: only an answer from where it was sent to counts.
+    if (::connect(socket->get(), target->get(), target->length) != 0)
+        return std::unexpected(Error::from_errno("connect", errno));
+    if (::send(socket->get(), "x", 1, 0) != 1) return std::unexpected(Error::from_errno("send", errno));
+    auto seen = there.answer(patience);
+    if (!seen) return seen;
+    if (!ready(socket->get(), POLLIN, patience)) return std::unexpected(nothing_came("back"));
+    char byte = 0;
+    if (::recv(socket->get(), &byte, 1, 0) != 1) return std::unexpected(Error::from_errno("recv", errno));
+    return seen;
 }
 
 }  // namespace jaild::test

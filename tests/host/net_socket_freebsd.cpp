@@ -24,11 +24,11 @@ union Control {
 
 /// In a process of its own, whose only descriptor is `channel`: goes into the jail and sends a socket out of it, or
 /// nothing. A socket stays in the network stack in which it was made.
-[[noreturn]] void send_socket_from(int jid, int family, int channel) {
+[[noreturn]] void send_socket_from(int jid, int family, int type, int channel) {
     ::dup2(channel, 0);
     ::closefrom(1);  // jail_attach(2) takes no process with an open directory
     if (::jail_attach(jid) != 0) ::_exit(errno);
-    int socket = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int socket = ::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (socket < 0) ::_exit(errno);
     char byte = 0;
     iovec data{.iov_base = &byte, .iov_len = 1};
@@ -65,9 +65,9 @@ UniqueFd receive_socket(int channel) {
 
 }  // namespace
 
-Result<UniqueFd> socket_in(const std::string& network, int family) {
+Result<UniqueFd> socket_in(const std::string& network, int family, int type) {
     if (network.empty()) {  // the host itself
-        UniqueFd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        UniqueFd socket(::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         if (!socket) return std::unexpected(Error::from_errno("socket", errno));
         return socket;
     }
@@ -81,7 +81,7 @@ Result<UniqueFd> socket_in(const std::string& network, int family) {
     UniqueFd there(ends[1]);
     const pid_t child = ::fork();
     if (child < 0) return std::unexpected(Error::from_errno("fork", errno));
-    if (child == 0) send_socket_from((*jail)->jid, family, there.get());
+    if (child == 0) send_socket_from((*jail)->jid, family, type, there.get());
     there.reset();
     auto socket = receive_socket(here.get());
     int status = 0;

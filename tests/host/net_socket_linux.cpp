@@ -10,13 +10,13 @@ namespace jaild::test {
 
 namespace netns = kernel::netns;
 
-Result<UniqueFd> socket_in(const std::string& network, int family) {
+Result<UniqueFd> socket_in(const std::string& network, int family, int type) {
     const auto target = netns::open(network);
     if (!target) return std::unexpected(target.error());
     if (!*target) return std::unexpected(Error{.code = Errc::not_found, .op = "netns", .detail = network});
     UniqueFd socket;
     auto made = netns::run_in((*target)->get(), [&]() -> Result<void> {
-        socket.reset(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        socket.reset(::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         if (!socket) return std::unexpected(Error::from_errno("socket", errno));
         return {};
     });

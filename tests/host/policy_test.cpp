@@ -52,6 +52,16 @@ struct PolicyFixture {
         const auto tried = connect_from(client.network_of(from), to.address, port, kSilence);
         return !tried && tried.error().sys == ETIMEDOUT;
     }
+    [[nodiscard]] DatagramPort take_datagrams(const Place& place) const {
+        return value_of(DatagramPort::open(place.network, place.address));
+    }
+    /// There and back, and who sent it is seen.
+    [[nodiscard]] bool exchanges(const std::string& from, const Place& to, DatagramPort& port) const {
+        return exchange(client.network_of(from), to.address, port.port(), port).has_value();
+    }
+    [[nodiscard]] bool drops(const std::string& from, const Place& to, DatagramPort& port) const {
+        return !exchange(client.network_of(from), to.address, port.port(), port, kSilence);
+    }
     void firewall(const std::string& jail, const json& spec) const { client.change(jail, {{"firewall", spec}}); }
     /// Rules come and go with no jail restarted.
     void expect_no_restart(const std::string& jail, const JailLife& life) const {
@@ -61,9 +71,9 @@ struct PolicyFixture {
     }
 };
 
-json allow_from(const json& peer, const json& ports = json()) {
+json allow_from(const json& peer, const json& ports = json(), const char* protocol = "tcp") {
     json rule{{"from", peer}};
-    if (!ports.is_null()) rule.update({{"protocol", "tcp"}, {"ports", {ports}}});
+    if (!ports.is_null()) rule.update({{"protocol", protocol}, {"ports", {ports}}});
     return {{"ingress", {{"rules", {rule}}}}};
 }
 
@@ -120,6 +130,61 @@ TEST_CASE("an egress keeps a jail to where its rules say", "[policy]") {
         {{"egress", {{"default", "allow"}, {"rules", {{{"to", {{"network", "default"}}}, {"action", "deny"}}}}}}});
     CHECK(fixture.silent("web", db, in_db.port()));
     CHECK(fixture.reaches("web", outside, out_there.port()));
+}
+
+TEST_CASE("policies hold for datagrams, and for the answers to them", "[policy][udp]") {
+    const PolicyFixture fixture;
+    const auto db = fixture.place("db");
+    const auto outside = fixture.outside();
+    auto port = fixture.take_datagrams(db);
+    auto other = fixture.take_datagrams(db);
+    auto out_there = fixture.take_datagrams(outside);
+    CHECK(fixture.exchanges("web", db, port));
+    CHECK(fixture.exchanges("app", db, port));
+    CHECK(fixture.exchanges("web", outside, out_there));
+
+    fixture.firewall("db", allow_from({{"jail", "web"}}, port.port(), "udp"));
+    CHECK(fixture.exchanges("web", db, port));
+    CHECK(fixture.drops("web", db, other));
+    CHECK(fixture.drops("app", db, port));
+    // The same port of the other protocol is another one.
+    fixture.firewall("db", allow_from({{"jail", "app"}}, port.port(), "tcp"));
+    CHECK(fixture.drops("app", db, port));
+    // What it asks itself is answered.
+    CHECK(fixture.exchanges("db", outside, out_there));
+    fixture.firewall("db", nullptr);
+
+    fixture.firewall("web", {{"egress", {{"rules", {{{"to", {{"jail", "db"}}}, {"protocol", "udp"}}}}}}});
+    CHECK(fixture.exchanges("web", db, port));
+    CHECK(fixture.drops("web", outside, out_there));
+    CHECK(fixture.exchanges("app", outside, out_there));
+    const auto in_db = fixture.listen(db);
+    CHECK(fixture.silent("web", db, in_db.port()));
+}
+
+TEST_CASE("packets of one network do not come into another, those of a jail on both do", "[policy][udp]") {
+    const PolicyFixture fixture;
+    const auto lab = fixture.daemon.request("POST", "/v1/networks",
+                                            R"({"name": "lab", "ipv4": "10.214.7.0/24", "ipv6": "fd00:214:7::/64"})");
+    INFO(lab.body);
+    REQUIRE(lab.status == 201);
+    const auto on = [](const std::vector<std::string>& networks) {
+        auto interfaces = json::array();
+        for (const auto& network : networks) interfaces.push_back({{"network", network}});
+        return json{{"interfaces", interfaces}};
+    };
+    fixture.client.create({{"name", "far"}, {"network", on({"lab"})}});
+    fixture.client.create({{"name", "both"}, {"network", on({"default", "lab"})}});
+    for (const auto& place : {fixture.place("db"), fixture.place("far")}) {
+        const bool is_db = place.network == fixture.client.network_of("db");
+        const auto* stranger = is_db ? "far" : "web";
+        const auto listener = fixture.listen(place);
+        auto port = fixture.take_datagrams(place);
+        CHECK(fixture.reaches("both", place, listener.port()));
+        CHECK(fixture.exchanges("both", place, port));
+        CHECK(fixture.silent(stranger, place, listener.port()));
+        CHECK(fixture.drops(stranger, place, port));
+    }
 }
 
 TEST_CASE("a jail that comes later is known to the rules of those that were there", "[policy]") {
@@ -198,6 +263,34 @@ TEST_CASE("a published port leads into the jail from everywhere, and the jail se
 
     fixture.client.change("web", {{"publish", nullptr}, {"firewall", nullptr}});
     CHECK_FALSE(connect_from(fixture.outside().network, fixture.host_address(), kHostPort, kSilence));
+}
+
+TEST_CASE("a published port of UDP leads into the jail from everywhere, and answers find back", "[publish][udp]") {
+    const PolicyFixture fixture;
+    constexpr std::uint16_t kHostPort = 18'053;
+    const auto web = fixture.place("web");
+    auto port = fixture.take_datagrams(web);
+    const auto seen_from = [&](const std::string& network) {
+        const auto seen = exchange(network, fixture.host_address(), kHostPort, port);
+        INFO("from " << network << (seen ? "" : ": " + seen.error().to_string()));
+        REQUIRE(seen);
+        return seen->to_string();
+    };
+    const auto shut_for = [&](const std::string& network) {
+        return !exchange(network, fixture.host_address(), kHostPort, port, kSilence);
+    };
+    fixture.client.change("web", {{"publish", {{{"host_port", kHostPort}, {"jail_port", port.port()}}}}});
+    CHECK(shut_for(fixture.outside().network));  // that is TCP's
+
+    fixture.client.change("web",
+                          {{"publish", {{{"host_port", kHostPort}, {"jail_port", port.port()}, {"protocol", "udp"}}}}});
+    CHECK(seen_from(fixture.outside().network) == fixture.outside().address);
+    CHECK(seen_from(fixture.client.network_of("db")) == fixture.address("db"));
+    CHECK_FALSE(seen_from(fixture.client.network_of("web")).empty());
+
+    fixture.firewall("web", {{"ingress", {{"rules", {{{"from", {{"jail", "db"}}}, {"action", "deny"}}}}}}});
+    CHECK(seen_from(fixture.outside().network) == fixture.outside().address);
+    CHECK(shut_for(fixture.client.network_of("db")));
 }
 
 TEST_CASE("a range of ports leads to a range, on the address that was asked for", "[publish]") {
