@@ -31,6 +31,8 @@ struct LinkParameters {
     /// By router advertisements; `addresses` and `gateways` have none of that family then, and others of it stay.
     Learns slaac = Learns::nothing;
     Learns dhcp = Learns::nothing;  ///< the same of IPv4, from a DHCP server
+    /// And its name servers and domain, for the jail's resolv.conf(5): the spec has none, and the root is ours.
+    bool takes_names = false;
     bool operator==(const LinkParameters&) const = default;
 };
 
@@ -118,7 +120,8 @@ public:
     /// An interface's own, without link-local ones, sorted. Missing: none.
     virtual Result<std::vector<Prefix>> addresses(const std::string& interface) = 0;
 
-    /// Can this host do what the interfaces ask for? Errc::unsupported with the field of the spec and the remedy.
+    /// Can this host do what the interfaces ask for? Errc::unsupported with the field of the spec and the remedy. What
+    /// a jail's own root lacks is seen when it is started.
     virtual Result<void> check(const model::NetworkSpec& spec) = 0;
 
     /// Every prefix that the host has on an interface or in a routing table, for choosing a free subnet.

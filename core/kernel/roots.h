@@ -33,6 +33,7 @@ struct RootParameters {
     std::vector<IpAddress> nameservers;
     std::vector<std::string> search;
     std::optional<int> devfs_ruleset{};   ///< nothing: the driver's choice
+    bool bpf = false;                     ///< FreeBSD: /dev shows bpf(4) too, for a DHCP client in the jail
     std::vector<HostEntry> neighbours{};  ///< other jails that this one finds by name
     std::optional<model::JailBase> base{};  ///< of all roots but those of template `host` and of kind `path`
 };

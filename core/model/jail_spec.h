@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -65,6 +66,8 @@ struct NetworkSpec {
     std::vector<InterfaceSpec> interfaces{InterfaceSpec{}};  ///< 1 to kMaxInterfaces with vnet and alias, else none
     std::vector<IpAddress> nameservers;                      ///< empty: the host's own that a jail can reach
     std::vector<std::string> search;
+    /// One of its interfaces gets its address from a DHCP server.
+    [[nodiscard]] bool asks_dhcp() const { return std::ranges::any_of(interfaces, &InterfaceSpec::dhcp); }
     bool operator==(const NetworkSpec&) const = default;
 };
 

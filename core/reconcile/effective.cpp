@@ -272,6 +272,9 @@ std::vector<kernel::LinkParameters> link_parameters(const model::Jail& jail,
             const auto& asked = jail.spec.network.interfaces[index];
             if (asked.mtu != 0) link.jail_mtu = std::min(asked.mtu, network.mtu);
             link.mac = asked.mac;
+            const auto& own = jail.spec.network;
+            const bool our_files = jail.spec.root.kind != model::RootKind::path;
+            link.takes_names = asked.dhcp && our_files && own.nameservers.empty() && own.search.empty();
         }
         for (const auto family : {Family::ipv4, Family::ipv6}) {
             if (auto* learns = learned(jail, index, family, link)) {

@@ -204,6 +204,7 @@ kernel::RootParameters root_parameters(const model::Jail& jail) {
             .nameservers = jail.spec.network.nameservers,
             .search = jail.spec.network.search,
             .devfs_ruleset = jail.spec.devfs_ruleset,
+            .bpf = jail.spec.network.asks_dhcp(),
             .base = jail.base};
 }
 

@@ -17,6 +17,10 @@ void write_answer(int descriptor, const Result<std::string>& answer);
 /// Reads one to the end of the pipe. Errc::busy "timeout" after `patience`: a jail's root can stop any process in
 /// there.
 Result<std::string> read_answer(int descriptor, Milliseconds patience);
+/// All that is written to a pipe, to its end; Errc::busy as above.
+Result<std::string> read_to_end(int descriptor, Milliseconds patience);
+/// The wait status of a child of ours that ends by itself. Errc::busy "timeout" when it did not, and was ended.
+Result<int> wait_for(pid_t child, Milliseconds patience);
 /// Ends a child of ours, if it still runs, and waits for it.
 void end(pid_t child);
 

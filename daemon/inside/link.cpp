@@ -90,11 +90,18 @@ Result<void> configure(const Interface& end, const InsideLink& link) {
     if (!end.up) {
         if (auto done = raise(end.name); !done) return done;
     }
-    std::vector<Family> given{Family::ipv4};
+    std::vector<Family> given;
+    if (!link.dhcp) given.push_back(Family::ipv4);
     // What was given before it began to learn is not its own any more.
     if (link.slaac == kernel::Learns::nothing || !*learned) given.push_back(Family::ipv6);
     if (auto done = set_addresses(end, link.addresses, given); !done) return done;
     return set_default_gateways(end.index, link.gateways, given);
+}
+
+bool is_tentative(const InsideEnd& end, const Prefix& one) {
+    if (one.address.family != Family::ipv6) return false;
+    const auto now = readiness(end.name, one.address);
+    return now && *now == Readiness::tentative;
 }
 
 }  // namespace
@@ -158,6 +165,8 @@ Result<InsideView> look(int jid) {
             end.mtu = found.front()->mtu;
             end.mac = found.front()->mac;
             end.addresses = found.front()->addresses;
+            // One that is still being looked for on the network is not held yet (RFC 4862 §5.4).
+            if (end.advertised) std::erase_if(end.addresses, [&](const Prefix& one) { return is_tentative(end, one); });
             end.gateways = *std::move(gateways);
         }
         view.links.push_back(std::move(end));

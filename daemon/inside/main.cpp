@@ -4,6 +4,8 @@
 //   jaild-inside look JID NAME PATH …            one line for each jail that is there
 //   jaild-inside ensure JID NAME PATH FIELD=…    the inner side of a jail's link, and its line
 //   jaild-inside destroy JID NAME PATH LINK      one of the jail's pairs, and the jail's line
+//   jaild-inside lease JID NAME PATH INTERFACE MARK CONFIGURATION
+//                                                a DHCP client in the jail, which stays
 //
 // The texts are core/kernel/freebsd/pure/inside_text.h's. On standard output is the answer, or one line that begins
 // with "error", and then the exit code is 1.
@@ -16,6 +18,7 @@
 
 #include "core/kernel/freebsd/pure/inside_text.h"
 #include "core/kernel/freebsd/pure/jail_parameters.h"
+#include "daemon/inside/client.h"
 #include "daemon/inside/enter.h"
 #include "daemon/inside/link.h"
 #include "daemon/inside/make_jail.h"
@@ -31,7 +34,7 @@ constexpr Milliseconds kPatience{20'000};
 
 Error usage() {
     return Error{
-        .code = Errc::invalid, .op = "jaild-inside", .detail = "make, look, ensure or destroy, asked by jaild"};
+        .code = Errc::invalid, .op = "jaild-inside", .detail = "make, look, ensure, destroy or lease, asked by jaild"};
 }
 
 Result<std::string> run_make(Arguments arguments) {
@@ -91,6 +94,16 @@ Result<std::string> run_destroy(Arguments arguments) {
     return change(arguments.first(3), [&] { return destroy_link(*index); });
 }
 
+Result<std::string> run_lease(Arguments arguments) {
+    if (arguments.size() != 6) return std::unexpected(usage());
+    const auto jails = parse_jails(arguments.first(3));
+    if (!jails) return std::unexpected(jails.error());
+    const auto started = start_client(
+        jails->front(), {.interface = arguments[3], .mark = arguments[4], .configuration = arguments[5]}, kPatience);
+    if (!started) return std::unexpected(started.error());
+    return std::string();
+}
+
 Result<std::string> run(Arguments arguments) {
     if (arguments.empty()) return std::unexpected(usage());
     const auto& verb = arguments.front();
@@ -99,6 +112,7 @@ Result<std::string> run(Arguments arguments) {
     if (verb == "look") return run_look(rest);
     if (verb == "ensure") return run_ensure(rest);
     if (verb == "destroy") return run_destroy(rest);
+    if (verb == "lease") return run_lease(rest);
     return std::unexpected(usage());
 }
 

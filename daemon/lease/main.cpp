@@ -67,9 +67,11 @@ std::string become_client(const std::string& directory, const std::string& inter
     if (!let_go_of_streams()) return "/dev/null";
     if (!keep_network_capabilities()) return "prctl";
     // In the foreground, with a log, giving the lease back at the end; it asks for nothing but what is used.
-    const std::vector<std::string> argv{client, "-f",     "-S",      "-R", "-o", "-O", "subnet",
-                                        "-O",   "router", "-t",      "5",  "-T", "2",  "-A",
-                                        "10",   "-i",     interface, "-s", self, "-p", directory + "/pid"};
+    const std::vector<std::string> argv{client,    "-f",     "-S",     "-R",     "-o",
+                                        "-O",      "subnet", "-O",     "router", "-O",
+                                        "dns",     "-O",     "domain", "-t",     "5",
+                                        "-T",      "2",      "-A",     "10",     "-i",
+                                        interface, "-s",     self,     "-p",     directory + "/pid"};
     std::vector<char*> pointers;
     for (const auto& one : argv) pointers.push_back(const_cast<char*>(one.c_str()));
     pointers.push_back(nullptr);
@@ -103,8 +105,10 @@ int hook(const std::string& event) {
     const auto variable = [](const char* name) -> const char* { return std::getenv(name); };
     const char* interface = variable("interface");
     const char* route = variable("JAILD_ROUTE");
+    const char* root = variable("JAILD_ROOT");
     if (interface == nullptr) return 1;
-    const auto done = apply_event(event, interface, route != nullptr && *route == '1', variable);
+    const Use use{.route = route != nullptr && *route == '1', .root = root == nullptr ? "" : root};
+    const auto done = apply_event(event, interface, use, variable);
     if (!done) std::fprintf(stderr, "jaild-lease: %s\n", done.error().to_string().c_str());
     return done ? 0 : 1;
 }

@@ -1,5 +1,3 @@
-#include "tests/host/router_linux.h"
-
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -9,9 +7,14 @@
 #include "core/base/files.h"
 #include "core/kernel/linux/netns.h"
 #include "tests/host/eventually.h"
+#include "tests/host/processes.h"
+#include "tests/host/router.h"
 #include "tests/results.h"
 
 namespace jaild::test {
+
+class DhcpServer {};
+
 namespace {
 
 constexpr const char* kCable = "wan0";
@@ -21,7 +24,8 @@ constexpr const char* kLeases = "dnsmasq.leases";
 
 }  // namespace
 
-Router::Router(const TestHost& host, const std::string& bridge) : host_(host), name_(host.host_name() + "-router") {
+Router::Router(const TestHost& host, const std::string& bridge)
+    : host_(host), name_(host.host_name() + "-router"), cable_(kCable) {
     value_of(kernel::netns::create(name_));
     undo_.add({"ip", "netns", "delete", name_});
     run_or_fail({"ip", "-n", name_, "link", "add", kCable, "type", "veth", "peer", "name", kHostEnd, "netns",
@@ -31,6 +35,8 @@ Router::Router(const TestHost& host, const std::string& bridge) : host_(host), n
     run_or_fail({"ip", "-n", name_, "address", "add", std::string(address4) + "/24", "dev", kCable});
     run_or_fail({"ip", "-n", name_, "address", "add", std::string(address6) + "/64", "dev", kCable, "nodad"});
     run_or_fail({"ip", "-n", name_, "link", "set", kCable, "up"});
+    run_or_fail({"ip", "-n", name_, "address", "add", std::string(beyond4) + "/32", "dev", "lo"});
+    run_or_fail({"ip", "-n", name_, "link", "set", "lo", "up"});
     host.run_on_host({"ip", "link", "set", kHostEnd, "master", bridge, "up"});
     // It speaks from its link-local address, once nobody else has claimed that.
     REQUIRE(eventually([&] { return !link_local().empty(); }));
@@ -57,7 +63,7 @@ void Router::advertise() {
 void Router::lease(int first, int last) {
     stop();
     std::filesystem::remove(host_.state_directory() / kLeases);
-    serve({"--dhcp-authoritative", "--no-ping",
+    serve({"--dhcp-authoritative", "--no-ping", std::string("--dhcp-option=option:dns-server,") + name_server,
            fmt::format("--dhcp-range=192.0.2.{},192.0.2.{},255.255.255.0,2m", first, last)});
     REQUIRE(eventually([&] { return did(fmt::format("IP range 192.0.2.{} ", first)); }));
 }
@@ -91,6 +97,14 @@ void Router::serve(const Argv& options) {
               "--dhcp-leasefile=" + file(kLeases)};
     argv.insert(argv.end(), options.begin(), options.end());
     server_ = value_of(spawn(argv, {})).pid;
+}
+
+std::vector<pid_t> dhcp_clients(const Client& client, const std::string& jail) {
+    const auto directory = fmt::format("/run/jaild-{}/dhcp/{}-", client.instance().text(), client.id(jail).value);
+    std::vector<pid_t> found;
+    for (const pid_t process : all_processes())
+        if (lives(process) && arguments_of(process).contains(directory)) found.push_back(process);
+    return found;
 }
 
 }  // namespace jaild::test

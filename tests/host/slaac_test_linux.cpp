@@ -1,16 +1,13 @@
 #include <algorithm>
 #include <array>
 
-#include "tests/host/client.h"
 #include "tests/host/eventually.h"
 #include "tests/host/link_fixture_linux.h"
-#include "tests/host/net_probe.h"
-#include "tests/host/router_linux.h"
+#include "tests/host/router.h"
 #include "tests/results.h"
 
 using namespace jaild;
 using namespace jaild::test;
-using nlohmann::json;
 
 namespace {
 
@@ -72,50 +69,4 @@ TEST_CASE("an interface takes its IPv6 address and route from its network's rout
     CHECK_FALSE(fixture.observed(kWeb).advertised);
     value_of(fixture.links.ensure(wanted));
     CHECK(fixture.observed(kWeb).advertised);
-}
-
-TEST_CASE("a jail with SLAAC shows the address that it holds, which is no drift and nobody's to publish", "[slaac]") {
-    TestHost host;
-    Daemon daemon(host);
-    Client client(daemon);
-    daemon.start();
-    const auto made = daemon.request("POST", "/v1/networks", R"({"name": "lan", "ipv6": "2001:db8:5::/64"})");
-    INFO(made.body);
-    REQUIRE(made.status == 201);
-    const json interface {
-        {"network", "lan"}, { "ipv6", "slaac" }
-    };
-    client.create({{"name", "web"}, {"network", {{"interfaces", json::array({interface})}}}});
-    CHECK(client.addresses("web").size() == 1);
-    CHECK(client.has_condition("web", "AddressMissing"));
-    const auto life = client.life("web");
-    const auto before = client.last_event();
-
-    Router router(host, kernel::bridge_name(client.instance(), NetworkId{2}));
-    router.advertise();
-    CHECK(eventually([&] { return client.addresses("web").size() == 2; }, kHeard));
-    const auto learned = value_of(IpAddress::parse(client.addresses("web").at(1)));
-    CHECK(value_of(Prefix::parse("2001:db8:5::/64")).contains(learned));
-    CHECK_FALSE(client.has_condition("web", "AddressMissing"));
-    CHECK(client.jail("web").at("status").at("interfaces").at(0).at("addresses").size() == 2);
-    auto listener = value_of(Listener::open(router.name(), Router::address6));
-    CHECK(connect_from(client.network_of("web"), Router::address6, listener.port()));
-    CHECK(value_of(listener.accept()) == learned);
-
-    const auto refused =
-        daemon.request("PATCH", "/v1/jails/web", R"({"publish": [{"host_port": 8080, "jail_port": 80}]})");
-    INFO(refused.body);
-    CHECK(refused.status == 422);
-    CHECK(json::parse(refused.body).at("code") == "learned_address");
-    CHECK(json::parse(refused.body).at("field") == "/publish");
-
-    daemon.kill();
-    daemon.start();
-    CHECK(client.life("web") == life);
-    CHECK(client.addresses("web").size() == 2);
-    CHECK(client.get("/v1/jails/web/plan").at("plan").empty());
-    CHECK(client.repairs(before, "jail", "web").empty());
-    client.restart("web");
-    CHECK(eventually([&] { return client.addresses("web").size() == 2; }, kHeard));
-    CHECK(value_of(IpAddress::parse(client.addresses("web").at(1))) == learned);
 }

@@ -7,10 +7,15 @@
 #include <fs/devfs/devfs.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/unique_fd.h"
+#include "core/kernel/freebsd/pure/jail_parameters.h"
 #include "core/kernel/freebsd/system/sysctl.h"
 
 namespace jaild::kernel::freebsd {
@@ -51,24 +56,105 @@ Result<Ruleset> look(int dev, devfs_rsnum number, int depth) {
     }
 }
 
+Error missing(int ruleset) {
+    return Error{.code = Errc::unsupported,
+                 .op = "devfs",
+                 .detail = "devfs ruleset " + std::to_string(ruleset) +
+                           " is empty: with it a jail would see every device of the host",
+                 .reason = "devfs_ruleset_missing",
+                 .remedy = "service devfs onestart"};
+}
+
+UniqueFd open_dev() {
+    return UniqueFd(::open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+devfs_rid rule_id(unsigned number) {
+    return mkrid(static_cast<devfs_rid>(kRulesetWithBpf), number);
+}
+
+devfs_rule show(unsigned number, const char* path) {
+    devfs_rule rule{};
+    rule.dr_magic = DEVFS_MAGIC;
+    rule.dr_id = rule_id(number);
+    rule.dr_icond = DRC_PATHPTRN;
+    std::strcpy(rule.dr_pathptrn, path);
+    rule.dr_iacts = DRA_BACTS;
+    rule.dr_bacts = DRB_UNHIDE;
+    return rule;
+}
+
+devfs_rule include(unsigned number, devfs_rsnum ruleset) {
+    devfs_rule rule{};
+    rule.dr_magic = DEVFS_MAGIC;
+    rule.dr_id = rule_id(number);
+    rule.dr_iacts = DRA_INCSET;
+    rule.dr_incset = ruleset;
+    return rule;
+}
+
+/// What /etc/defaults/devfs.rules says of vnet jails (of the four, the first hides all), and then every bpf device:
+/// who opens one may get another number. Not an inclusion of that ruleset: what that includes would be too deep.
+std::vector<devfs_rule> bpf_rules() {
+    return {include(100, 1), include(200, 2), include(300, 3), include(400, 4), show(500, "pf"), show(600, "bpf*")};
+}
+
+bool same(const devfs_rule& one, const devfs_rule& other) {
+    return one.dr_id == other.dr_id && one.dr_icond == other.dr_icond && one.dr_iacts == other.dr_iacts &&
+           one.dr_bacts == other.dr_bacts && one.dr_incset == other.dr_incset &&
+           std::string_view(one.dr_pathptrn) == other.dr_pathptrn;
+}
+
+Result<std::vector<devfs_rule>> rules_of_ours(int dev) {
+    std::vector<devfs_rule> found;
+    devfs_rule rule{};
+    rule.dr_magic = DEVFS_MAGIC;
+    rule.dr_id = rule_id(0);
+    while (::ioctl(dev, DEVFSIO_RGETNEXT, &rule) == 0) found.push_back(rule);
+    if (errno != ENOENT) return std::unexpected(Error::from_errno("DEVFSIO_RGETNEXT", errno, "/dev"));
+    return found;
+}
+
 }  // namespace
 
+Result<void> make_bpf_ruleset() {
+    const auto dev = open_dev();
+    if (!dev) return std::unexpected(Error::from_errno("open", errno, "/dev"));
+    const auto wanted = bpf_rules();
+    for (auto rule : wanted) {
+        // There already, or another thread or daemon was faster: what is there is looked at below.
+        if (::ioctl(dev.get(), DEVFSIO_RADD, &rule) == 0 || errno == EEXIST) continue;
+        if (errno == ESRCH) return std::unexpected(missing(rule.dr_incset));
+        return std::unexpected(Error::from_errno("DEVFSIO_RADD", errno, "/dev"));
+    }
+    const auto there = rules_of_ours(dev.get());
+    if (!there) return std::unexpected(there.error());
+    if (std::ranges::equal(*there, wanted, same)) return {};
+    const auto number = std::to_string(kRulesetWithBpf);
+    return std::unexpected(Error{.code = Errc::conflict,
+                                 .op = "devfs",
+                                 .detail = "devfs ruleset " + number + " has rules that are not jaild's",
+                                 .reason = "devfs_ruleset_taken",
+                                 .remedy = "devfs rule -s " + number +
+                                           " delset, or give the jail a devfs_ruleset "
+                                           "that shows bpf"});
+}
+
 Result<void> check_ruleset(int ruleset) {
-    const UniqueFd dev(::open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const auto dev = open_dev();
     if (!dev) return std::unexpected(Error::from_errno("open", errno, "/dev"));
     const auto depth = depth_of_inclusion();
     if (!depth) return std::unexpected(depth.error());
     const auto found = look(dev.get(), static_cast<devfs_rsnum>(ruleset), *depth);
     if (!found) return std::unexpected(found.error());
     if (*found == Ruleset::hides) return {};
-    const bool missing = *found == Ruleset::missing;
-    return std::unexpected(
-        Error{.code = Errc::unsupported,
-              .op = "devfs",
-              .detail = "devfs ruleset " + std::to_string(ruleset) + (missing ? " is empty" : " hides nothing first") +
-                        ": with it a jail would see every device of the host",
-              .reason = missing ? "devfs_ruleset_missing" : "devfs_ruleset_open",
-              .remedy = missing ? "service devfs onestart" : "begin it with: add include $devfsrules_hide_all"});
+    if (*found == Ruleset::missing) return std::unexpected(missing(ruleset));
+    return std::unexpected(Error{.code = Errc::unsupported,
+                                 .op = "devfs",
+                                 .detail = "devfs ruleset " + std::to_string(ruleset) +
+                                           " hides nothing first: with it a jail would see every device of the host",
+                                 .reason = "devfs_ruleset_open",
+                                 .remedy = "begin it with: add include $devfsrules_hide_all"});
 }
 
 }  // namespace jaild::kernel::freebsd

@@ -10,4 +10,9 @@ namespace jaild::kernel::freebsd {
 /// "devfs_ruleset_missing", "devfs_ruleset_open", with remedy. Blocking, any thread.
 Result<void> check_ruleset(int ruleset);
 
+/// kRulesetWithBpf, where it is not there yet: the kernel forgets it at its end, and no file says it. Errc::conflict
+/// "devfs_ruleset_taken" when that number is somebody else's; Errc::unsupported "devfs_ruleset_missing" as above.
+/// Idempotent; blocking, any thread.
+Result<void> make_bpf_ruleset();
+
 }  // namespace jaild::kernel::freebsd

@@ -82,4 +82,12 @@ Result<void> Inside::destroy(const JailReference& jail, unsigned index) const {
     return {};
 }
 
+Result<void> Inside::start_client(const JailReference& jail, const DhcpClient& client) const {
+    Argv arguments{"lease"};
+    append(arguments, to_arguments(jail));
+    append(arguments, {client.interface, client.mark, client.configuration});
+    const auto done = ask(std::move(arguments));
+    return done ? Result<void>{} : std::unexpected(done.error());
+}
+
 }  // namespace jaild::kernel::freebsd

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/base/spawn.h"
+#include "core/kernel/freebsd/pure/dhclient_texts.h"
 #include "core/kernel/freebsd/pure/inside_text.h"
 #include "core/kernel/freebsd/pure/jail_parameters.h"
 
@@ -23,6 +24,9 @@ public:
     /// Errc::not_found "jail_not_found". Answers what is there then.
     [[nodiscard]] Result<InsideView> ensure(const JailReference& jail, const InsideLink& link) const;
     [[nodiscard]] Result<void> destroy(const JailReference& jail, unsigned index) const;
+    /// Starts the jail's own dhclient(8), which is in the background then. Errc::unsupported "dhcp_client_missing",
+    /// Errc::kernel "dhcp_client_failed" with what it said.
+    [[nodiscard]] Result<void> start_client(const JailReference& jail, const DhcpClient& client) const;
 
 private:
     [[nodiscard]] Result<std::string> ask(Argv arguments) const;

@@ -1,5 +1,9 @@
 #include "core/kernel/freebsd/links.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <set>
 
 #include "core/kernel/freebsd/aliases.h"
@@ -121,17 +125,14 @@ Result<std::vector<Prefix>> FreeBsdLinks::addresses(const std::string& interface
 }
 
 Result<void> FreeBsdLinks::check(const model::NetworkSpec& spec) {
-    for (std::size_t index = 0; index < spec.interfaces.size(); ++index) {
-        if (!spec.interfaces[index].dhcp) continue;
-        return std::unexpected(
-            Error{.code = Errc::unsupported,
-                  .op = "links",
-                  .detail = "on FreeBSD this jaild runs no DHCP client for a jail yet",
-                  .reason = "unsupported_interface_field",
-                  .field = "/network/interfaces/" + std::to_string(index) + "/ipv4",
-                  .remedy = "leave ipv4 out: the interface gets an address of its network, or the one in addresses"});
-    }
-    return {};
+    const auto asking = std::ranges::find(spec.interfaces, true, &model::InterfaceSpec::dhcp);
+    if (asking == spec.interfaces.end() || ::access("/dev/bpf", F_OK) == 0) return {};
+    return std::unexpected(Error{.code = Errc::unsupported,
+                                 .op = "links",
+                                 .detail = "this kernel has no bpf(4), by which dhclient(8) speaks",
+                                 .reason = "bpf_missing",
+                                 .field = fmt::format("/network/interfaces/{}/ipv4", asking - spec.interfaces.begin()),
+                                 .remedy = "a kernel with \"device bpf\", as GENERIC has it"});
 }
 
 Result<bool> FreeBsdLinks::forwarding(Family family) {

@@ -209,6 +209,8 @@ Result<void> FreeBsdMounts::mount(JailId id, const Mount& mount) {
     if (!jail) return std::unexpected(jail.error());
     const std::string path = places_.jail(id) / mount.target;
     if (mount.kind == MountKind::devfs && mount.ruleset != 0) {
+        if (mount.ruleset == freebsd::kRulesetWithBpf)
+            if (auto made = freebsd::make_bpf_ruleset(); !made) return made;
         if (auto checked = freebsd::check_ruleset(mount.ruleset); !checked) return checked;
     }
     // "The last of its kind" in undo() is the one of this thread.

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/kernel/freebsd/bridge.h"
+#include "core/kernel/freebsd/dhcp_clients.h"
 #include "core/kernel/freebsd/modules.h"
 #include "core/kernel/freebsd/pure/solicitation.h"
 #include "core/kernel/freebsd/pure/units.h"
@@ -197,6 +198,18 @@ Result<void> discard_stale(const Places& places, JailId jail, const Interface& e
     return freebsd::destroy(end.name);
 }
 
+/// The DHCP clients that live for these links of one jail.
+Result<void> observe_clients(const Places& places, JailId jail, const Prison& prison,
+                             std::map<LinkId, ObservedLink>& links) {
+    std::vector<LinkId> of_it;
+    for (auto one = links.lower_bound({.jail = jail}); one != links.end() && one->first.jail == jail; ++one)
+        of_it.push_back(one->first);
+    const auto clients = dhcp::living(places, prison, of_it);
+    if (!clients) return std::unexpected(clients.error());
+    for (const auto& id : *clients) links.at(id).client = true;
+    return {};
+}
+
 }  // namespace
 
 Result<std::vector<ObservedLink>> list(const Places& places, const Inside& inside, Scope scope) {
@@ -220,6 +233,7 @@ Result<std::vector<ObservedLink>> list(const Places& places, const Inside& insid
             const auto host = ends->find(id);
             links[id] = observed(places.instance, id, host == ends->end() ? HostEnd{} : host->second, &end);
         }
+        if (auto seen = observe_clients(places, jail, prison, links); !seen) return std::unexpected(seen.error());
     }
     std::vector<ObservedLink> listed;
     for (auto& [id, link] : links) listed.push_back(std::move(link));
@@ -244,6 +258,9 @@ Result<void> ensure(const Places& places, const Inside& inside, const LinkParame
 
     auto host = host_end(instance, id);
     if (!host) return std::unexpected(host.error());
+    // First: what a client was given is not taken away under its hands.
+    if (parameters.dhcp == Learns::nothing)
+        if (auto stopped = dhcp::stop(places, **prison, id); !stopped) return stopped;
     const auto view =
         inside.ensure(reference(**prison),
                       {.index = id.index,
@@ -256,7 +273,8 @@ Result<void> ensure(const Places& places, const Inside& inside, const LinkParame
                        .host_end_outside = host->end.has_value(),
                        .addresses = parameters.addresses,
                        .gateways = parameters.gateways,
-                       .slaac = parameters.slaac});
+                       .slaac = parameters.slaac,
+                       .dhcp = parameters.dhcp != Learns::nothing});
     if (!view) return std::unexpected(view.error());
     // The pair may have been made anew, and an earlier one destroyed with both its ends.
     host = host_end(instance, id);
@@ -267,13 +285,15 @@ Result<void> ensure(const Places& places, const Inside& inside, const LinkParame
         host = HostEnd{};
     }
     if (!host->end) {
+        // A client of an earlier pair ends by itself, but not at once.
+        if (auto stopped = dhcp::stop(places, **prison, id); !stopped) return stopped;
         auto end = take_out(instance, id, (*prison)->jid);
         if (!end) return std::unexpected(end.error());
         host->end = *std::move(end);
     }
     if (auto done = configure(instance, parameters, *host->end, *host, *bridge); !done) return done;
     if (parameters.slaac != Learns::nothing) solicit(instance, parameters, *bridge);
-    return {};
+    return parameters.dhcp == Learns::nothing ? Result<void>{} : dhcp::ensure(places, inside, **prison, parameters);
 }
 
 Result<void> destroy(const Places& places, const Inside& inside, LinkId id) {
@@ -282,6 +302,8 @@ Result<void> destroy(const Places& places, const Inside& inside, LinkId id) {
     // From inside, where its connections can be ended first. What is seen in one without a network stack of its own is
     // the host's.
     const bool looks_inside = *prison && (*prison)->vnet;
+    if (*prison)
+        if (auto stopped = dhcp::stop(places, **prison, id); !stopped) return stopped;
     const auto gone = looks_inside ? inside.destroy(reference(**prison), id.index) : Result<void>{};
     const auto host = host_end(places.instance, id);
     if (!host) return std::unexpected(host.error());

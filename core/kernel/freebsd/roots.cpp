@@ -167,9 +167,10 @@ Result<std::vector<Mount>> FreeBsdRoots::mounts(const RootParameters& parameters
         if (!shared) return shared;
         for (auto& mount : *shared) wanted.push_back(std::move(mount));
     }
-    wanted.push_back({.kind = MountKind::devfs,
-                      .target = "root/dev",
-                      .ruleset = freebsd::devfs_ruleset(parameters.devfs_ruleset, parameters.mode)});
+    const auto chosen =
+        parameters.bpf ? parameters.devfs_ruleset.value_or(freebsd::kRulesetWithBpf) : parameters.devfs_ruleset;
+    wanted.push_back(
+        {.kind = MountKind::devfs, .target = "root/dev", .ruleset = freebsd::devfs_ruleset(chosen, parameters.mode)});
     wanted.push_back({.kind = MountKind::fdescfs, .target = "root/dev/fd"});
     return wanted;
 }

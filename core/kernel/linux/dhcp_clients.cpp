@@ -88,7 +88,9 @@ Result<std::map<LinkId, bool>> list(const Layout& layout, Scope scope) {
     return found;
 }
 
-Result<void> ensure(const Layout& layout, LinkId id, const std::string& name, Learns learns) {
+Result<void> ensure(const Layout& layout, const LinkParameters& parameters) {
+    const auto& name = parameters.name;
+    const LinkId id = parameters.id;
     const auto client = program();
     if (!client) return std::unexpected(client.error());
     const auto index = ::if_nametoindex(name.c_str());
@@ -109,7 +111,8 @@ Result<void> ensure(const Layout& layout, LinkId id, const std::string& name, Le
         return written;
     RunOptions options;
     options.environment = {"PATH=" + std::string(kSystemPath),
-                           std::string("JAILD_ROUTE=") + (learns == Learns::addresses_and_route ? "1" : "0")};
+                           std::string("JAILD_ROUTE=") + (parameters.dhcp == Learns::addresses_and_route ? "1" : "0")};
+    if (parameters.takes_names) options.environment.push_back("JAILD_ROOT=" + layout.root(id.jail).string());
     const auto done = run({layout.helpers / "jaild-lease", "start", path.string(), name, *client}, options);
     if (!done) return std::unexpected(done.error());
     if (done->exit_code == 0) return {};

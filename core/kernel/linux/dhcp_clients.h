@@ -23,9 +23,9 @@ Result<std::string> program(const std::vector<std::string>& directories = {"/usr
 /// Those that were started and not stopped, and whether they live.
 Result<std::map<LinkId, bool>> list(const Layout& layout, Scope scope);
 
-/// One lives for the interface `name`, in the network namespace of the calling thread. One that served an interface
+/// One lives for the interface, in the network namespace of the calling thread. One that served an interface
 /// that is gone gives way.
-Result<void> ensure(const Layout& layout, LinkId id, const std::string& name, Learns learns);
+Result<void> ensure(const Layout& layout, const LinkParameters& parameters);
 
 /// It gives its lease back and ends; after two seconds it is ended. Missing: success.
 Result<void> stop(const Layout& layout, LinkId id);

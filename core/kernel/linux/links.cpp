@@ -80,7 +80,7 @@ Result<void> LinuxLinks::ensure(const LinkParameters& parameters) {
         return std::unexpected(
             Error{.code = Errc::not_found, .op = "links", .detail = "the jail is gone", .reason = "jail_not_found"});
     return netns::run_in((*netns)->get(),
-                         [&] { return dhcp::ensure(layout_, parameters.id, parameters.name, parameters.dhcp); });
+                         [&] { return dhcp::ensure(layout_, parameters); });
 }
 
 Result<void> LinuxLinks::destroy(LinkId id) {

@@ -65,7 +65,8 @@ TEST_CASE("a link survives the way through arguments", "[freebsd]") {
         .host_end_outside = true,
         .addresses = {*Prefix::parse("fd00::2/64")},
         .gateways = {*IpAddress::parse("fd00::1")},
-        .slaac = GENERATE(kernel::Learns::nothing, kernel::Learns::addresses, kernel::Learns::addresses_and_route)};
+        .slaac = GENERATE(kernel::Learns::nothing, kernel::Learns::addresses, kernel::Learns::addresses_and_route),
+        .dhcp = GENERATE(false, true)};
     const auto back = parse_link(to_arguments(link));
 
     REQUIRE(back);

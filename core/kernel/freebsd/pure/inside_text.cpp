@@ -71,6 +71,7 @@ bool take(InsideLink& link, const Pair& pair) {
     if (pair.key == "address") return append(link.addresses, pair.value);
     if (pair.key == "gateway") return append(link.gateways, pair.value);
     if (pair.key == "slaac") return assign_learns(link.slaac, pair.value);
+    if (pair.key == "dhcp") return assign_flag(link.dhcp, pair.value);
     return false;
 }
 
@@ -100,8 +101,8 @@ std::string_view next(std::string_view& rest, char separator) {
     return part;
 }
 
-constexpr std::array<std::string_view, 4> kReasons{"jail_not_found", "name_in_use", "ipv6_unavailable",
-                                                   "module_missing"};
+constexpr std::array<std::string_view, 6> kReasons{"jail_not_found", "name_in_use",         "ipv6_unavailable",
+                                                   "module_missing", "dhcp_client_missing", "dhcp_client_failed"};
 constexpr std::array<Errc, 10> kCodes{Errc::invalid,   Errc::not_found, Errc::conflict,    Errc::stale,  Errc::busy,
                                       Errc::exhausted, Errc::denied,    Errc::unsupported, Errc::kernel, Errc::corrupt};
 
@@ -132,6 +133,7 @@ std::vector<std::string> to_arguments(const InsideLink& link) {
     for (const auto& gateway : link.gateways) arguments.push_back("gateway=" + gateway.to_string());
     if (link.slaac == Learns::addresses) arguments.emplace_back("slaac=addresses");
     if (link.slaac == Learns::addresses_and_route) arguments.emplace_back("slaac=addresses_and_route");
+    if (link.dhcp) arguments.emplace_back("dhcp=1");
     return arguments;
 }
 

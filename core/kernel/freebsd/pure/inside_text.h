@@ -37,6 +37,7 @@ struct InsideLink {
     std::vector<Prefix> addresses;
     std::vector<IpAddress> gateways;
     Learns slaac = Learns::nothing;
+    bool dhcp = false;  ///< IPv4 addresses and default routes that are there stay
     bool operator==(const InsideLink&) const = default;
 };
 /// Its index alone.

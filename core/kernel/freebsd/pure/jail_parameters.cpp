@@ -8,8 +8,7 @@
 namespace jaild::kernel::freebsd {
 namespace {
 
-// devfs.rules(5): what /etc/defaults/devfs.rules calls devfsrules_jail and devfsrules_jail_vnet (with pf and bpf's
-// kin).
+// devfs.rules(5): what /etc/defaults/devfs.rules calls devfsrules_jail; devfsrules_jail_vnet has pf beside it.
 constexpr int kRulesetJail = 4;
 constexpr int kRulesetJailVnet = 5;
 /// jail(8): only mounts beneath the jail's root are seen, and only their names from there on.

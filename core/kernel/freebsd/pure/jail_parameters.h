@@ -39,6 +39,8 @@ inline constexpr const char* kVnet = "vnet";
 
 /// The ruleset of /dev: `chosen`, or the one that /etc/defaults/devfs.rules has for jails of this kind.
 int devfs_ruleset(std::optional<int> chosen, model::NetworkMode mode);
+/// One of ours, for a jail in which a DHCP client runs: that of vnet jails, and bpf(4). Far from what people number.
+inline constexpr int kRulesetWithBpf = 27'233;
 
 /// The bytes of one pair of iovecs: a name with its NUL; a string with its NUL, an integer in the machine's order,
 /// packed addresses in network order, or no value at all. An empty list has a value without bytes.
