@@ -13,7 +13,7 @@ using test::value_of;
 namespace {
 
 /// Read and checked, as one that is asked for with all that must be chosen.
-Result<Network> read(json fields) {
+Result<Network> read_network(json fields) {
     if (!fields.contains("ipv4")) fields["ipv4"] = "10.213.0.0/24";
     if (!fields.contains("ipv6")) fields["ipv6"] = "fd00:1::/64";
     auto request = parse_network_fields(*Name::parse("lab"), fields);
@@ -37,9 +37,9 @@ TEST_CASE("a network says what it is in JSON and is read back as the same", "[mo
         "mtu": 9000, "isolated": true, "nameservers": ["9.9.9.9", "2620:fe::fe"], "search": ["example.org"],
         "reserved": ["192.0.2.10", "192.0.2.20-192.0.2.29", "2001:db8:7::100-2001:db8:7::1ff"],
         "labels": {"for": "tests"}})");
-    const auto network = value_of(read(fields));
+    const auto network = value_of(read_network(fields));
     CHECK(fields_json(network) == fields);
-    CHECK(value_of(read(fields_json(network))) == network);
+    CHECK(value_of(read_network(fields_json(network))) == network);
 }
 
 TEST_CASE("a family is chosen for a network, or left out of it", "[model][network]") {
@@ -49,17 +49,17 @@ TEST_CASE("a family is chosen for a network, or left out of it", "[model][networ
     CHECK_FALSE(asked.network.ipv6);
     CHECK(asked.network.nat.on);
 
-    const auto only4 = value_of(read({{"ipv6", nullptr}}));
+    const auto only4 = value_of(read_network({{"ipv6", nullptr}}));
     CHECK(only4.bridge_addresses() == std::vector{value_of(Prefix::parse("10.213.0.1/24"))});
     CHECK_FALSE(only4.gateway(Family::ipv6));
-    const auto only6 = value_of(read({{"ipv4", nullptr}}));
+    const auto only6 = value_of(read_network({{"ipv4", nullptr}}));
     CHECK(only6.bridge_addresses() == std::vector{value_of(Prefix::parse("fd00:1::1/64"))});
     CHECK_FALSE(only6.gateway(Family::ipv4));
 }
 
 TEST_CASE("what is translated on its way out", "[model][network]") {
     const auto translated = [](const json& fields) {
-        const auto network = value_of(read(fields));
+        const auto network = value_of(read_network(fields));
         return std::pair(network.translates(Family::ipv4), network.translates(Family::ipv6));
     };
     CHECK(translated({}) == std::pair(true, true));
@@ -77,10 +77,10 @@ TEST_CASE("what is translated on its way out", "[model][network]") {
 }
 
 TEST_CASE("a gateway of somebody else's, or a bridge of the host's, is not addressed by us", "[model][network]") {
-    const auto routed = value_of(read({{"gateway4", "10.213.0.254"}}));
+    const auto routed = value_of(read_network({{"gateway4", "10.213.0.254"}}));
     CHECK(routed.bridge_addresses() == std::vector{value_of(Prefix::parse("fd00:1::1/64"))});
     CHECK(routed.gateway(Family::ipv4) == value_of(IpAddress::parse("10.213.0.254")));
-    const auto theirs = value_of(read({{"bridge", "br0"}}));
+    const auto theirs = value_of(read_network({{"bridge", "br0"}}));
     CHECK(theirs.bridge_addresses().empty());
     CHECK(theirs.gateway(Family::ipv4) == value_of(IpAddress::parse("10.213.0.1")));
 }
@@ -143,14 +143,14 @@ TEST_CASE("what no network can be is refused with its field", "[model][network]"
         {R"({"subnets": []})", "unknown_field", "/subnets"},
     }));
     INFO(one.fields);
-    const auto read_one = read(json::parse(one.fields));
+    const auto read_one = read_network(json::parse(one.fields));
     REQUIRE_FALSE(read_one);
     CHECK(read_one.error().reason == std::string(one.reason));
     CHECK(read_one.error().field == one.field);
 }
 
 TEST_CASE("a patch of a network changes what it names", "[model][network]") {
-    auto network = value_of(read({{"reserved", {"10.213.0.9"}}, {"gateway4", "10.213.0.254"}}));
+    auto network = value_of(read_network({{"reserved", {"10.213.0.9"}}, {"gateway4", "10.213.0.254"}}));
     network.id = NetworkId{3};
     network.generation = 4;
     const auto changed = value_of(merge_patch(
