@@ -69,17 +69,10 @@ Error gone_since(const model::Operation& operation) {
 /// What the same Idempotency-Key answered before. Errc::conflict "idempotency_key_reused" for another request,
 /// "idempotency_key_spent" when the jail is gone since.
 Result<std::optional<Accepted>> replayed(store::Reader& reader, const Caller& caller, const Retry& retry) {
-    if (retry.key.empty()) return std::nullopt;
-    auto known = reader.idempotent(caller.principal, retry.key);
-    if (!known) return std::unexpected(known.error());
-    if (!*known) return std::nullopt;
-    if ((*known)->fingerprint != retry.fingerprint)
-        return std::unexpected(Error{.code = Errc::conflict,
-                                     .op = "retry",
-                                     .detail = "this Idempotency-Key came with another request before",
-                                     .reason = "idempotency_key_reused",
-                                     .remedy = "use a new key for a new request"});
-    auto operation = reader.operation((*known)->operation);
+    const auto kept = kept_under(reader, caller, retry);
+    if (!kept) return std::unexpected(kept.error());
+    if (!*kept) return std::nullopt;
+    auto operation = reader.operation(**kept);
     if (!operation) return std::unexpected(operation.error());
     auto jail = reader.jail(operation->jail);
     if (!jail && jail.error().code == Errc::not_found) return std::unexpected(gone_since(*operation));

@@ -142,5 +142,8 @@ Result<void> check_ports(store::Reader& reader, JailId self, const model::JailSp
 Result<void> authorize(const Caller& caller, Role needed, std::string_view action);
 /// Errc::stale "etag_mismatch" unless the jail, which exists, is as the precondition says.
 Result<void> check_preconditions(const model::Jail& jail, const Precondition& precondition);
+/// What was kept under the request's Idempotency-Key: an operation's id, most often. Nothing for a new key, or none.
+/// Errc::conflict "idempotency_key_reused" when it came with another request.
+Result<std::optional<std::string>> kept_under(store::Reader& reader, const Caller& caller, const Retry& retry);
 
 }  // namespace jaild

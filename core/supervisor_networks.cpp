@@ -193,20 +193,13 @@ Result<void> Supervisor::Impl::tell_of_network(store::Writer& writer, const Call
 
 Result<std::optional<model::Network>> Supervisor::Impl::kept_network(store::Reader& reader, const Caller& caller,
                                                                      const Retry& retry) {
-    if (retry.key.empty()) return std::nullopt;
-    auto known = reader.idempotent(caller.principal, retry.key);
-    if (!known) return std::unexpected(known.error());
-    if (!*known) return std::nullopt;
-    if ((*known)->fingerprint != retry.fingerprint)
-        return std::unexpected(Error{.code = Errc::conflict,
-                                     .op = "retry",
-                                     .detail = "this Idempotency-Key came with another request before",
-                                     .reason = "idempotency_key_reused",
-                                     .remedy = "use a new key for a new request"});
+    const auto kept = kept_under(reader, caller, retry);
+    if (!kept) return std::unexpected(kept.error());
+    if (!*kept) return std::nullopt;
     auto networks = reader.networks();
     if (!networks) return std::unexpected(networks.error());
     for (auto& network : *networks)
-        if ((*known)->operation == fmt::format("{}{}", kKeptNetwork, network.id.value)) return std::move(network);
+        if (**kept == fmt::format("{}{}", kKeptNetwork, network.id.value)) return std::move(network);
     return std::unexpected(Error{.code = Errc::conflict,
                                  .op = "retry",
                                  .detail = "the request under this Idempotency-Key was done before; the network has "

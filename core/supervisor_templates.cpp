@@ -61,17 +61,10 @@ Result<ShownTemplate> Supervisor::Impl::show(store::Reader& reader, model::Templ
 }
 
 Result<Kept> Supervisor::Impl::kept_template(store::Reader& reader, const Caller& caller, const Retry& retry) const {
-    if (retry.key.empty()) return std::nullopt;
-    auto known = reader.idempotent(caller.principal, retry.key);
-    if (!known) return std::unexpected(known.error());
-    if (!*known) return std::nullopt;
-    if ((*known)->fingerprint != retry.fingerprint)
-        return std::unexpected(Error{.code = Errc::conflict,
-                                     .op = "retry",
-                                     .detail = "this Idempotency-Key came with another request before",
-                                     .reason = "idempotency_key_reused",
-                                     .remedy = "use a new key for a new request"});
-    auto operation = reader.operation((*known)->operation);
+    const auto kept = kept_under(reader, caller, retry);
+    if (!kept) return std::unexpected(kept.error());
+    if (!*kept) return std::nullopt;
+    auto operation = reader.operation(**kept);
     if (!operation) return std::unexpected(operation.error());
     auto value = reader.find_template(operation->template_id);
     if (!value && value.error().code == Errc::not_found)
