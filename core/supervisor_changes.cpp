@@ -167,6 +167,7 @@ Result<Accepted> Supervisor::create(const Caller& caller, model::NamedSpec spec,
             return {};
         }
         if (auto free = check_ports(writer, JailId{}, spec.spec); !free) return free;
+        if (auto enforced = check_denied(writer, JailId{}, spec.name, spec.spec); !enforced) return enforced;
         auto jail = writer.insert_jail(spec);
         if (!jail) return std::unexpected(jail.error());
         accepted = Accepted{.jail = *std::move(jail), .operation = {}};
@@ -229,6 +230,8 @@ Result<void> Supervisor::Impl::write_spec(const Caller& caller, const model::Nam
 
         if (jail->spec.publish != spec->publish)
             if (auto free = check_ports(writer, jail->id, *spec); !free) return free;
+        if (jail->spec != *spec)
+            if (auto enforced = check_denied(writer, jail->id, jail->name, *spec); !enforced) return enforced;
         accepted = Accepted{.jail = *jail, .operation = {}};
         const bool same = *spec == jail->spec;
         auto updated = same ? std::move(jail) : writer.update_jail(jail->id, *spec);

@@ -191,6 +191,76 @@ Result<void> check_ports(store::Reader& reader, JailId self, const model::JailSp
     return {};
 }
 
+namespace {
+
+/// The jail that a rule may be about.
+struct Subject {
+    const model::Name& name;
+    const model::JailSpec& spec;
+};
+
+/// The interface whose addresses are nobody's to know.
+std::optional<std::size_t> learning_interface(const model::JailSpec& spec) {
+    const auto& all = spec.network.interfaces;
+    const auto found = std::ranges::find_if(all, &model::InterfaceSpec::learns_any);
+    return found == all.end() ? std::nullopt : std::optional<std::size_t>(found - all.begin());
+}
+
+bool is_about(const model::Peer& peer, const Subject& subject) {
+    if (const auto* jail = std::get_if<model::PeerJail>(&peer)) return to_lower(jail->name) == subject.name.key();
+    const auto* label = std::get_if<model::PeerLabel>(&peer);
+    if (label == nullptr) return false;
+    const auto found = subject.spec.labels.find(label->key);
+    return found != subject.spec.labels.end() && (!label->value || *label->value == found->second);
+}
+
+/// Where the spec has a rule that denies that jail something; empty: nowhere.
+std::string denying_rule(const model::FirewallSpec& firewall, const Subject& subject) {
+    for (const auto& [policy, place] : {std::pair(&firewall.ingress, "/firewall/ingress/rules/{}/from"),
+                                        std::pair(&firewall.egress, "/firewall/egress/rules/{}/to")}) {
+        if (!*policy) continue;
+        const auto& rules = (*policy)->rules;
+        for (std::size_t i = 0; i < rules.size(); ++i)
+            if (rules[i].action == model::Action::deny && rules[i].peer && is_about(*rules[i].peer, subject))
+                return fmt::format(fmt::runtime(place), i);
+    }
+    return {};
+}
+
+Error unknown_to_rules(const std::string& denied, std::string field, const char* remedy) {
+    auto error =
+        Error::invalid("learned_address", std::move(field),
+                       fmt::format("a rule denies jail \"{}\", whose addresses are learned: no rule knows it by "
+                                   "them, and nothing would be denied",
+                                   denied));
+    error.remedy = remedy;
+    return error;
+}
+
+}  // namespace
+
+Result<void> check_denied(store::Reader& reader, JailId self, const model::Name& name, const model::JailSpec& spec) {
+    const auto learning = learning_interface(spec);
+    if (!learning && spec.firewall.empty()) return {};
+    auto rows = reader.all_jails();
+    if (!rows) return std::unexpected(rows.error());
+    for (const auto& row : *rows) {
+        if (row.id == self) continue;
+        const Subject other{row.name, row.spec};
+        if (learning_interface(row.spec))
+            if (auto field = denying_rule(spec.firewall, other); !field.empty())
+                return std::unexpected(unknown_to_rules(row.name.text(), std::move(field),
+                                                        "deny a network or a CIDR, or give that jail addresses"));
+        if (learning && !denying_rule(row.spec.firewall, {name, spec}).empty()) {
+            const auto* field = spec.network.interfaces[*learning].dhcp ? "ipv4" : "ipv6";
+            return std::unexpected(unknown_to_rules(name.text(),
+                                                    fmt::format("/network/interfaces/{}/{}", *learning, field),
+                                                    "change the rule, or give this jail addresses of the network's"));
+        }
+    }
+    return {};
+}
+
 Supervisor::Impl::Verdict Supervisor::Impl::judge(const model::Name& name, const MakeSpec& make_spec) {
     // The cache may lag behind a commit. What is wrong here is said in the transaction, in its turn.
     auto jail = store::read<model::Jail>(store, [&](store::Reader& reader) { return reader.jail(name); });

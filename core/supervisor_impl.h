@@ -138,6 +138,9 @@ private:
 bool asks_kernel(const model::JailSpec& from, const model::JailSpec& to);
 /// Errc::conflict "port_in_use" when another jail publishes a port that this one asks for. Within the transaction.
 Result<void> check_ports(store::Reader& reader, JailId self, const model::JailSpec& spec);
+/// Errc::invalid "learned_address" when a rule of this jail's, or of another's about it, denies a jail whose addresses
+/// are learned: nobody knows it by them, so that nothing would be denied. Within the transaction.
+Result<void> check_denied(store::Reader& reader, JailId self, const model::Name& name, const model::JailSpec& spec);
 /// Errc::denied unless the caller's role reaches `needed`.
 Result<void> authorize(const Caller& caller, Role needed, std::string_view action);
 /// Errc::stale "etag_mismatch" unless the jail, which exists, is as the precondition says.

@@ -262,6 +262,30 @@ class Networks(ApiTest):
         eventually(lambda: "198.18." not in str(self.daemon.request("GET", "/v1/jails/learns").json()["status"]["addresses"])
                    and both(), "the addresses of the network")
 
+    @unittest.skipIf(Settings.kernel == "linux", "whether the host enforces policies is its own affair")
+    def test_no_rule_denies_a_jail_whose_addresses_nobody_knows(self):
+        learning = {"network": {"interfaces": [{"network": "default", "ipv6": "slaac"}]}}
+        made = {"name": "learner", "running": False, "labels": {"tier": "guest"}, **learning}
+        self.assertEqual(self.daemon.request("POST", "/v1/jails", made).status, 202)
+
+        def rules(direction, action, peer):
+            word = "from" if direction == "ingress" else "to"
+            return {"firewall": {direction: {"default": "allow", "rules": [{word: peer, "action": action}]}}}
+        for direction, peer, field in (("ingress", {"jail": "Learner"}, "from"), ("egress", {"label": "tier"}, "to"),
+                                       ("ingress", {"label": "tier=guest"}, "from")):
+            answer = self.daemon.request("POST", "/v1/jails", {"name": "x", **rules(direction, "deny", peer)})
+            self.refused(answer, 422, "learned_address", f"/firewall/{direction}/rules/0/{field}")
+        for number, (action, peer) in enumerate((("allow", {"jail": "learner"}), ("deny", {"label": "tier=other"}),
+                                                 ("deny", {"jail": "plain"}))):
+            body = {"name": f"r{number}", "running": False, **rules("ingress", action, peer)}
+            self.assertEqual(self.daemon.request("POST", "/v1/jails", body).status, 202)
+        # Nor does one become such a jail.
+        answer = self.daemon.request("POST", "/v1/jails", {"name": "plain", "running": False, **learning})
+        self.refused(answer, 422, "learned_address", "/network/interfaces/0/ipv6")
+        answer = self.daemon.request("PATCH", "/v1/jails/learner", {"labels": {"tier": "other"}})
+        self.refused(answer, 422, "learned_address", "/network/interfaces/0/ipv6")
+        self.assertEqual(self.daemon.request("PATCH", "/v1/jails/learner", {"labels": {"tier": "third"}}).status, 202)
+
     def test_parallel_creates_never_share_an_address(self):
         self.make(ipv4="172.30.4.0/24", ipv6="fd00:30:4::/64")
         count = 64
