@@ -16,7 +16,9 @@ class TemplateRoots(ApiTest):
         for version in ("1", "2"):
             answer = cls.daemon.request("POST", TEMPLATES, {"name": "roots", "version": version,
                                                             "sets": [{"file": str(path)}]}, WAIT)
-            assert answer.status == 201, answer.body
+            if answer.status != 201:
+                cls.tearDownClass()
+                raise AssertionError(answer.body)
 
     def test_a_jail_is_made_of_one_version_and_keeps_it(self):
         for kind in ("thin", "copy"):
