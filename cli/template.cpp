@@ -62,9 +62,8 @@ public:
         const auto& progress = operation.at("progress");
         if (!progress.is_object()) return;
         std::string line = text(progress, "phase") + " " + text(progress, "item");
-        if (progress.at("total").is_number())
-            line +=
-                fmt::format(" {:.0f}%", 100.0 * progress.at("done").get<double>() / progress.at("total").get<double>());
+        if (const auto total = progress.at("total"); total.is_number() && total.get<double>() > 0)
+            line += fmt::format(" {:.0f}%", 100.0 * progress.at("done").get<double>() / total.get<double>());
         if (progress.value("entries", 0) > 0)
             line += fmt::format(", {} entries, {}", progress.at("entries").get<std::uint64_t>(),
                                 size_text(progress.at("bytes")));
@@ -174,7 +173,9 @@ int import_one(Context& context, const ImportOptions& options) {
         body["sets"].push_back(std::move(set));
     }
     int exit = kDone;
-    const auto answer = call(context, {.method = "POST", .target = "/v1/templates", .body = body.dump()}, exit);
+    // Arguments are bytes, JSON is UTF-8.
+    auto text = body.dump(-1, ' ', false, json::error_handler_t::replace);
+    const auto answer = call(context, {.method = "POST", .target = "/v1/templates", .body = std::move(text)}, exit);
     if (!answer) return exit;
     return finish_import(context, json::parse(answer->body));
 }

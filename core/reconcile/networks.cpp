@@ -157,7 +157,8 @@ Networks::Done Networks::bring(const model::Network& network, const std::vector<
             break;
         }
     }
-    if (!in_use && !done.failure) now.cleared = take_down_unseen(network.id, done);
+    const auto was_seen = std::ranges::find(steps, StepKind::remove_bridge, &Step::kind) != steps.end();
+    if (!in_use && !done.failure) now.cleared = was_seen || take_down_unseen(network.id, done);
     if (in_use && view->observed.firewall && !now.nat_missing && !done.failure) now.ruled = network;
     now.rules_seen = looked;
     if (!network.nat.on) now.nat_missing.reset();
