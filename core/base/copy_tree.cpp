@@ -32,6 +32,7 @@ public:
     Result<Into> enter(int directory, const std::string& name) override;
     Result<Next> entry(int directory, const std::string& name) override;
     Result<Next> replaced(int, const std::string&) override { return Next::again; }
+    Result<bool> mount(int parent, const std::string& name, bool directory) override;
     Result<void> leave(int directory) override;
     Result<Next> left(int parent, const std::string& name) override;
 
@@ -235,6 +236,16 @@ Result<TreeVisitor::Into> TreeCopy::enter(int, const std::string& name) {
     targets_.push_back(*identity);
     ++totals_.entries;
     return options_.outlines.contains(path_) ? Into::nothing : Into::contents;
+}
+
+Result<bool> TreeCopy::mount(int, const std::string& name, bool directory) {
+    if (options_.mounts == MountsBeneath::refuse) return false;
+    if (!directory) return true;
+    if (::mkdirat(target_.get(), name.c_str(), 0700) != 0 && errno != EEXIST)
+        return std::unexpected(failed("mkdirat", name));
+    if (::fchmodat(target_.get(), name.c_str(), 0755, 0) != 0) return std::unexpected(failed("fchmodat", name));
+    ++totals_.entries;
+    return true;
 }
 
 Result<void> TreeCopy::leave(int directory) {

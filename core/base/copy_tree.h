@@ -18,9 +18,16 @@ struct CopyTotals {
     std::vector<std::string> first_left_out{};  ///< the first few, relative to the tree
 };
 
+/// What is done where something is mounted on a place of the tree.
+enum class MountsBeneath {
+    refuse,
+    leave_out,  ///< an empty directory is made for it, owner root and mode 0755; nothing for a file
+};
+
 struct CopyOptions {
     /// Directories, relative to the tree, of which only themselves are made: their contents are left to others.
     std::set<std::string> outlines{};
+    MountsBeneath mounts = MountsBeneath::refuse;
     /// Asked before each entry and after each few megabytes of a file; false ends the copy with Errc::busy
     /// "interrupted".
     std::function<bool(const CopyTotals&)> go_on{};

@@ -140,4 +140,13 @@ Result<void> write_atomic(const std::filesystem::path& path, std::string_view co
     return replace_in(held->get(), name, content, mode);
 }
 
+Result<void> sync_filesystem([[maybe_unused]] int file) {
+#ifdef __linux__
+    if (::syncfs(file) != 0) return std::unexpected(Error::from_errno("syncfs", errno));
+#else
+    ::sync();
+#endif
+    return {};
+}
+
 }  // namespace jaild::files

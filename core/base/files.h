@@ -35,6 +35,10 @@ Result<void> write_atomic(int directory, const std::filesystem::path& relative, 
                           unsigned mode);
 Result<void> write_atomic(const std::filesystem::path& path, std::string_view content, unsigned mode);
 
+/// Everything that was written to the file system of `file` is on disk. FreeBSD knows sync(2) only, which is all of
+/// them.
+Result<void> sync_filesystem(int file);
+
 /// Removes the tree `name` directly beneath `directory`: openat/unlinkat, never across a mount point or a device
 /// (Errc::busy names it). The whole tree is looked through first: nothing is removed when a mount is found. File flags
 /// are cleared first where the kernel has them. Memory and descriptors do not grow with the depth of the tree beyond a

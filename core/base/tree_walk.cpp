@@ -82,13 +82,19 @@ Result<void> TreeWalk::enter(int directory, const std::string& name) {
     }
     const auto identity = identify(fd.get(), "");
     if (!identity) return std::unexpected(identity.error());
-    if (identity->mount != mount_) return std::unexpected(mounted(name));
+    if (identity->mount != mount_) return pass_mount(directory, name, *identity);
     const auto into = visitor_.enter(fd.get(), name);
     if (!into) return std::unexpected(into.error());
     if (*into == TreeVisitor::Into::pass) return {};
     current_ = std::move(fd);
     levels_.push_back(Level{.name = name, .identity = *identity, .scan = *into == TreeVisitor::Into::contents});
     return levels_.back().scan ? scan() : Result<void>{};
+}
+
+Result<void> TreeWalk::pass_mount(int directory, const std::string& name, const EntryIdentity& identity) {
+    const auto passed = visitor_.mount(directory, name, identity.directory);
+    if (!passed) return std::unexpected(passed.error());
+    return *passed ? Result<void>{} : std::unexpected(mounted(name));
 }
 
 Result<void> TreeWalk::scan_entry(const dirent& entry) {
@@ -99,7 +105,7 @@ Result<void> TreeWalk::scan_entry(const dirent& entry) {
         if (identity.error().sys == ENOENT) return {};
         return std::unexpected(identity.error());
     }
-    if (identity->mount != mount_) return std::unexpected(mounted(name));
+    if (identity->mount != mount_) return pass_mount(current_.get(), name, *identity);
     if (identity->directory) {
         level.pending.push_back(name);
         return {};

@@ -33,6 +33,9 @@ public:
     virtual Result<Next> entry(int directory, const std::string& name) = 0;
     /// It was a directory a moment ago, and is none now.
     virtual Result<Next> replaced(int /*parent*/, const std::string& /*name*/) { return Next::on; }
+    /// Something is mounted on `name`, so that the walk does not go there. False: then it ends, Errc::busy
+    /// "mount_beneath".
+    virtual Result<bool> mount(int /*parent*/, const std::string& /*name*/, bool /*directory*/) { return false; }
     /// The end of a directory, still open; the walk's first one too.
     virtual Result<void> leave(int /*directory*/) { return {}; }
     /// Back in its parent; never for the walk's first one.
@@ -71,6 +74,7 @@ private:
     Result<void> leave();
     Result<void> go_on(const Result<TreeVisitor::Next>& next);
     Result<void> again();
+    Result<void> pass_mount(int directory, const std::string& name, const EntryIdentity& identity);
     [[nodiscard]] Error cannot_go_on(std::string_view op, int saved) const;
 
     TreeVisitor& visitor_;

@@ -13,6 +13,7 @@
 #include "core/kernel/mounts.h"
 #include "core/kernel/processes.h"
 #include "core/kernel/roots.h"
+#include "core/kernel/snapshots.h"
 #include "core/kernel/template_trees.h"
 
 namespace jaild::kernel {
@@ -35,6 +36,7 @@ public:
     virtual Processes& processes() = 0;
     virtual Roots& roots() = 0;
     virtual TemplateTrees& template_trees() = 0;
+    virtual Snapshots& snapshots() = 0;
     virtual Mounts& mounts() = 0;
     virtual Links& links() = 0;
     virtual Limits& limits() = 0;

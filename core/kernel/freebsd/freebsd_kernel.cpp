@@ -19,6 +19,7 @@ FreeBsdKernel::FreeBsdKernel(const DriverOptions& options, std::unique_ptr<JailA
       mounts_(options),
       roots_(options),
       template_trees_(options.state_directory),
+      snapshots_(options.state_directory, mounts_),
       jails_(options),
       links_(options),
       limits_(options),

@@ -12,6 +12,7 @@
 #include "core/kernel/freebsd/mounts.h"
 #include "core/kernel/freebsd/roots.h"
 #include "core/kernel/kernel.h"
+#include "core/kernel/roots/snapshot_directories.h"
 #include "core/kernel/roots/template_directories.h"
 #include "core/kernel/shim/shim_processes.h"
 
@@ -26,6 +27,7 @@ public:
     Processes& processes() override { return *processes_; }
     Roots& roots() override { return roots_; }
     TemplateTrees& template_trees() override { return template_trees_; }
+    Snapshots& snapshots() override { return snapshots_; }
     Mounts& mounts() override { return mounts_; }
     Links& links() override { return links_; }
     Limits& limits() override { return limits_; }
@@ -42,6 +44,7 @@ private:
     FreeBsdMounts mounts_;
     FreeBsdRoots roots_;
     TemplateDirectories template_trees_;
+    SnapshotDirectories snapshots_;
     FreeBsdJails jails_;
     FreeBsdLinks links_;
     FreeBsdLimits limits_;

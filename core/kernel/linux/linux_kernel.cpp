@@ -45,6 +45,7 @@ LinuxKernel::LinuxKernel(const DriverOptions& options, std::unique_ptr<RuncAttac
       mounts_(options, process_by(runtime_)),
       roots_(Layout(options), mounts_),
       template_trees_(options.state_directory),
+      snapshots_(options.state_directory, mounts_),
       jails_(Layout(options), runtime_, std::move(hierarchies)),
       links_(options),
       firewall_(options),

@@ -11,6 +11,7 @@
 #include "core/kernel/linux/mounts.h"
 #include "core/kernel/linux/roots.h"
 #include "core/kernel/linux/runc_attacher.h"
+#include "core/kernel/roots/snapshot_directories.h"
 #include "core/kernel/roots/template_directories.h"
 #include "core/kernel/shim/shim_processes.h"
 
@@ -26,6 +27,7 @@ public:
     Processes& processes() override { return *processes_; }
     Roots& roots() override { return roots_; }
     TemplateTrees& template_trees() override { return template_trees_; }
+    Snapshots& snapshots() override { return snapshots_; }
     Mounts& mounts() override { return mounts_; }
     Links& links() override { return links_; }
     Limits& limits() override { return limits_; }
@@ -43,6 +45,7 @@ private:
     LinuxMounts mounts_;
     LinuxRoots roots_;
     TemplateDirectories template_trees_;
+    SnapshotDirectories snapshots_;
     LinuxJails jails_;
     LinuxLinks links_;
     LinuxLimits limits_;

@@ -68,9 +68,14 @@ std::string describe_directory(JailId id, const Directory& held) {
     const auto applied = held.applied ? fmt::format("{}.{} {} {}", held.applied->generation, held.applied->incarnation,
                                                     held.applied->complete ? "complete" : "begun", held.applied->spec)
                                       : std::string("none");
-    return fmt::format("directory {}: {}{}{}, generated [{}], {}, given [{}]\n  applied {}\n", id.value,
-                       held.tree ? "tree " : "", held.etc ? "etc " : "", held.prepared ? "prepared" : "unprepared",
-                       held.generated, describe_shim(held.shim), join(held.aliases), applied);
+    std::string snapshots;
+    for (const auto& [snapshot, copy] : held.snapshots)
+        snapshots += fmt::format("{}{}={} ", snapshot.value, copy.whole ? "" : " half", copy.content);
+    return fmt::format(
+        "directory {}: content {}, snapshots [{}], {}{}{}, generated [{}], {}, given [{}]\n  applied {}\n", id.value,
+        held.content, snapshots, held.tree ? "tree " : "", held.etc ? "etc " : "",
+        held.prepared ? "prepared" : "unprepared", held.generated, describe_shim(held.shim), join(held.aliases),
+        applied);
 }
 
 std::string describe_uplink(const Bridge& bridge) {

@@ -8,6 +8,7 @@ MemoryKernel::MemoryKernel(const DriverOptions& driver, const memory::MemoryOpti
       processes_(world_),
       roots_(world_),
       template_trees_(driver.state_directory),
+      snapshots_(world_),
       mounts_(world_),
       links_(world_),
       limits_(world_),

@@ -18,8 +18,8 @@ namespace jaild::kernel {
 /// An executable model of a kernel with FreeBSD's awkward rules: nothing is isolated, nothing runs, everything is
 /// remembered. It outlives the reconcilers that use it, as a kernel outlives the daemon. Thread-safe.
 ///
-/// Not modelled: time that a call takes, calls that hang, and the file system beneath a jail's root. Templates lie in the
-/// state directory, as everywhere.
+/// Not modelled: time that a call takes, calls that hang, and the file system beneath a jail's root. Templates lie in
+/// the state directory, as everywhere.
 class MemoryKernel : public Kernel {
 public:
     explicit MemoryKernel(const DriverOptions& driver, const memory::MemoryOptions& options = {});
@@ -28,6 +28,7 @@ public:
     Processes& processes() override { return processes_; }
     Roots& roots() override { return roots_; }
     TemplateTrees& template_trees() override { return template_trees_; }
+    Snapshots& snapshots() override { return snapshots_; }
     Mounts& mounts() override { return mounts_; }
     Links& links() override { return links_; }
     Limits& limits() override { return limits_; }
@@ -53,6 +54,7 @@ private:
     memory::MemoryProcesses processes_;
     memory::MemoryRoots roots_;
     TemplateDirectories template_trees_;
+    memory::MemorySnapshots snapshots_;
     memory::MemoryMounts mounts_;
     memory::MemoryLinks links_;
     memory::MemoryLimits limits_;

@@ -96,6 +96,19 @@ private:
     World& world_;
 };
 
+class MemorySnapshots : public Snapshots {
+public:
+    explicit MemorySnapshots(World& world) : world_(world) {}
+    Result<std::vector<SnapshotKey>> list() override;
+    Result<SnapshotSize> take(const SnapshotKey& key, const std::function<bool(const SnapshotSize&)>& go_on) override;
+    Result<void> restore(const Restoration& restoration) override;
+    Result<void> remove(const SnapshotKey& key) override;
+
+private:
+    Result<void> stage(Directory& held, const SnapshotKey& from);
+    World& world_;
+};
+
 class MemoryProcesses : public Processes {
 public:
     explicit MemoryProcesses(World& world) : world_(world) {}

@@ -106,11 +106,19 @@ struct Shim {
     std::size_t commands_started = 0;  ///< ever, for counting: no real shim remembers it
 };
 
+struct SnapshotCopy {
+    std::int64_t content = 0;
+    bool whole = false;
+};
+
 /// `<state>/jails/<id>`.
 struct Directory {
     bool tree = false;  ///< the private directories
-    bool etc = false;  ///< what is in them: all of it, from an imported template
+    bool etc = false;   ///< what is in them: all of it, from an imported template
     bool prepared = false;
+    std::int64_t content = 0;  ///< what the jail made of its root; somebody's hand changes it
+    std::map<SnapshotId, SnapshotCopy> snapshots{};
+    std::optional<std::int64_t> restored{};  ///< copied whole, to become the root
     model::RootSpec root{};
     std::string generated{};              ///< what refresh() wrote
     std::vector<HostEntry> neighbours{};  ///< what refresh() or write_hosts() wrote of other jails

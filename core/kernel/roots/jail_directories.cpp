@@ -62,14 +62,18 @@ Result<void> JailDirectories::mark_prepared(int jail) const {
     return files::write_atomic(jail, kMarker, "1\n", 0600);
 }
 
-Result<void> JailDirectories::remove(JailId id, Mounts& mounts) const {
+Result<void> JailDirectories::check_unmounted(JailId id, Mounts& mounts) const {
     const auto mounted = mounts.list(id);
     if (!mounted) return std::unexpected(mounted.error());
-    if (!mounted->empty())
-        return std::unexpected(Error{.code = Errc::busy,
-                                     .op = "remove",
-                                     .detail = mounted->back().target + " is still mounted; nothing was deleted",
-                                     .reason = "still_mounted"});
+    if (mounted->empty()) return {};
+    return std::unexpected(Error{.code = Errc::busy,
+                                 .op = "remove",
+                                 .detail = mounted->back().target + " is still mounted; nothing was deleted",
+                                 .reason = "still_mounted"});
+}
+
+Result<void> JailDirectories::remove(JailId id, Mounts& mounts) const {
+    if (auto down = check_unmounted(id, mounts); !down) return down;
     const auto jails = files::open_directory(all());
     if (!jails) return jails.error().code == Errc::not_found ? Result<void>{} : std::unexpected(jails.error());
     // One that an earlier attempt left behind; then this one takes its name.

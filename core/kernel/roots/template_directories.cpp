@@ -32,16 +32,6 @@ std::optional<TemplateId> parse_template_directory(std::string_view name) {
     return id;
 }
 
-/// Everything that was written to its file system. Linux has it for one file system, FreeBSD for all at once.
-Result<void> sync_tree([[maybe_unused]] int directory) {
-#ifdef __linux__
-    if (::syncfs(directory) != 0) return std::unexpected(Error::from_errno("syncfs", errno));
-#else
-    ::sync();
-#endif
-    return {};
-}
-
 }  // namespace
 
 std::filesystem::path TemplateDirectories::directory(TemplateId id) const {
@@ -72,7 +62,7 @@ Result<UniqueFd> TemplateDirectories::make(TemplateId id) {
 Result<void> TemplateDirectories::finish(TemplateId id) {
     const auto root = files::open_directory(directory(id) / "root");
     if (!root) return std::unexpected(root.error());
-    return sync_tree(root->get());
+    return files::sync_filesystem(root->get());
 }
 
 Result<void> TemplateDirectories::remove(TemplateId id) {

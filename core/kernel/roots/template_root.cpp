@@ -91,18 +91,6 @@ Result<std::vector<std::string>> shared_of(const fs::path& state, const RootPara
     return shared(tree->get(), parameters.base->private_parts);
 }
 
-/// The marker that says "prepared" is synced by itself, thousands of files before it are not: after a power failure it
-/// must not vouch for empty ones.
-Result<void> sync_all(int root) {
-#ifdef __linux__
-    if (::syncfs(root) != 0) return std::unexpected(Error::from_errno("syncfs", errno));
-#else
-    static_cast<void>(root);
-    ::sync();
-#endif
-    return {};
-}
-
 }  // namespace
 
 fs::path tree_of(const fs::path& state, TemplateId id) {
@@ -146,7 +134,9 @@ Result<void> make(int root, const fs::path& state, const RootParameters& paramet
     if (!outlines) return std::unexpected(outlines.error());
     if (auto emptied = files::empty_directory(root); !emptied) return emptied;
     const auto copied = files::copy_tree(tree->get(), root, {.outlines = {outlines->begin(), outlines->end()}});
-    auto done = copied ? sync_all(root) : std::unexpected(copied.error());
+    // The marker that says "prepared" is synced by itself, thousands of files before it are not: after a power failure
+    // it must not vouch for empty ones.
+    auto done = copied ? files::sync_filesystem(root) : std::unexpected(copied.error());
     // What it takes up can be what is missing elsewhere.
     if (!done) static_cast<void>(files::empty_directory(root));
     return done;

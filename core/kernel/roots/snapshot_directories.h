@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "core/base/unique_fd.h"
+#include "core/kernel/mounts.h"
+#include "core/kernel/roots/jail_directories.h"
+#include "core/kernel/snapshots.h"
+
+namespace jaild::kernel {
+
+/// Snapshots as copies, `<state>/jails/<jail>/snapshots/<id>`, the same on every system: blocks are shared with the
+/// root where the file system can (copy_tree), and copied where it cannot. They go with the jail's directory.
+class SnapshotDirectories final : public Snapshots {
+public:
+    SnapshotDirectories(std::filesystem::path state, Mounts& mounts)
+        : directories_(std::move(state)), mounts_(mounts) {}
+
+    Result<std::vector<SnapshotKey>> list() override;
+    Result<SnapshotSize> take(const SnapshotKey& key, const std::function<bool(const SnapshotSize&)>& go_on) override;
+    Result<void> restore(const Restoration& restoration) override;
+    Result<void> remove(const SnapshotKey& key) override;
+
+private:
+    Result<std::vector<SnapshotKey>> list(JailId jail) const;
+    /// Copies what is to become the root into the jail's directory, unless that is finished.
+    Result<void> stage(int jail, const Restoration& restoration) const;
+
+    JailDirectories directories_;
+    Mounts& mounts_;
+};
+
+}  // namespace jaild::kernel
