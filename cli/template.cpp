@@ -13,7 +13,7 @@
 #include "cli/table.h"
 #include "core/base/files.h"
 
-/// jaildctl template ls|show|import|rm
+/// jaildctl template ls|show|import|create|rm
 namespace jaild::cli {
 namespace {
 
@@ -32,9 +32,18 @@ struct ImportOptions {
     bool no_wait = false;
 };
 
+struct TemplateCreateOptions {
+    std::string name;
+    std::string from;
+    std::string description;
+    std::vector<std::string> private_parts;
+    bool no_wait = false;
+};
+
 struct TemplateNames {
     std::vector<std::string> names;
     bool unused = false;
+    bool dry_run = false;
 };
 
 std::string template_target(const std::string& name) {
@@ -92,7 +101,7 @@ json wait_for_operation(Context& context, const std::string& id, int& exit) {
 int report_failed(const json& operation) {
     const auto problem = operation.value("problem", json());
     if (!problem.is_object()) {
-        fmt::print(stderr, "jaildctl: the import was cancelled\n");
+        fmt::print(stderr, "jaildctl: it was cancelled\n");
         return kFailed;
     }
     fmt::print(stderr, "jaildctl: {} ({})\n", text(problem, "detail"), text(problem, "code"));
@@ -100,14 +109,14 @@ int report_failed(const json& operation) {
     return kFailed;
 }
 
-/// What came of an import that was accepted.
-int finish_import(Context& context, const json& accepted) {
+/// What came of a template that was accepted. `verb`: "imported".
+int finish_import(Context& context, const json& accepted, std::string_view verb) {
     const auto reference = text(accepted, "reference");
     if (!context.wait) {
         if (context.json)
             print_json(accepted);
         else
-            fmt::print("importing {} (not waited for)\n", reference);
+            fmt::print("{} is on its way (not waited for)\n", reference);
         return kDone;
     }
     int exit = kDone;
@@ -122,7 +131,7 @@ int finish_import(Context& context, const json& accepted) {
     if (context.json)
         print_json(*made);
     else
-        fmt::print("imported {}: {} entries, {}\n", reference, made->value("entries", 0), size_text(made->at("bytes")));
+        fmt::print("{} {}: {} entries, {}\n", verb, reference, made->value("entries", 0), size_text(made->at("bytes")));
     return kDone;
 }
 
@@ -159,25 +168,52 @@ std::optional<std::vector<std::string>> checksums_of(const ImportOptions& option
     return std::nullopt;
 }
 
-int import_one(Context& context, const ImportOptions& options) {
+/// What the request says of every new template.
+template <class Options>
+json body_of(const Options& options) {
     const auto colon = options.name.find(':');
-    json body{{"name", options.name.substr(0, colon)}, {"sets", json::array()}};
+    json body{{"name", options.name.substr(0, colon)}};
     if (colon != std::string::npos) body["version"] = options.name.substr(colon + 1);
     if (!options.description.empty()) body["description"] = options.description;
     if (!options.private_parts.empty()) body["private"] = options.private_parts;
-    const auto checksums = checksums_of(options);
-    if (!checksums) return kUsage;
-    for (std::size_t i = 0; i < options.files.size(); ++i) {
-        json set{{"file", std::filesystem::absolute(options.files[i]).lexically_normal().string()}};
-        if (!checksums->empty()) set["sha256"] = (*checksums)[i];
-        body["sets"].push_back(std::move(set));
-    }
+    return body;
+}
+
+std::string absolute(const std::string& path) {
+    return std::filesystem::absolute(path).lexically_normal().string();
+}
+
+int post_template(Context& context, const json& body, std::string_view verb) {
     int exit = kDone;
     // Arguments are bytes, JSON is UTF-8.
     auto text = body.dump(-1, ' ', false, json::error_handler_t::replace);
     const auto answer = call(context, {.method = "POST", .target = "/v1/templates", .body = std::move(text)}, exit);
     if (!answer) return exit;
-    return finish_import(context, json::parse(answer->body));
+    return finish_import(context, json::parse(answer->body), verb);
+}
+
+/// A path has a slash, a jail's name has none.
+int create_template(Context& context, const TemplateCreateOptions& options) {
+    auto body = body_of(options);
+    auto from = options.from;
+    const bool path = from.contains('/');
+    if (path) from = absolute(from);
+    while (path && from.size() > 1 && from.ends_with('/')) from.pop_back();
+    body[path ? "directory" : "jail"] = from;
+    return post_template(context, body, "created");
+}
+
+int import_one(Context& context, const ImportOptions& options) {
+    auto body = body_of(options);
+    body["sets"] = json::array();
+    const auto checksums = checksums_of(options);
+    if (!checksums) return kUsage;
+    for (std::size_t i = 0; i < options.files.size(); ++i) {
+        json set{{"file", absolute(options.files[i])}};
+        if (!checksums->empty()) set["sha256"] = (*checksums)[i];
+        body["sets"].push_back(std::move(set));
+    }
+    return post_template(context, body, "imported");
 }
 
 int list_templates(Context& context) {
@@ -230,6 +266,12 @@ int remove_templates(Context& context, const TemplateNames& asked) {
         if (!unused) return exit;
         names = *std::move(unused);
     }
+    if (asked.dry_run) {
+        if (context.json) print_json(json{{"unused", names}});
+        if (!context.json)
+            for (const auto& name : names) fmt::print("would remove {}\n", name);
+        return kDone;
+    }
     json answers = json::array();
     for (const auto& name : names) {
         json answer;
@@ -267,10 +309,30 @@ void add_import(CLI::App& app, Command& chosen) {
     });
 }
 
+void add_template_create(CLI::App& app, Command& chosen) {
+    auto options = std::make_shared<TemplateCreateOptions>();
+    auto* sub = app.add_subcommand("create", "make a template of a jail or of a directory");
+    sub->add_option("name", options->name, "NAME or NAME:VERSION; without, the next free number")->required();
+    sub->add_option("--from", options->from, "a stopped jail, or a directory of the daemon's host: a path has a \"/\"")
+        ->required();
+    sub->add_option("--description", options->description, "for people");
+    sub->add_option("--private", options->private_parts, "a path that each thin root gets a copy of")
+        ->expected(1)
+        ->take_all()
+        ->allow_extra_args(false);
+    sub->add_flag("--no-wait", options->no_wait, "return when it is written down");
+    sub->callback([options, &chosen] {
+        chosen = [options](Context& context) {
+            context.wait = !options->no_wait;
+            return create_template(context, *options);
+        };
+    });
+}
+
 }  // namespace
 
 void add_template_commands(CLI::App& app, Command& chosen) {
-    auto* templates = app.add_subcommand("template", "templates: ls, show, import, rm");
+    auto* templates = app.add_subcommand("template", "templates: ls, show, import, create, rm");
     templates->require_subcommand(1);
     auto* ls = templates->add_subcommand("ls", "list templates");
     ls->callback([&chosen] { chosen = [](Context& context) { return list_templates(context); }; });
@@ -279,10 +341,12 @@ void add_template_commands(CLI::App& app, Command& chosen) {
     show->add_option("name", *name, "NAME for its latest version, or NAME:VERSION")->required();
     show->callback([name, &chosen] { chosen = [name](Context& context) { return show_template(context, *name); }; });
     add_import(*templates, chosen);
+    add_template_create(*templates, chosen);
     auto names = std::make_shared<TemplateNames>();
     auto* rm = templates->add_subcommand("rm", "remove templates that no jail is made from");
     rm->add_option("name", names->names, "NAME:VERSION");
-    rm->add_flag("--unused", names->unused, "all that no jail is made from");
+    auto* unused = rm->add_flag("--unused", names->unused, "all that no jail is made from");
+    rm->add_flag("--dry-run", names->dry_run, "say which, remove nothing")->needs(unused);
     rm->callback(
         [names, &chosen] { chosen = [names](Context& context) { return remove_templates(context, *names); }; });
 }

@@ -136,8 +136,9 @@ public:
     Result<std::vector<ShownTemplate>> templates(const Caller&);
     /// not_found "template_not_found".
     Result<ShownTemplate> get_template(const Caller&, const model::TemplateRef& reference);
-    /// Admins only: files of the host are read. As templates::Engine::check() and Writer::insert_template(); the keys'
-    /// conflicts as create().
+    /// Admins only where files of the host are read; from a jail, operators. As templates::Engine::check(),
+    /// check_jail() and Writer::insert_template(); conflict "jail_running", invalid
+    /// "jail_unknown"; the keys' conflicts as create().
     Result<AcceptedTemplate> import_template(const Caller&, model::TemplateRequest request, Retry);
     /// invalid "version_required"; conflict "template_in_use", "template_importing", "template_builtin".
     Result<AcceptedTemplate> remove_template(const Caller&, const model::TemplateRef& reference);

@@ -102,6 +102,10 @@ public:
     /// What the same Idempotency-Key began before.
     Result<std::optional<AcceptedTemplate>> kept_template(store::Reader& reader, const Caller& caller,
                                                           const Retry& retry) const;
+    /// The jail that a template is to be made of, if it may be: Errc::invalid "jail_unknown", Errc::conflict
+    /// "jail_running".
+    Result<std::optional<model::Jail>> template_source(store::Reader& reader,
+                                                       const model::TemplateRequest& request) const;
     /// The part of a transaction that every change of a template has: the operation, its event and its audit row.
     static Result<std::string> write_template_change(store::Writer& writer, const Caller& caller,
                                                      const model::Template& value, std::string_view what,

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/supervisor_impl.h"
+#include "core/templates/copy.h"
 
 /// Templates: reads and changes.
 namespace jaild {
@@ -40,6 +41,23 @@ Error still_importing(const model::Template& value, const std::string& operation
         .detail = fmt::format("template {} is still being imported, by operation {}", value.reference(), operation),
         .reason = "template_importing",
         .remedy = fmt::format("end the import: DELETE /v1/operations/{}", operation)};
+}
+
+Error jail_not_stopped(const model::Jail& jail, model::JailState state) {
+    return Error{.code = Errc::conflict,
+                 .op = "create_template",
+                 .detail = fmt::format("jail \"{}\" is {}: a template is made of one that is stopped", jail.name.text(),
+                                       jail.removing ? "being removed" : model::to_string(state)),
+                 .reason = "jail_running",
+                 .field = "/jail",
+                 .remedy = jail.removing ? "name another one"
+                                         : fmt::format("stop it first: jaildctl stop {}", jail.name.text())};
+}
+
+/// A jail's template said which of its parts programs write to.
+std::vector<std::string> private_parts(const model::TemplateRequest& request, const std::optional<model::Jail>& jail) {
+    if (!request.private_parts.empty() || !jail || !jail->base) return request.private_parts;
+    return jail->base->private_parts;
 }
 
 }  // namespace
@@ -80,6 +98,23 @@ Result<Kept> Supervisor::Impl::kept_template(store::Reader& reader, const Caller
     auto shown = show(reader, *std::move(value));
     if (!shown) return std::unexpected(shown.error());
     return AcceptedTemplate{.shown = *std::move(shown), .operation = operation->id, .replayed = true};
+}
+
+Result<std::optional<model::Jail>> Supervisor::Impl::template_source(store::Reader& reader,
+                                                                     const model::TemplateRequest& request) const {
+    if (!request.jail) return std::nullopt;
+    auto jail = reader.jail(*request.jail);
+    if (!jail && jail.error().code == Errc::not_found) {
+        jail.error().code = Errc::invalid;
+        jail.error().reason = "jail_unknown";
+        jail.error().field = "/jail";
+    }
+    if (!jail) return std::unexpected(jail.error());
+    if (auto possible = templates::check_jail(*jail); !possible) return std::unexpected(possible.error());
+    const auto state = reconciler.status(*jail).state;
+    if (jail->removing || jail->spec.running || state != model::JailState::stopped)
+        return std::unexpected(jail_not_stopped(*jail, state));
+    return jail;
 }
 
 Result<std::string> Supervisor::Impl::write_template_change(store::Writer& writer, const Caller& caller,
@@ -135,25 +170,31 @@ Result<ShownTemplate> Supervisor::get_template(const Caller& caller, const model
 
 Result<AcceptedTemplate> Supervisor::import_template(const Caller& caller, model::TemplateRequest request,
                                                      Retry retry) {
-    if (auto allowed = authorize(caller, Role::admin, "template.import of a file of the host"); !allowed)
-        return std::unexpected(allowed.error());
+    // Whoever may start a jail reads all that is in it.
+    auto allowed = request.jail ? authorize(caller, Role::operator_, "template.create from a jail")
+                                : authorize(caller, Role::admin, "template.import of a file of the host");
+    if (!allowed) return std::unexpected(allowed.error());
     const auto again = [&](store::Reader& reader) { return impl_->kept_template(reader, caller, retry); };
     auto before = store::read<Kept>(impl_->store, again);
     if (!before) return std::unexpected(before.error());
     if (*before) return **std::move(before);
     if (auto possible = impl_->engine.check(request); !possible) return std::unexpected(possible.error());
 
+    std::optional<model::Jail> jail;
     auto accepted =
         store::write<AcceptedTemplate>(impl_->store, [&](store::Writer& writer) -> Result<AcceptedTemplate> {
             auto known = again(writer);
             if (!known) return std::unexpected(known.error());
             if (*known) return **std::move(known);
+            auto source = impl_->template_source(writer, request);
+            if (!source) return std::unexpected(source.error());
+            jail = *std::move(source);
             auto value = writer.insert_template({.id = {},
                                                  .name = request.name,
                                                  .version = request.version,
                                                  .description = request.description,
                                                  .source = request.source(),
-                                                 .private_parts = request.private_parts,
+                                                 .private_parts = private_parts(request, jail),
                                                  .sets = {},
                                                  .created_at = {}});
             if (!value) return std::unexpected(value.error());
@@ -166,7 +207,8 @@ Result<AcceptedTemplate> Supervisor::import_template(const Caller& caller, model
             }
             return AcceptedTemplate{.shown = {.value = *std::move(value)}, .operation = *std::move(operation)};
         });
-    if (accepted && !accepted->replayed) impl_->engine.import(accepted->shown.value, std::move(request));
+    if (accepted && !accepted->replayed)
+        impl_->engine.import(accepted->shown.value, std::move(request), std::move(jail));
     return accepted;
 }
 

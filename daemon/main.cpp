@@ -85,7 +85,8 @@ Result<void> serve(const CommandLine& line, Config& config) {
 
     reconcile::Reconciler reconciler(**store, **kernel, clock, {.manage_forwarding = config.manage_forwarding});
     Supervisor supervisor(**store, **kernel, reconciler, clock,
-                          {.program = archive_program(*helpers),
+                          {.state = *state,
+                           .program = archive_program(*helpers),
                            .max_bytes = config.template_max_bytes,
                            .max_entries = config.template_max_entries});
     if (auto prepared = supervisor.prepare(); !prepared) return prepared;

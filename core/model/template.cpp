@@ -81,6 +81,33 @@ Result<void> read_version(const json& value, const std::string& at, std::string&
     return {};
 }
 
+/// Exactly one of "sets", "jail" and "directory".
+void read_source(Fields& fields, TemplateRequest& request) {
+    fields.each("sets", TemplateLimits::sets, [&](const json& value, const std::string& at) -> Result<void> {
+        auto set = parse_set(value, at);
+        if (!set) return std::unexpected(set.error());
+        request.sets.push_back(*std::move(set));
+        return {};
+    });
+    fields.read("jail", [&](const json& value, const std::string& at) -> Result<void> {
+        if (!value.is_string()) return std::unexpected(wrong_type(at, "a string"));
+        auto name = Name::parse(value.get_ref<const std::string&>(), at);
+        if (!name) return std::unexpected(name.error());
+        request.jail = *std::move(name);
+        return {};
+    });
+    fields.read("directory", [&](const json& value, const std::string& at) {
+        return read_path(value, at, RootPath::refused, request.directory);
+    });
+    const std::string_view second = fields.has("directory") ? "directory" : "jail";
+    if (fields.has("sets") + fields.has("jail") + fields.has("directory") > 1)
+        fields.fail(Error::invalid("invalid_value", fields.at(second),
+                                   "a template is made of one thing: \"sets\", \"jail\" or \"directory\""));
+    if (request.sets.empty() && !fields.has("jail") && !fields.has("directory"))
+        fields.fail(Error::invalid("missing_field", fields.at("sets"),
+                                   "what it is made of is missing: \"sets\", \"jail\" or \"directory\""));
+}
+
 std::string last_part(const std::string& path) {
     return path.substr(path.rfind('/') + 1);
 }
@@ -172,6 +199,8 @@ std::string SetSource::name() const {
 }
 
 std::string TemplateRequest::source() const {
+    if (jail) return "jail " + jail->text();
+    if (!directory.empty()) return directory;
     std::string text;
     for (const auto& set : sets) text += (text.empty() ? "" : ", ") + set.file;
     return text;
@@ -192,16 +221,8 @@ Result<TemplateRequest> parse_template_request(const json& object) {
         if (read) request.private_parts.push_back(std::move(part));
         return read;
     });
-    fields.require("sets");
-    fields.each("sets", TemplateLimits::sets, [&](const json& value, const std::string& at) -> Result<void> {
-        auto set = parse_set(value, at);
-        if (!set) return std::unexpected(set.error());
-        request.sets.push_back(*std::move(set));
-        return {};
-    });
+    read_source(fields, request);
     if (auto done = fields.done(); !done) return std::unexpected(done.error());
-    if (request.sets.empty())
-        return std::unexpected(Error::invalid("missing_field", "/sets", "an archive to import is missing"));
     request.name = *std::move(name);
     return request;
 }

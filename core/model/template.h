@@ -1,6 +1,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -92,13 +93,15 @@ struct SetSource {
     [[nodiscard]] std::string name() const;
 };
 
-/// What a new template is to be made of: archives, unpacked one after the other.
+/// What a new template is to be made of: exactly one of archives, a jail and a directory.
 struct TemplateRequest {
     Name name;
     std::string version{};  ///< empty: the next free number
     std::string description{};
     std::vector<std::string> private_parts{};
-    std::vector<SetSource> sets{};
+    std::vector<SetSource> sets{};  ///< unpacked one after the other
+    std::optional<Name> jail{};     ///< copied with what it shares with its own template
+    std::string directory{};        ///< of the host, copied; absolute
 
     /// For people.
     [[nodiscard]] std::string source() const;
@@ -113,7 +116,7 @@ struct TemplateLimits {
 };
 
 /// Reads what POST /v1/templates takes. Errc::invalid with its JSON pointer, as parse_spec; "name_reserved" for "host",
-/// "invalid_checksum".
+/// "invalid_checksum", "invalid_value" for more than one source.
 Result<TemplateRequest> parse_template_request(const nlohmann::json& object);
 
 }  // namespace jaild::model

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "core/templates/copy.h"
 #include "core/templates/import.h"
 #include "core/templates/job.h"
 #include "core/templates/workers.h"
@@ -74,6 +75,22 @@ Result<void> end_all(store::Writer& writer, const model::Template& value, const 
     return {};
 }
 
+/// A jail that a template is made of is as it was when that was asked for: it was not even started and stopped again.
+Result<void> check_unchanged(store::Reader& reader, const std::optional<model::Jail>& jail) {
+    if (!jail) return {};
+    const auto now = reader.jail(jail->id);
+    if (!now && now.error().code != Errc::not_found) return std::unexpected(now.error());
+    if (now && !now->removing && now->generation == jail->generation && now->incarnation == jail->incarnation)
+        return {};
+    return std::unexpected(Error{.code = Errc::conflict,
+                                 .op = "copy_jail",
+                                 .detail = fmt::format("jail \"{}\" was {} while the template was made of it",
+                                                       jail->name.text(), now ? "changed" : "removed"),
+                                 .reason = "jail_changed",
+                                 .field = {},
+                                 .remedy = "ask again, and leave the jail as it is until the template is ready"});
+}
+
 }  // namespace
 
 class Engine::Impl {
@@ -82,7 +99,7 @@ public:
         : options_(std::move(options)), store_(store), trees_(trees), clock_(clock), importers_(options_.at_once) {}
 
     Result<void> prepare();
-    void import(const model::Template& value, model::TemplateRequest request);
+    void import(const model::Template& value, model::TemplateRequest request, std::optional<model::Jail> jail);
     void remove(const model::Template& value);
     void interrupt(TemplateId id);
     Seen see(TemplateId id) const;
@@ -93,9 +110,15 @@ public:
 private:
     std::shared_ptr<Job> add(const model::Template& value);
     void drop(const Job& job);
-    void run_import(Job& job, const model::TemplateRequest& request);
-    Result<model::Template> make(Job& job, const model::TemplateRequest& request);
-    Result<void> finish(const Job& job, const model::Template& made);
+    /// What a template is to be made of.
+    struct Wanted {
+        model::TemplateRequest request;
+        std::optional<model::Jail> jail;
+    };
+    void run_import(Job& job, const Wanted& wanted);
+    Result<model::Template> make(Job& job, const Wanted& wanted);
+    Result<model::Template> fill(Job& job, const Wanted& wanted, int root);
+    Result<void> finish(const Job& job, const Wanted& wanted, const model::Template& made);
     /// Row and tree of an import that came to nothing.
     Result<void> undo(const Job& job, const Error& error);
     Result<void> clear(Job& job);
@@ -155,22 +178,32 @@ Error Engine::Impl::with_remedy(Error error, TemplateId id) const {
     return error;
 }
 
-Result<model::Template> Engine::Impl::make(Job& job, const model::TemplateRequest& request) {
+Result<model::Template> Engine::Impl::fill(Job& job, const Wanted& wanted, int root) {
+    if (wanted.jail) return copy_jail(*wanted.jail, root, job, options_);
+    if (!wanted.request.directory.empty()) return copy_directory(wanted.request.directory, root, job, options_);
+    return import_sets(wanted.request, root, job, options_);
+}
+
+Result<model::Template> Engine::Impl::make(Job& job, const Wanted& wanted) {
     const auto id = job.subject().id;
     if (job.interrupted()) return std::unexpected(interrupted_error());
+    // Others were before it.
+    auto same = store_.read([&](store::Reader& reader) { return check_unchanged(reader, wanted.jail); });
+    if (!same) return std::unexpected(same.error());
     const auto root = trees_.make(id);
     if (!root) return std::unexpected(root.error());
-    auto made = import_sets(request, root->get(), job, options_);
+    auto made = fill(job, wanted, root->get());
     if (!made) return made;
     if (auto finished = trees_.finish(id); !finished) return std::unexpected(finished.error());
     return made;
 }
 
-Result<void> Engine::Impl::finish(const Job& job, const model::Template& made) {
+Result<void> Engine::Impl::finish(const Job& job, const Wanted& wanted, const model::Template& made) {
     return store_.write([&](store::Writer& writer) -> Result<void> {
         auto running = writer.running_operations(made.id);
         if (!running) return std::unexpected(running.error());
         if (running->empty()) return std::unexpected(interrupted_error());
+        if (auto same = check_unchanged(writer, wanted.jail); !same) return same;
         auto ready = writer.finish_template(made);
         if (!ready) return std::unexpected(ready.error());
         if (auto told = note(writer, "template.ready", made); !told) return told;
@@ -194,12 +227,12 @@ Result<void> Engine::Impl::undo(const Job& job, const Error& error) {
     return written;
 }
 
-void Engine::Impl::run_import(Job& job, const model::TemplateRequest& request) {
+void Engine::Impl::run_import(Job& job, const Wanted& wanted) {
     auto done = [&]() -> Result<void> {
         try {
-            auto made = make(job, request);
+            auto made = make(job, wanted);
             if (!made) return std::unexpected(made.error());
-            return finish(job, *made);
+            return finish(job, wanted, *made);
         } catch (const std::exception& caught) {
             return std::unexpected(Error{.code = Errc::corrupt, .op = "import", .detail = caught.what()});
         }
@@ -224,9 +257,11 @@ Result<void> Engine::Impl::clear(Job& job) {
     });
 }
 
-void Engine::Impl::import(const model::Template& value, model::TemplateRequest request) {
+void Engine::Impl::import(const model::Template& value, model::TemplateRequest request,
+                          std::optional<model::Jail> jail) {
     auto job = add(value);
-    importers_.add([this, job = std::move(job), request = std::move(request)] { run_import(*job, request); });
+    Wanted wanted{.request = std::move(request), .jail = std::move(jail)};
+    importers_.add([this, job = std::move(job), wanted = std::move(wanted)] { run_import(*job, wanted); });
 }
 
 void Engine::Impl::remove(const model::Template& value) {
@@ -310,6 +345,8 @@ Result<void> Engine::prepare() {
 }
 
 Result<void> Engine::check(const model::TemplateRequest& request) const {
+    if (request.jail) return {};
+    if (!request.directory.empty()) return check_directory(request.directory, impl_->options_);
     if (impl_->options_.program.empty())
         return std::unexpected(Error{.code = Errc::unsupported,
                                      .op = "import",
@@ -319,8 +356,8 @@ Result<void> Engine::check(const model::TemplateRequest& request) const {
     return check_sources(request);
 }
 
-void Engine::import(const model::Template& value, model::TemplateRequest request) {
-    impl_->import(value, std::move(request));
+void Engine::import(const model::Template& value, model::TemplateRequest request, std::optional<model::Jail> jail) {
+    impl_->import(value, std::move(request), std::move(jail));
 }
 
 void Engine::remove(const model::Template& value) {

@@ -7,6 +7,7 @@
 
 #include "core/base/clock.h"
 #include "core/kernel/template_trees.h"
+#include "core/model/jail.h"
 #include "core/model/template.h"
 #include "core/store/store.h"
 #include "core/templates/options.h"
@@ -24,10 +25,12 @@ public:
     /// goes. Starts the threads. Before anything else; blocks on the store alone.
     Result<void> prepare();
 
-    /// Errc::unsupported "imports_unavailable" in a build or a daemon without jaild-archive; check_sources().
+    /// Errc::unsupported "imports_unavailable" for archives in a build or a daemon without jaild-archive;
+    /// check_sources(), check_directory().
     Result<void> check(const model::TemplateRequest& request) const;
-    /// After COMMIT of its row, in state importing, and of its operation. Never blocks.
-    void import(const model::Template& value, model::TemplateRequest request);
+    /// After COMMIT of its row, in state importing, and of its operation. `jail`: the one of the request, stopped; when
+    /// it is changed, started or removed meanwhile, that ends it ("jail_changed"). Never blocks.
+    void import(const model::Template& value, model::TemplateRequest request, std::optional<model::Jail> jail = {});
     /// After COMMIT of its row in state removing. Never blocks.
     void remove(const model::Template& value);
     /// Its operation was cancelled: the import ends soon, and its row goes. Never blocks.

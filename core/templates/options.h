@@ -8,6 +8,7 @@
 namespace jaild::templates {
 
 struct Options {
+    std::filesystem::path state{};                      ///< jaild's state directory
     std::filesystem::path program{};                    ///< jaild-archive; empty: this daemon imports nothing
     std::uint64_t max_bytes = std::uint64_t{32} << 30;  ///< of one template, unpacked
     std::uint64_t max_entries = 4'000'000;              ///< of one template

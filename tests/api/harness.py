@@ -39,6 +39,19 @@ def eventually(check, what, deadline=DEADLINE):
         time.sleep(0.02)
 
 
+def children_named(parent, name):
+    """The pids of a process's children of that name."""
+    found = []
+    for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = status.read_text()
+        except OSError:  # it has ended
+            continue
+        if text[text.index("(") + 1:text.rindex(")")] == name and int(text[text.rindex(")") + 2:].split()[1]) == parent:
+            found.append(int(status.parent.name))
+    return found
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

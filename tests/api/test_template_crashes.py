@@ -7,22 +7,10 @@ import subprocess
 
 import archives
 from archives import base, entry
-from harness import DEADLINE, ApiTest, Daemon, eventually, needs_root
+from harness import DEADLINE, ApiTest, Daemon, children_named, eventually, needs_root
 
 TEMPLATES = "/v1/templates"
 WAIT = {"Prefer": "wait=60"}
-
-
-def child_named(parent, name):
-    """The pid of a child process, when there is one."""
-    for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        try:
-            text = status.read_text()
-        except OSError:  # it has ended
-            continue
-        if text[text.index("(") + 1:text.rindex(")")] == name and int(text[text.rindex(")") + 2:].split()[1]) == parent:
-            return int(status.parent.name)
-    return None
 
 
 class OnABadDay(ApiTest):
@@ -56,7 +44,7 @@ class OnABadDay(ApiTest):
         answer = self.post(archives.write_zeros(self.archives / "zeros.tbz", 8))
         self.assertEqual(answer.status, 202, answer.body)
         eventually(lambda: list((self.daemon.state / "templates").glob("*/root/zeros")), "the first entry")
-        program = child_named(self.daemon.process.pid, "jaild-archive")
+        (program,) = children_named(self.daemon.process.pid, "jaild-archive")
         os.kill(program, signal.SIGSTOP)
         return answer, program
 

@@ -89,6 +89,28 @@ TEST_CASE("what a template is made of is read strictly", "[model][template]") {
           "invalid_checksum /sets/0/sha256");
 }
 
+TEST_CASE("a template is made of one thing", "[model][template]") {
+    const json name{{"name", "made"}};
+    const auto with = [&](const json& more) {
+        auto all = name;
+        all.update(more);
+        return all;
+    };
+    const auto jail = value_of(parse_template_request(with({{"jail", "web"}})));
+    CHECK(jail.jail->text() == "web");
+    CHECK(jail.source() == "jail web");
+    const auto directory = value_of(parse_template_request(with({{"directory", "/srv/tree"}})));
+    CHECK(directory.directory == "/srv/tree");
+    CHECK(directory.source() == "/srv/tree");
+
+    CHECK(refused_request(with({{"jail", "web"}, {"directory", "/a"}})) == "invalid_value /directory");
+    CHECK(refused_request(with({{"jail", "web"}, {"sets", {{{"file", "/a"}}}}})) == "invalid_value /jail");
+    CHECK(refused_request(with({{"directory", "/a"}, {"sets", json::array()}})) == "invalid_value /directory");
+    CHECK(refused_request(with({{"directory", "a"}})) == "invalid_path /directory");
+    CHECK(refused_request(with({{"directory", "/"}})) == "invalid_path /directory");
+    CHECK(refused_request(with({{"jail", 7}})) == "wrong_type /jail");
+}
+
 TEST_CASE("each bound of a template's request is the one that is said", "[model][template][limits]") {
     const auto check_bound = [](std::size_t limit, const std::string& expected, auto document) {
         INFO(expected);
