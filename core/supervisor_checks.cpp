@@ -58,6 +58,7 @@ bool asks_kernel(const model::JailSpec& from, const model::JailSpec& to) {
 
 Result<void> Supervisor::Impl::check_host(const model::JailSpec& spec, const std::string& name) {
     if (auto possible = kernel.roots().check(spec.root, spec.template_name); !possible) return possible;
+    if (auto possible = check_clone(spec); !possible) return possible;
     if (auto possible = check_kernel({}, spec); !possible) return possible;
     if (spec.root.kind != model::RootKind::path) return {};
     // The store compares texts; two spellings of one directory are found here.
@@ -75,6 +76,15 @@ Result<void> Supervisor::Impl::check_host(const model::JailSpec& spec, const std
                   .remedy = "give each jail a directory of its own"});
     }
     return {};
+}
+
+Result<void> Supervisor::Impl::check_clone(const model::JailSpec& spec) {
+    if (spec.root.kind != model::RootKind::clone) return {};
+    const auto reference = model::TemplateRef::parse(spec.template_name);
+    if (!reference) return std::unexpected(reference.error());
+    const auto found =
+        store::read<model::Template>(store, [&](store::Reader& reader) { return reader.find_template(*reference); });
+    return found ? kernel.roots().check_clone(found->id) : std::unexpected(found.error());
 }
 
 Result<void> Supervisor::Impl::check_kernel(const model::JailSpec& from, const model::JailSpec& to) {

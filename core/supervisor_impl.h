@@ -62,6 +62,8 @@ public:
     /// A check of what a spec asks of this host: network mode, root kind, the directory of a `path` root, parameters,
     /// limits. Asks the kernel: never within a transaction.
     Result<void> check_host(const model::JailSpec& spec, const std::string& name);
+    /// Its template is one that clones can be made of.
+    Result<void> check_clone(const model::JailSpec& spec);
     /// The part of it that a change can ask for anew: parameters, devfs ruleset, limits, firewall, ports and
     /// addresses of the host.
     /// What was there already is not asked for again, so that a jail can be changed and stopped on a host that cannot

@@ -25,7 +25,7 @@ struct DriverOptions {
     std::filesystem::path helper_directory;  ///< where jaild-shim and jaild-pause are
     /// Directories of which, and beneath which, anything may be mounted because a spec asks for it; empty: all.
     std::vector<std::filesystem::path> mount_sources = {};
-    std::string zfs_parent = {};  ///< FreeBSD: each private root is a dataset beneath it; empty: a directory
+    std::string zfs_parent = {};  ///< FreeBSD: new private roots and templates are datasets in it; empty: directories
 };
 
 /// The ports of one kernel. Owned by main(), used by the reconciler; thread-safe as each port says.

@@ -32,9 +32,9 @@ struct RootParameters {
     std::vector<Prefix> addresses;
     std::vector<IpAddress> nameservers;
     std::vector<std::string> search;
-    std::optional<int> devfs_ruleset{};   ///< nothing: the driver's choice
-    bool bpf = false;                     ///< FreeBSD: /dev shows bpf(4) too, for a DHCP client in the jail
-    std::vector<HostEntry> neighbours{};  ///< other jails that this one finds by name
+    std::optional<int> devfs_ruleset{};     ///< nothing: the driver's choice
+    bool bpf = false;                       ///< FreeBSD: /dev shows bpf(4) too, for a DHCP client in the jail
+    std::vector<HostEntry> neighbours{};    ///< other jails that this one finds by name
     std::optional<model::JailBase> base{};  ///< of all roots but those of template `host` and of kind `path`
 };
 
@@ -46,10 +46,13 @@ public:
     virtual Result<std::vector<JailId>> list() = 0;
     /// True when prepare() was finished once for this jail.
     virtual Result<bool> prepared(JailId id) = 0;
-    /// Can this root be made on this host? `template_name` as in RootParameters; whether there is such a template is not
-    /// looked at. Errc::invalid with field (/root/path is no directory, is "/", holds the state directory;
+    /// Can this root be made on this host? `template_name` as in RootParameters; whether there is such a template is
+    /// not looked at. Errc::invalid with field (/root/path is no directory, is "/", holds the state directory;
     /// "template_unknown" for one without a version; "host_is_thin_only"), Errc::unsupported with remedy.
     virtual Result<void> check(const model::RootSpec& root, const std::string& template_name) = 0;
+    /// Can a root of kind `clone` be made of that template, once check() has allowed it? Errc::unsupported
+    /// "template_not_clonable" when the template is no dataset of the same pool.
+    [[nodiscard]] virtual Result<void> check_clone(TemplateId of) const = 0;
     /// Makes the private directories and the template's /etc, or copies them from the imported template: what a crash
     /// left half-made is made anew, what was finished once stays as it is. Errc::not_found "template_missing";
     /// Errc::exhausted, with nothing left behind. A `path` root is only checked, never written to.

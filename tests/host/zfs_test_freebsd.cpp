@@ -1,10 +1,9 @@
-#include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/kernel/freebsd/pure/dataset_texts.h"
 #include "tests/host/client.h"
 #include "tests/host/eventually.h"
+#include "tests/host/zfs_pool_freebsd.h"
 #include "tests/results.h"
 
 namespace jaild::test {
@@ -12,43 +11,13 @@ namespace {
 
 namespace zfs = kernel::freebsd::zfs;
 
-/// A pool in a file of the test host's, with a dataset for jaild in it.
-class Pool {
-public:
-    explicit Pool(const TestHost& host)
-        : name_("jaildtest-" + host.instance().text()), file_(host.state_directory() / "pool") {
-        std::ofstream(file_).close();
-        std::filesystem::resize_file(file_, std::uintmax_t{400} << 20);
-        run_or_fail({"/sbin/zpool", "create", "-f", "-O", "mountpoint=none", name_, file_});
-        run_or_fail({"/sbin/zfs", "create", parent()});
-    }
-    ~Pool() { CHECK(run({"/sbin/zpool", "destroy", "-f", name_}).value_or(Completed{.exit_code = 1}).exit_code == 0); }
-    Pool(const Pool&) = delete;
-    Pool& operator=(const Pool&) = delete;
-
-    [[nodiscard]] std::string parent() const { return name_ + "/jails"; }
-    /// What zfs(8) lists beneath the parent, a line each: name, jaild's mark.
-    [[nodiscard]] std::string listed() const {
-        return run_or_fail({"/sbin/zfs", "list", "-H", "-d", "1", "-t", "filesystem", "-o",
-                            std::string("name,") + zfs::kOwnerProperty, parent()});
-    }
-
-private:
-    std::string name_;
-    std::filesystem::path file_;
-};
-
 /// A daemon whose roots are datasets of the pool.
 struct ZfsScene {
     TestHost host;
     Pool pool{host};
     Daemon daemon{host};
 
-    ZfsScene() {
-        const auto config = host.state_directory() / "zfs.toml";
-        std::ofstream(config) << "zfs_parent = \"" << pool.parent() << "\"\n";
-        daemon.start({"--config", config});
-    }
+    ZfsScene() { daemon.start({"--config", pool.config()}); }
     [[nodiscard]] std::string dataset(const Client& client) const {
         return zfs::dataset(pool.parent(), client.instance(), client.id("web"));
     }

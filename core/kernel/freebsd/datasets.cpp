@@ -27,63 +27,110 @@ Result<std::string> run_zfs(const Argv& argv) {
         Error{.code = Errc::kernel, .op = "zfs", .detail = argv[1] + ": " + said, .reason = "zfs_failed"});
 }
 
+/// Makes one by `argv`, unless it is among those that are there.
+template <class T>
+Result<void> make(const Result<std::vector<T>>& there, T id, const std::string& name, const Argv& argv) {
+    if (!there) return std::unexpected(there.error());
+    if (std::ranges::find(*there, id) != there->end()) return {};
+    auto made = run_zfs(argv);
+    if (made) return {};
+    auto error = std::move(made).error();
+    if (error.detail.find("already exists") != std::string::npos)
+        error = Error{.code = Errc::conflict,
+                      .op = "zfs",
+                      .detail = "dataset " + name + " exists, but is not jaild's",
+                      .reason = "dataset_in_use",
+                      .remedy = "look at it, then rename it or remove it: zfs get all " + name};
+    return std::unexpected(std::move(error));
+}
+
+Error busy(Error error, const std::string& name) {
+    error.code = Errc::busy;
+    error.reason = "dataset_busy";
+    error.remedy = "see what holds it: zfs list -t all -o name,origin -r " + name;
+    return error;
+}
+
+/// As often as it takes for what was just let go of.
+Result<void> destroy_one(const std::string& name) {
+    for (int attempt = 1;; ++attempt) {
+        const auto gone = run_zfs(zfs::destroy(name));
+        if (gone) return {};
+        if (attempt == kAttempts) return std::unexpected(busy(gone.error(), name));
+        ::poll(nullptr, 0, kPauseMilliseconds);
+    }
+}
+
+std::string base_of(const std::string& of_template) {
+    return of_template + "@" + zfs::kBaseSnapshot;
+}
+
+/// Any dataset or snapshot.
+Result<bool> is_there(const std::string& name) {
+    const auto found = run_zfs({"zfs", "list", "-H", "-o", "name", name});
+    if (found) return true;
+    if (found.error().detail.find("does not exist") != std::string::npos) return false;
+    return std::unexpected(found.error());
+}
+
 }  // namespace
 
 std::string Datasets::name(JailId id) const {
     return zfs::dataset(parent_, instance_, id);
 }
 
-Result<std::vector<JailId>> Datasets::list() const {
+std::string Datasets::name(TemplateId id) const {
+    return zfs::dataset(parent_, instance_, id);
+}
+
+Result<std::vector<JailId>> Datasets::jails() const {
     if (!configured()) return std::vector<JailId>{};
     const auto output = run_zfs(zfs::list(parent_));
     if (!output) return std::unexpected(output.error());
-    return zfs::listed(*output, parent_, instance_);
+    return zfs::jails(*output, parent_, instance_);
 }
 
-Result<bool> Datasets::exists(JailId id) const {
-    const auto all = list();
-    if (!all) return std::unexpected(all.error());
-    return std::ranges::find(*all, id) != all->end();
+Result<std::vector<TemplateId>> Datasets::templates() const {
+    if (!configured()) return std::vector<TemplateId>{};
+    const auto output = run_zfs(zfs::list(parent_));
+    if (!output) return std::unexpected(output.error());
+    return zfs::templates(*output, parent_, instance_);
 }
 
 Result<void> Datasets::ensure(JailId id) const {
-    const auto there = exists(id);
-    if (!there) return std::unexpected(there.error());
-    if (*there) return {};
-    auto made = run_zfs(zfs::create(name(id), zfs::owner(instance_, id)));
-    if (made) return {};
-    auto error = std::move(made).error();
-    if (error.detail.find("already exists") != std::string::npos)
-        error = Error{.code = Errc::conflict,
-                      .op = "zfs",
-                      .detail = "dataset " + name(id) + " exists, but is not jaild's",
-                      .reason = "dataset_in_use",
-                      .remedy = "look at it, then rename it or remove it: zfs get all " + name(id)};
-    return std::unexpected(std::move(error));
+    return make(jails(), id, name(id), zfs::create(name(id), zfs::owner(instance_, id)));
+}
+
+Result<void> Datasets::ensure(TemplateId id) const {
+    return make(templates(), id, name(id), zfs::create(name(id), zfs::owner(instance_, id)));
+}
+
+Result<void> Datasets::clone(JailId id, const std::string& of_template) const {
+    return make(jails(), id, name(id), zfs::clone(base_of(of_template), name(id), zfs::owner(instance_, id)));
+}
+
+/// zfs-snapshot(8) waits until the transaction group is on disk: nothing has to be synced before.
+Result<void> Datasets::finish(const std::string& of_template) {
+    if (auto set = run_zfs(zfs::set(of_template, "readonly", "on")); !set) return std::unexpected(set.error());
+    const auto made = run_zfs(zfs::snapshot(base_of(of_template)));
+    return made ? Result<void>{} : std::unexpected(made.error());
 }
 
 Result<void> Datasets::destroy(JailId id) const {
-    for (int attempt = 1;; ++attempt) {
-        const auto there = exists(id);
-        if (!there) return std::unexpected(there.error());
-        if (!*there) return {};
-        auto gone = run_zfs(zfs::destroy(name(id)));
-        if (gone) return {};
-        if (attempt < kAttempts) {
-            ::poll(nullptr, 0, kPauseMilliseconds);
-            continue;
-        }
-        auto error = std::move(gone).error();
-        error.code = Errc::busy;
-        error.reason = "dataset_busy";
-        error.remedy = "see what holds it: zfs list -t all -r " + name(id);
-        return std::unexpected(std::move(error));
-    }
+    const auto there = jails();
+    if (!there) return std::unexpected(there.error());
+    return std::ranges::find(*there, id) == there->end() ? Result<void>{} : destroy_one(name(id));
 }
 
-Result<void> Datasets::destroy(JailId id, const std::string& name) const {
-    const Datasets there(instance_, name.substr(0, name.rfind('/')));
-    return there.destroy(id);
+Result<void> Datasets::destroy(TemplateId id) const {
+    const auto there = templates();
+    if (!there) return std::unexpected(there.error());
+    if (std::ranges::find(*there, id) == there->end()) return {};
+    const auto finished = is_there(base_of(name(id)));
+    if (!finished) return std::unexpected(finished.error());
+    if (*finished)
+        if (auto gone = destroy_one(base_of(name(id))); !gone) return gone;
+    return destroy_one(name(id));
 }
 
 Result<void> check_zfs_parent(const std::string& parent) {

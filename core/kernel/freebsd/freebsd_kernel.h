@@ -11,9 +11,9 @@
 #include "core/kernel/freebsd/links.h"
 #include "core/kernel/freebsd/mounts.h"
 #include "core/kernel/freebsd/roots.h"
+#include "core/kernel/freebsd/template_trees.h"
 #include "core/kernel/kernel.h"
 #include "core/kernel/roots/snapshot_directories.h"
-#include "core/kernel/roots/template_directories.h"
 #include "core/kernel/shim/shim_processes.h"
 
 namespace jaild::kernel {
@@ -42,8 +42,8 @@ private:
     std::unique_ptr<JailAttacher> attacher_;
     std::unique_ptr<ShimProcesses> processes_;
     FreeBsdMounts mounts_;
+    FreeBsdTemplateTrees template_trees_;
     FreeBsdRoots roots_;
-    TemplateDirectories template_trees_;
     SnapshotDirectories snapshots_;
     FreeBsdJails jails_;
     FreeBsdLinks links_;

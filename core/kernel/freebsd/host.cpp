@@ -27,6 +27,7 @@ Result<model::HostInfo> FreeBsdHost::facts() {
     info.network_modes = {"alias", "inherit"};
     if (vimage && vimage->value_or(0) != 0) info.network_modes = {"vnet", "alias", "inherit", "none"};
     info.root_kinds = {"thin", "copy", "path"};
+    if (!options_.zfs_parent.empty()) info.root_kinds.insert(info.root_kinds.begin() + 1, "clone");
     info.limits = freebsd::rctl::supported().has_value();
     info.parameters = true;
     return info;

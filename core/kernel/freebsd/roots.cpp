@@ -8,6 +8,7 @@
 
 #include "core/base/files.h"
 #include "core/kernel/freebsd/host_template.h"
+#include "core/kernel/freebsd/pure/dataset_texts.h"
 #include "core/kernel/freebsd/pure/jail_parameters.h"
 #include "core/kernel/roots/etc_text.h"
 #include "core/kernel/roots/hosts_file.h"
@@ -25,6 +26,15 @@ constexpr std::array<std::string_view, 1> kMountPoints{"dev"};
 constexpr std::size_t kResolvConfLimit = 1 << 16;
 constexpr const char* kDatasetFile = "dataset";
 constexpr std::size_t kDatasetLimit = 1024;
+
+Error cannot_clone(std::string detail) {
+    return {.code = Errc::unsupported,
+            .op = "validate",
+            .detail = std::move(detail),
+            .reason = "template_not_clonable",
+            .field = "/root/kind",
+            .remedy = "use \"copy\" or \"thin\", or import the template again: with zfs_parent it becomes a dataset"};
+}
 
 Mount root_on(const std::string& dataset) {
     return {.kind = MountKind::zfs, .source = dataset, .target = "root"};
@@ -55,9 +65,21 @@ Result<std::optional<std::string>> FreeBsdRoots::dataset(JailId id) const {
 }
 
 /// The name is written down before there is such a dataset: none is ever forgotten.
-Result<void> FreeBsdRoots::make_dataset(JailId id, int jail) {
+Result<void> FreeBsdRoots::make_dataset(int jail, const RootParameters& parameters) {
+    const auto id = parameters.id;
+    std::optional<std::string> source;
+    if (parameters.root.kind == model::RootKind::clone) {
+        auto found = clone_source(parameters.base.value_or(model::JailBase{}).id);
+        if (!found) return std::unexpected(found.error());
+        source = *std::move(found);
+    }
     if (auto written = files::write_atomic(jail, kDatasetFile, datasets_.name(id), 0600); !written) return written;
-    return datasets_.ensure(id);
+    return source ? datasets_.clone(id, *source) : datasets_.ensure(id);
+}
+
+Result<void> FreeBsdRoots::mount_template(const RootParameters& parameters) {
+    const bool shared = parameters.base && parameters.root.kind == model::RootKind::thin;
+    return shared ? templates_->ensure_mounted(parameters.base->id) : Result<void>{};
 }
 
 Result<void> FreeBsdRoots::mount_dataset(JailId id) {
@@ -71,7 +93,7 @@ Result<std::vector<JailId>> FreeBsdRoots::list() {
     if (!with_directory) return with_directory;
     std::set<JailId> all(with_directory->begin(), with_directory->end());
     // A pool that is away must not keep the other jails from being looked after; doctor names it.
-    if (const auto with_dataset = datasets_.list()) all.insert(with_dataset->begin(), with_dataset->end());
+    if (const auto with_dataset = datasets_.jails()) all.insert(with_dataset->begin(), with_dataset->end());
     return std::vector<JailId>(all.begin(), all.end());
 }
 
@@ -81,7 +103,27 @@ Result<bool> FreeBsdRoots::prepared(JailId id) {
 
 Result<void> FreeBsdRoots::check(const model::RootSpec& root, const std::string& template_name) {
     if (root.kind == model::RootKind::path) return check_path_root(root.path, directories_.state(), kMountPoints);
-    return template_root::check(root, template_name, template_root::Clones::impossible);
+    return template_root::check(
+        root, template_name,
+        datasets_.configured() ? template_root::Clones::possible : template_root::Clones::impossible);
+}
+
+Result<std::string> FreeBsdRoots::clone_source(TemplateId of) const {
+    auto name = templates_->dataset(of);
+    if (!name) return std::unexpected(name.error());
+    if (!*name)
+        return std::unexpected(
+            cannot_clone("a clone is made of a dataset, and this template was imported into a directory"));
+    const auto from = freebsd::zfs::pool_of(**name);
+    const auto to = freebsd::zfs::pool_of(datasets_.parent());
+    if (from == to) return **std::move(name);
+    return std::unexpected(cannot_clone("the template is in pool " + std::string(from) + ", and new jails are in " +
+                                        std::string(to) + ": a clone stays in its pool"));
+}
+
+Result<void> FreeBsdRoots::check_clone(TemplateId of) const {
+    const auto source = clone_source(of);
+    return source ? Result<void>{} : std::unexpected(source.error());
 }
 
 Result<void> FreeBsdRoots::prepare(const RootParameters& parameters) {
@@ -96,7 +138,7 @@ Result<void> FreeBsdRoots::prepare(const RootParameters& parameters) {
     const auto root = place::directory(jail->get(), "root", 0755);
     if (!root) return std::unexpected(root.error());
     if (datasets_.configured()) {
-        if (auto made = make_dataset(parameters.id, jail->get()); !made) return made;
+        if (auto made = make_dataset(jail->get(), parameters); !made) return made;
     }
     if (auto mounted = mount_dataset(parameters.id); !mounted) return mounted;
     if (parameters.template_name != "host") return prepare_from_template(jail->get(), parameters);
@@ -114,13 +156,18 @@ Result<void> FreeBsdRoots::prepare_from_template(int jail, const RootParameters&
     if (*finished) return {};
     const auto root = place::directory(jail, "root", 0755);  // with its dataset mounted
     if (!root) return std::unexpected(root.error());
-    if (auto made = template_root::make(root->get(), directories_.state(), parameters); !made) return made;
+    if (parameters.root.kind != model::RootKind::clone) {
+        const auto base = parameters.base.value_or(model::JailBase{}).id;
+        if (auto mounted = templates_->ensure_mounted(base); !mounted) return mounted;
+        if (auto made = template_root::make(root->get(), directories_.state(), parameters); !made) return made;
+    }
     return directories_.mark_prepared(jail);
 }
 
 /// The open root, with everything that a mount stands on.
 Result<UniqueFd> FreeBsdRoots::restore(int jail, const RootParameters& parameters) {
     if (parameters.template_name == "host") return host_template::restore_mount_points(jail);
+    if (auto mounted = mount_template(parameters); !mounted) return std::unexpected(mounted.error());
     auto root = place::directory(jail, "root", 0755);
     if (!root) return root;
     const auto restored =
@@ -162,6 +209,7 @@ Result<std::vector<Mount>> FreeBsdRoots::mounts(const RootParameters& parameters
         const auto name = dataset(parameters.id);
         if (!name) return std::unexpected(name.error());
         if (*name) wanted.push_back(root_on(**name));
+        if (auto there = mount_template(parameters); !there) return std::unexpected(there.error());
         auto shared = parameters.template_name == "host" ? Result<std::vector<Mount>>(host_template::mounts())
                                                          : template_root::mounts(directories_.state(), parameters);
         if (!shared) return shared;

@@ -2,6 +2,7 @@
 
 #include "core/kernel/freebsd/datasets.h"
 #include "core/kernel/freebsd/mounts.h"
+#include "core/kernel/freebsd/template_trees.h"
 #include "core/kernel/roots.h"
 #include "core/kernel/roots/jail_directories.h"
 
@@ -9,15 +10,16 @@ namespace jaild::kernel {
 
 /// A thin root is the private, writable directory `<state>/jails/<id>/root` with the host's userland mounted into it; a
 /// `path` root is mounted on it. Where a ZFS parent is configured when a jail is made, a dataset of its own is mounted
-/// there first; the file `<state>/jails/<id>/dataset` names it.
+/// there first; the file `<state>/jails/<id>/dataset` names it. A clone's dataset is made of its template's.
 class FreeBsdRoots : public Roots {
 public:
-    explicit FreeBsdRoots(const DriverOptions& options)
-        : directories_(options.state_directory), mounts_(options), datasets_(options) {}
+    FreeBsdRoots(const DriverOptions& options, FreeBsdTemplateTrees& templates)
+        : directories_(options.state_directory), mounts_(options), datasets_(options), templates_(&templates) {}
 
     Result<std::vector<JailId>> list() override;
     Result<bool> prepared(JailId id) override;
     Result<void> check(const model::RootSpec& root, const std::string& template_name) override;
+    Result<void> check_clone(TemplateId of) const override;
     Result<void> prepare(const RootParameters& parameters) override;
     Result<void> refresh(const RootParameters& parameters) override;
     Result<void> write_hosts(const RootParameters& parameters) override;
@@ -28,7 +30,11 @@ public:
 private:
     /// The dataset that the jail's root is on; none for most.
     [[nodiscard]] Result<std::optional<std::string>> dataset(JailId id) const;
-    Result<void> make_dataset(JailId id, int jail);
+    Result<void> make_dataset(int jail, const RootParameters& parameters);
+    /// The dataset of a template that a clone can be made of. Errors as check_clone().
+    [[nodiscard]] Result<std::string> clone_source(TemplateId of) const;
+    /// The template's tree is in its place, where this root shares it.
+    Result<void> mount_template(const RootParameters& parameters);
     Result<void> mount_dataset(JailId id);
     Result<void> prepare_from_template(int jail, const RootParameters& parameters);
     Result<UniqueFd> restore(int jail, const RootParameters& parameters);
@@ -36,6 +42,7 @@ private:
     JailDirectories directories_;
     FreeBsdMounts mounts_;
     freebsd::Datasets datasets_;
+    FreeBsdTemplateTrees* templates_;
 };
 
 }  // namespace jaild::kernel

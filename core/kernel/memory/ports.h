@@ -84,6 +84,8 @@ public:
     Result<std::vector<JailId>> list() override;
     Result<bool> prepared(JailId id) override;
     Result<void> check(const model::RootSpec& root, const std::string& template_name) override;
+    /// Of every template, when it is made with a ZFS parent.
+    [[nodiscard]] Result<void> check_clone(TemplateId) const override { return {}; }
     Result<void> prepare(const RootParameters& parameters) override;
     Result<void> refresh(const RootParameters& parameters) override;
     Result<void> write_hosts(const RootParameters& parameters) override;

@@ -19,7 +19,7 @@ std::string ours(const std::string& name, const std::string& owner) {
 }
 
 std::vector<JailId> listed(const std::string& output) {
-    return value_of(zfs::listed(output, "zroot/jaild", instance()));
+    return value_of(zfs::jails(output, "zroot/jaild", instance()));
 }
 
 }  // namespace
@@ -29,6 +29,9 @@ TEST_CASE("a dataset is made unmounted and marked in one step", "[freebsd][zfs]"
     CHECK(zfs::create("zroot/jaild/k3f9a-12", zfs::owner(instance(), JailId{12})) ==
           Argv{"zfs", "create", "-o", "canmount=noauto", "-o", "mountpoint=legacy", "-o", "jaild:owner=k3f9a:jail:12",
                "zroot/jaild/k3f9a-12"});
+    CHECK(zfs::clone("zroot/jaild/k3f9a-t3@base", "zroot/jaild/k3f9a-12", zfs::owner(instance(), JailId{12})) ==
+          Argv{"zfs", "clone", "-o", "canmount=noauto", "-o", "mountpoint=legacy", "-o", "jaild:owner=k3f9a:jail:12",
+               "zroot/jaild/k3f9a-t3@base", "zroot/jaild/k3f9a-12"});
     CHECK(zfs::destroy("zroot/jaild/k3f9a-12") == Argv{"zfs", "destroy", "zroot/jaild/k3f9a-12"});
 }
 
@@ -59,9 +62,25 @@ TEST_CASE("a dataset is ours by name, place and a mark of its own", "[freebsd][z
     }
 }
 
+TEST_CASE("a template's dataset is none of a jail's, nor the other way round", "[freebsd][zfs]") {
+    CHECK(zfs::dataset("zroot/jaild", instance(), TemplateId{12}) == "zroot/jaild/k3f9a-t12");
+    CHECK(zfs::owner(instance(), TemplateId{12}) == "k3f9a:template:12");
+    const auto output =
+        ours("zroot/jaild/k3f9a-12", "k3f9a:jail:12") + ours("zroot/jaild/k3f9a-13", "k3f9a:template:13") +
+        ours("zroot/jaild/k3f9a-t12", "k3f9a:template:12") + ours("zroot/jaild/k3f9a-t14", "k3f9a:jail:14") +
+        ours("zroot/jaild/k3f9a-t15", "other:template:15");
+    CHECK(listed(output) == std::vector{JailId{12}});
+    CHECK(value_of(zfs::templates(output, "zroot/jaild", instance())) == std::vector{TemplateId{12}});
+}
+
+TEST_CASE("a pool is what is before the first slash", "[freebsd][zfs]") {
+    CHECK(zfs::pool_of("zroot/jaild/k3f9a-12") == "zroot");
+    CHECK(zfs::pool_of("zroot") == "zroot");
+}
+
 TEST_CASE("an answer that zfs would not give is an error, not an absence", "[freebsd][zfs]") {
     const auto* output = GENERATE("cannot open\n", "a\tb\tc\n", "a\tb\tc\td\te\n");
-    CHECK(error_of(zfs::listed(output, "zroot/jaild", instance())).code == Errc::corrupt);
+    CHECK(error_of(zfs::jails(output, "zroot/jaild", instance())).code == Errc::corrupt);
 }
 
 TEST_CASE("a configured parent is a dataset's name", "[freebsd][zfs]") {

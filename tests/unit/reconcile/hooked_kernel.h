@@ -24,6 +24,7 @@ public:
     Result<void> check(const model::RootSpec& root, const std::string& template_name) override {
         return inner_.check(root, template_name);
     }
+    [[nodiscard]] Result<void> check_clone(TemplateId of) const override { return inner_.check_clone(of); }
     Result<void> prepare(const kernel::RootParameters& parameters) override { return inner_.prepare(parameters); }
     Result<void> refresh(const kernel::RootParameters& parameters) override { return inner_.refresh(parameters); }
     Result<void> write_hosts(const kernel::RootParameters& parameters) override {

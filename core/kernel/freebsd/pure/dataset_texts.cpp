@@ -50,22 +50,99 @@ Result<std::map<std::string, Seen>> parse(std::string_view output) {
     return all;
 }
 
+/// What each kind of object has in its name and in its mark.
+template <class T>
+struct Words;
+template <>
+struct Words<JailId> {
+    static constexpr std::string_view infix = "-";
+    static constexpr std::string_view kind = ":jail:";
+};
+template <>
+struct Words<TemplateId> {
+    static constexpr std::string_view infix = "-t";
+    static constexpr std::string_view kind = ":template:";
+};
+
+template <class T>
+std::string prefix_of(const std::string& parent, const InstanceId& instance) {
+    return parent + "/" + instance.text() + std::string(Words<T>::infix);
+}
+
+template <class T>
+std::string owner_of(const InstanceId& instance, T id) {
+    return instance.text() + std::string(Words<T>::kind) + std::to_string(id.value);
+}
+
+template <class T>
+Result<std::vector<T>> ours_of(std::string_view output, const std::string& parent, const InstanceId& instance) {
+    const auto all = parse(output);
+    if (!all) return std::unexpected(all.error());
+    std::vector<T> ours;
+    const auto prefix = prefix_of<T>(parent, instance);
+    for (const auto& [name, seen] : *all) {
+        if (!name.starts_with(prefix) || seen.jailed) continue;
+        T id;
+        const auto* end = name.data() + name.size();
+        const auto parsed = std::from_chars(name.data() + prefix.size(), end, id.value);
+        const bool number = parsed.ec == std::errc{} && parsed.ptr == end && id.value > 0;
+        if (number && name == prefix + std::to_string(id.value) && seen.owner == owner_of(instance, id))
+            ours.push_back(id);
+    }
+    std::ranges::sort(ours);
+    return ours;
+}
+
+Argv with_marks(Argv argv, const std::string& owner) {
+    for (const auto& property : {std::string("canmount=noauto"), std::string("mountpoint=legacy"),
+                                 std::string(kOwnerProperty) + "=" + owner}) {
+        argv.emplace_back("-o");
+        argv.push_back(property);
+    }
+    return argv;
+}
+
 }  // namespace
 
 std::string dataset(const std::string& parent, const InstanceId& instance, JailId id) {
-    return parent + "/" + instance.text() + "-" + std::to_string(id.value);
+    return prefix_of<JailId>(parent, instance) + std::to_string(id.value);
+}
+
+std::string dataset(const std::string& parent, const InstanceId& instance, TemplateId id) {
+    return prefix_of<TemplateId>(parent, instance) + std::to_string(id.value);
 }
 
 std::string owner(const InstanceId& instance, JailId id) {
-    return instance.text() + ":jail:" + std::to_string(id.value);
+    return owner_of(instance, id);
+}
+
+std::string owner(const InstanceId& instance, TemplateId id) {
+    return owner_of(instance, id);
+}
+
+std::string_view pool_of(std::string_view dataset) {
+    return dataset.substr(0, dataset.find('/'));
 }
 
 Argv create(const std::string& dataset, const std::string& owner) {
-    return {"zfs",  "create",
-            "-o",   "canmount=noauto",
-            "-o",   "mountpoint=legacy",
-            "-o",   std::string(kOwnerProperty) + "=" + owner,
-            dataset};
+    auto argv = with_marks({"zfs", "create"}, owner);
+    argv.push_back(dataset);
+    return argv;
+}
+
+Argv clone(const std::string& snapshot, const std::string& dataset, const std::string& owner) {
+    auto argv = with_marks({"zfs", "clone"}, owner);
+    argv.push_back(snapshot);
+    argv.push_back(dataset);
+    return argv;
+}
+
+Argv set(const std::string& dataset, const std::string& property, const std::string& value) {
+    return {"zfs", "set", property + "=" + value, dataset};
+}
+
+Argv snapshot(const std::string& snapshot) {
+    return {"zfs", "snapshot", snapshot};
 }
 
 Argv destroy(const std::string& dataset) {
@@ -86,21 +163,13 @@ Argv list(const std::string& parent) {
             parent};
 }
 
-Result<std::vector<JailId>> listed(std::string_view output, const std::string& parent, const InstanceId& instance) {
-    const auto all = parse(output);
-    if (!all) return std::unexpected(all.error());
-    std::vector<JailId> ours;
-    const auto prefix = parent + "/" + instance.text() + "-";
-    for (const auto& [name, seen] : *all) {
-        if (!name.starts_with(prefix) || seen.jailed) continue;
-        JailId id;
-        const auto* end = name.data() + name.size();
-        const auto parsed = std::from_chars(name.data() + prefix.size(), end, id.value);
-        const bool number = parsed.ec == std::errc{} && parsed.ptr == end && id.value > 0;
-        if (number && name == dataset(parent, instance, id) && seen.owner == owner(instance, id)) ours.push_back(id);
-    }
-    std::ranges::sort(ours);
-    return ours;
+Result<std::vector<JailId>> jails(std::string_view output, const std::string& parent, const InstanceId& instance) {
+    return ours_of<JailId>(output, parent, instance);
+}
+
+Result<std::vector<TemplateId>> templates(std::string_view output, const std::string& parent,
+                                          const InstanceId& instance) {
+    return ours_of<TemplateId>(output, parent, instance);
 }
 
 Result<void> check_name(std::string_view dataset) {

@@ -16,20 +16,33 @@ namespace jaild::kernel::freebsd::zfs {
 /// (user properties are inherited, and a jail that `jailed=on` gives a dataset to may set them).
 inline constexpr const char* kOwnerProperty = "jaild:owner";
 
-/// "k3f9a-12"; the dataset of a jail's root is "<parent>/k3f9a-12".
+/// The snapshot of a template that is ready: what clones are made of.
+inline constexpr const char* kBaseSnapshot = "base";
+
+/// "<parent>/k3f9a-12": of a jail's root; "<parent>/k3f9a-t12": of a template's tree.
 std::string dataset(const std::string& parent, const InstanceId& instance, JailId id);
-/// "k3f9a:jail:12"
+std::string dataset(const std::string& parent, const InstanceId& instance, TemplateId id);
+/// "k3f9a:jail:12", "k3f9a:template:12"
 std::string owner(const InstanceId& instance, JailId id);
+std::string owner(const InstanceId& instance, TemplateId id);
+/// "zroot" of "zroot/jaild/k3f9a-12".
+std::string_view pool_of(std::string_view dataset);
 
 /// zfs-create(8): not mounted by itself at any time (canmount=noauto, mountpoint=legacy), marked in the same step.
 Argv create(const std::string& dataset, const std::string& owner);
-/// Without -r: a snapshot or a child that somebody made keeps it.
+/// zfs-clone(8): the same of a dataset that begins as `snapshot` is.
+Argv clone(const std::string& snapshot, const std::string& dataset, const std::string& owner);
+Argv set(const std::string& dataset, const std::string& property, const std::string& value);
+Argv snapshot(const std::string& snapshot);
+/// Without -r: a snapshot or a child that somebody made keeps it, and of a snapshot, a clone.
 Argv destroy(const std::string& dataset);
 /// zfs-get(8) of what listed() reads: the parent's children.
 Argv list(const std::string& parent);
 
-/// The jails of this instance that have a dataset. Errc::corrupt when it is not what list() prints.
-Result<std::vector<JailId>> listed(std::string_view output, const std::string& parent, const InstanceId& instance);
+/// Those of this instance that have a dataset. Errc::corrupt when it is not what list() prints.
+Result<std::vector<JailId>> jails(std::string_view output, const std::string& parent, const InstanceId& instance);
+Result<std::vector<TemplateId>> templates(std::string_view output, const std::string& parent,
+                                          const InstanceId& instance);
 
 /// Errc::invalid "invalid_dataset": zfs(8), "ZFS Component Naming Requirements".
 Result<void> check_name(std::string_view dataset);
