@@ -14,9 +14,10 @@ using Command = std::function<int(Context&)>;
 void add_lifecycle_commands(CLI::App& app, Command& chosen);  ///< create start stop restart rm
 void add_look_commands(CLI::App& app, Command& chosen);       ///< ls show plan why
 void add_exec_command(CLI::App& app, Command& chosen);
-void add_stream_commands(CLI::App& app, Command& chosen);   ///< logs events
-void add_network_commands(CLI::App& app, Command& chosen);  ///< network ls show create set rm
+void add_stream_commands(CLI::App& app, Command& chosen);    ///< logs events
+void add_network_commands(CLI::App& app, Command& chosen);   ///< network ls show create set rm
 void add_template_commands(CLI::App& app, Command& chosen);  ///< template ls show import rm
+void add_snapshot_commands(CLI::App& app, Command& chosen);  ///< snapshot ls show create rm restore clone schedule
 void add_doctor_command(CLI::App& app, Command& chosen);
 
 }  // namespace jaild::cli

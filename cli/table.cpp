@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "core/base/clock.h"
 #include "core/base/units.h"
@@ -60,6 +61,14 @@ std::string age(const std::string& since) {
     if (seconds < 60 * 60) return fmt::format("{}m", seconds / 60);
     if (seconds < 24 * 60 * 60) return fmt::format("{}h", seconds / 3600);
     return fmt::format("{}d", seconds / 86400);
+}
+
+std::string size_text(const nlohmann::json& value) {
+    if (!value.is_number()) return "-";
+    const auto bytes = value.get<double>();
+    if (bytes < 1024.0 * 1024) return fmt::format("{:.0f}K", bytes / 1024);
+    if (bytes < 1024.0 * 1024 * 1024) return fmt::format("{:.1f}M", bytes / 1024 / 1024);
+    return fmt::format("{:.2f}G", bytes / 1024 / 1024 / 1024);
 }
 
 }  // namespace jaild::cli

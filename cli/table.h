@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ public:
 private:
     std::vector<std::vector<std::string>> rows_;
 };
+
+/// "512K", "17.3M", "1.20G" of a number of bytes; "-" for what is none.
+std::string size_text(const nlohmann::json& bytes);
 
 /// Without the bytes that would move the cursor or change the terminal: they come from inside jails.
 std::string printable(const std::string& text);

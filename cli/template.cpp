@@ -50,14 +50,6 @@ std::string template_target(const std::string& name) {
     return "/v1/templates/" + client::encode(name);
 }
 
-std::string size_text(const json& value) {
-    if (!value.is_number()) return "-";
-    const auto bytes = value.get<double>();
-    if (bytes < 1024.0 * 1024) return fmt::format("{:.0f}K", bytes / 1024);
-    if (bytes < 1024.0 * 1024 * 1024) return fmt::format("{:.1f}M", bytes / 1024 / 1024);
-    return fmt::format("{:.2f}G", bytes / 1024 / 1024 / 1024);
-}
-
 /// A line on the terminal that shows how far an operation is.
 class ProgressLine {
 public:

@@ -54,7 +54,8 @@ Supervisor::Impl::Impl(store::Store& store_, kernel::Kernel& kernel_, reconcile:
       kernel(kernel_),
       reconciler(reconciler_),
       clock(clock_),
-      engine(store_, kernel_.template_trees(), clock_, std::move(templates_)) {
+      engine(store_, kernel_.template_trees(), clock_, std::move(templates_)),
+      snapshots(store_, kernel_, clock_) {
     store.on_events([this](EventSeq newest) {
         const std::lock_guard lock(events_mutex_);
         newest_ = newest;
@@ -107,7 +108,8 @@ Result<void> Supervisor::Impl::prepare() {
     for (const auto& row : *rows) cache.put(row);
     follower_ = std::thread([this] { follow_events(); });
     if (auto prepared = prepare_network(); !prepared) return prepared;
-    return engine.prepare();
+    if (auto prepared = engine.prepare(); !prepared) return prepared;
+    return snapshots.prepare();
 }
 
 Result<void> Supervisor::Impl::prepare_network() {
@@ -146,9 +148,18 @@ void Supervisor::Impl::catch_up() {
         for (const auto& event : *events) {
             seen_ = event.seq;
             cache.follow(event);
+            if (event.type == "jail.root_changed" || event.type == "jail.root_kept") read_again(event.jail);
         }
         if (events->size() < kCatchUpBatch) return;
     }
+}
+
+/// The reconciler changed the row.
+void Supervisor::Impl::read_again(const std::string& jail) {
+    const auto name = model::Name::parse(jail);
+    if (!name) return;
+    auto row = store::read<model::Jail>(store, [&](store::Reader& reader) { return reader.jail(*name); });
+    if (row) cache.put(*row);
 }
 
 model::Jail Supervisor::Impl::with_status(model::Jail row) const {
@@ -271,6 +282,10 @@ Result<model::Operation> Supervisor::operation(const Caller& caller, const std::
     if (!operation) return operation;
     if (operation->state != model::OperationState::running) {
         impl_->catch_up();
+    } else if (operation->snapshot_id.value != 0) {
+        auto seen = impl_->snapshots.see(operation->snapshot_id);
+        operation->steps = std::move(seen.steps);
+        operation->progress = std::move(seen.progress);
     } else if (operation->template_id.value != 0) {
         auto seen = impl_->engine.see(operation->template_id);
         operation->steps = std::move(seen.steps);

@@ -16,6 +16,7 @@
 #include "core/model/jail.h"
 #include "core/model/network.h"
 #include "core/model/operation.h"
+#include "core/model/snapshot.h"
 #include "core/model/template.h"
 #include "core/reconcile/reconciler.h"
 #include "core/store/store.h"
@@ -64,6 +65,13 @@ struct AcceptedTemplate {
     ShownTemplate shown;
     std::string operation;  ///< id
     bool replayed = false;  ///< the same Idempotency-Key answered again
+};
+
+/// A change of a snapshot that was written, and the operation that carries it out.
+struct AcceptedSnapshot {
+    model::Snapshot snapshot;
+    std::string operation{};  ///< id
+    bool replayed = false;    ///< the same Idempotency-Key answered again
 };
 
 struct ExecRequest {
@@ -142,6 +150,26 @@ public:
     Result<AcceptedTemplate> import_template(const Caller&, model::TemplateRequest request, Retry);
     /// invalid "version_required"; conflict "template_in_use", "template_importing", "template_builtin".
     Result<AcceptedTemplate> remove_template(const Caller&, const model::TemplateRef& reference);
+
+    // Snapshots of a jail's root.
+    /// By age, of one jail or of all.
+    Result<std::vector<model::Snapshot>> snapshots(const Caller&, const std::optional<model::Name>& jail);
+    /// not_found "snapshot_not_found", as with all below.
+    Result<model::Snapshot> get_snapshot(const Caller&, const model::Name& jail, const std::string& name);
+    /// The jail may run. conflict "snapshot_exists", "root_changing", "root_not_made", "jail_removing"; unsupported
+    /// "path_root"; the keys' conflicts as create().
+    Result<AcceptedSnapshot> create_snapshot(const Caller&, const model::Name& jail, model::SnapshotRequest request,
+                                             Retry);
+    /// conflict "snapshot_not_ready", "snapshot_in_use".
+    Result<AcceptedSnapshot> remove_snapshot(const Caller&, const model::Name& jail, const std::string& name);
+    /// The jail is stopped, its root becomes the snapshot, and it goes on as its spec says; what the root was is kept
+    /// as another one. Conflicts as of the two above, and "snapshot_under_way"; stale.
+    Result<Accepted> restore_snapshot(const Caller&, const model::Name& jail, const std::string& name, Precondition,
+                                      Retry);
+    /// A new jail with that root: the spec of the old one without what only one can have (ports, addresses, hostname),
+    /// then `changes` by RFC 7396. As create().
+    Result<Accepted> clone_snapshot(const Caller&, const model::Name& jail, const std::string& snapshot,
+                                    model::Name name, nlohmann::json changes, Retry);
 
     // Networks. Changes are made when they return; what runs on a network follows within moments.
     Result<std::vector<ShownNetwork>> networks(const Caller&);

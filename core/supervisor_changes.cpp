@@ -66,8 +66,8 @@ Error gone_since(const model::Operation& operation) {
                  .remedy = "use a new key to do it once more"};
 }
 
-/// What the same Idempotency-Key answered before. Errc::conflict "idempotency_key_reused" for another request,
-/// "idempotency_key_spent" when the jail is gone since.
+}  // namespace
+
 Result<std::optional<Accepted>> replayed(store::Reader& reader, const Caller& caller, const Retry& retry) {
     const auto kept = kept_under(reader, caller, retry);
     if (!kept) return std::unexpected(kept.error());
@@ -79,8 +79,6 @@ Result<std::optional<Accepted>> replayed(store::Reader& reader, const Caller& ca
     if (!jail) return std::unexpected(jail.error());
     return Accepted{.jail = *std::move(jail), .operation = operation->id, .replayed = true};
 }
-
-}  // namespace
 
 Result<void> check_preconditions(const model::Jail& jail, const Precondition& precondition) {
     if (precondition.if_none_match)
@@ -111,7 +109,8 @@ Result<std::string> Supervisor::Impl::write_change(store::Writer& writer, const 
                                               .jail = jail.id,
                                               .jail_name = jail.name.text(),
                                               .generation = jail.generation,
-                                              .incarnation = jail.incarnation});
+                                              .incarnation = jail.incarnation,
+                                              .snapshot_name = change.snapshot});
     if (!operation) return std::unexpected(operation.error());
     const nlohmann::json data{{"generation", jail.generation}, {"by", caller.principal}};
     if (auto event = writer.append_event(change.event, jail.name.text(), operation->id, data.dump()); !event)
@@ -129,7 +128,7 @@ void Supervisor::Impl::committed(const Accepted& accepted) {
     const auto before = cache.find(row.name);
     const bool restarts = before && before->id == row.id && before->incarnation != row.incarnation;
     cache.put(row);
-    if (row.removing || !row.spec.running || restarts) {
+    if (row.removing || !row.spec.running || restarts || row.root_change) {
         reconciler.interrupt(row.id);
     } else {
         reconciler.poke(row.id);
@@ -137,29 +136,33 @@ void Supervisor::Impl::committed(const Accepted& accepted) {
 }
 
 Result<Accepted> Supervisor::create(const Caller& caller, model::NamedSpec spec, DryRun dry_run, Retry retry) {
+    return impl_->create(caller, std::move(spec), dry_run, std::move(retry), {});
+}
+
+Result<Accepted> Supervisor::Impl::create(const Caller& caller, model::NamedSpec spec, DryRun dry_run, Retry retry,
+                                          const std::optional<model::Snapshot>& from) {
     if (auto allowed = authorize(caller, Role::operator_, "jail.create"); !allowed)
         return std::unexpected(allowed.error());
     if (spec.spec.root.kind == model::RootKind::path)
         if (auto allowed = authorize(caller, Role::admin, "jail.create with a path root"); !allowed)
             return std::unexpected(allowed.error());
-    if (auto allowed = impl_->authorize_spec(caller, {}, spec.spec); !allowed) return std::unexpected(allowed.error());
+    if (auto allowed = authorize_spec(caller, {}, spec.spec); !allowed) return std::unexpected(allowed.error());
     // A replay is answered before the checks: the jail that it made must not stand in its own way.
     const auto again = [&](store::Reader& reader) { return replayed(reader, caller, retry); };
-    auto before = store::read<std::optional<Accepted>>(impl_->store, again);
+    auto before = store::read<std::optional<Accepted>>(store, again);
     if (!before) return std::unexpected(before.error());
     if (*before) {
-        (*before)->jail = impl_->with_status(std::move((*before)->jail));
+        (*before)->jail = with_status(std::move((*before)->jail));
         return **std::move(before);
     }
-    auto resolved = store::read<model::JailSpec>(
-        impl_->store, [&](store::Reader& reader) { return reader.resolve_template(spec.spec); });
+    auto resolved =
+        store::read<model::JailSpec>(store, [&](store::Reader& reader) { return reader.resolve_template(spec.spec); });
     if (!resolved) return std::unexpected(resolved.error());
     spec.spec = *std::move(resolved);
-    if (auto possible = impl_->check_host(spec.spec, spec.name.text()); !possible)
-        return std::unexpected(possible.error());
+    if (auto possible = check_host(spec.spec, spec.name.text()); !possible) return std::unexpected(possible.error());
 
     std::optional<Accepted> accepted;
-    auto written = impl_->store.write([&](store::Writer& writer) -> Result<void> {
+    auto written = store.write([&](store::Writer& writer) -> Result<void> {
         auto known = again(writer);
         if (!known) return std::unexpected(known.error());
         if (*known) {
@@ -169,18 +172,21 @@ Result<Accepted> Supervisor::create(const Caller& caller, model::NamedSpec spec,
         if (auto free = check_ports(writer, JailId{}, spec.spec); !free) return free;
         if (auto enforced = check_denied(writer, JailId{}, spec.name, spec.spec); !enforced) return enforced;
         auto jail = writer.insert_jail(spec);
+        if (jail && from)
+            jail = writer.change_root(
+                jail->id, {.from = from->id, .name = from->reference(), .from_jail = from->jail, .keep = {}}, *from);
         if (!jail) return std::unexpected(jail.error());
         accepted = Accepted{.jail = *std::move(jail), .operation = {}};
         if (dry_run == DryRun::yes) return undo_dry_run();
-        const Impl::Change change{.kind = "create", .event = "jail.created", .action = "jail.create"};
-        auto operation = impl_->write_change(writer, caller, change, accepted->jail);
+        const Change change{.kind = "create", .event = "jail.created", .action = "jail.create"};
+        auto operation = write_change(writer, caller, change, accepted->jail);
         if (!operation) return std::unexpected(operation.error());
         accepted->operation = *std::move(operation);
         if (retry.key.empty()) return {};
         return writer.remember(caller.principal, retry.key,
                                {.fingerprint = retry.fingerprint, .operation = accepted->operation});
     });
-    return impl_->finish(std::move(written), std::move(accepted), dry_run);
+    return finish(std::move(written), std::move(accepted), dry_run);
 }
 
 Result<Accepted> Supervisor::Impl::finish(Result<void> written, std::optional<Accepted> accepted, DryRun dry_run) {
@@ -359,6 +365,7 @@ Result<Accepted> Supervisor::remove(const Caller& caller, model::Name name, Prec
                 .detail = fmt::format("jail \"{}\" is {}", name.text(), model::to_string(state)),
                 .reason = "jail_running",
                 .remedy = fmt::format("stop it first (jaildctl stop {0}), or force: jaildctl rm -f {0}", name.text())});
+        if (auto free = writer.check_snapshots_free(jail->id); !free) return free;
         auto going = writer.mark_removing(jail->id);
         if (!going) return std::unexpected(going.error());
         accepted = Accepted{.jail = *std::move(going), .operation = {}};
@@ -369,6 +376,7 @@ Result<Accepted> Supervisor::remove(const Caller& caller, model::Name name, Prec
         accepted->operation = *std::move(operation);
         return {};
     });
+    if (written && dry_run == DryRun::no) impl_->interrupt_snapshots(accepted->jail.id);
     return impl_->finish(std::move(written), std::move(accepted), dry_run);
 }
 
@@ -396,6 +404,7 @@ Result<model::Operation> Supervisor::cancel(const Caller& caller, const std::str
             return operation;
         });
     if (cancelled && cancelled->template_id.value != 0) impl_->engine.interrupt(cancelled->template_id);
+    if (cancelled && cancelled->snapshot_id.value != 0) impl_->snapshots.interrupt(cancelled->snapshot_id);
     return cancelled;
 }
 

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/jail_cache.h"
+#include "core/snapshots/engine.h"
 #include "core/supervisor.h"
 #include "core/templates/engine.h"
 
@@ -33,10 +34,11 @@ public:
         std::string_view kind;    ///< "create"
         std::string_view event;   ///< "jail.created"
         std::string_view action;  ///< "jail.create"
+        std::string snapshot;     ///< that the root becomes: "web@before"
     };
     Result<std::string> write_change(store::Writer& writer, const Caller& caller, const Change& change,
                                      const model::Jail& jail);
-    static constexpr Change kRestart{.kind = "restart", .event = "jail.restarted", .action = "jail.restart"};
+    static inline const Change kRestart{.kind = "restart", .event = "jail.restarted", .action = "jail.restart"};
     using MakeSpec = std::function<Result<model::JailSpec>(const model::JailSpec& current)>;
     /// What PUT and PATCH have in common once it is known how the new spec follows from the old.
     Result<Accepted> change_spec(const Caller& caller, const model::Name& name, const MakeSpec& make_spec,
@@ -113,6 +115,21 @@ public:
                                                      const model::Template& value, std::string_view what,
                                                      std::string_view happened);
 
+    // supervisor_snapshots.cpp
+    /// The part of a transaction that every change of a snapshot has.
+    static Result<AcceptedSnapshot> write_snapshot_change(store::Writer& writer, const Caller& caller,
+                                                          const model::Snapshot& value, std::string_view what,
+                                                          std::string_view happened, const Retry& retry);
+    /// What the same Idempotency-Key began before.
+    Result<std::optional<AcceptedSnapshot>> kept_snapshot(store::Reader& reader, const Caller& caller,
+                                                          const Retry& retry) const;
+    /// Those that are taken of a jail that is going.
+    void interrupt_snapshots(JailId jail);
+
+    /// `from`: what its root is made of, if not of its template.
+    Result<Accepted> create(const Caller& caller, model::NamedSpec spec, DryRun dry_run, Retry retry,
+                            const std::optional<model::Snapshot>& from);
+
     /// The row with its status filled in.
     [[nodiscard]] model::Jail with_status(model::Jail row) const;
 
@@ -123,11 +140,13 @@ public:
     JailCache cache;
     model::HostInfo facts;
     templates::Engine engine;
+    snapshots::Engine snapshots;
 
 private:
     Result<void> prepare_network();
 
     void follow_events();
+    void read_again(const std::string& jail);
 
     std::mutex catch_up_mutex_;
     EventSeq seen_{};
@@ -151,6 +170,9 @@ Result<void> check_denied(store::Reader& reader, JailId self, const model::Name&
 Result<void> authorize(const Caller& caller, Role needed, std::string_view action);
 /// Errc::stale "etag_mismatch" unless the jail, which exists, is as the precondition says.
 Result<void> check_preconditions(const model::Jail& jail, const Precondition& precondition);
+/// What the same Idempotency-Key answered before. Errc::conflict "idempotency_key_reused" for another request,
+/// "idempotency_key_spent" when the jail is gone since.
+Result<std::optional<Accepted>> replayed(store::Reader& reader, const Caller& caller, const Retry& retry);
 /// What was kept under the request's Idempotency-Key: an operation's id, most often. Nothing for a new key, or none.
 /// Errc::conflict "idempotency_key_reused" when it came with another request.
 Result<std::optional<std::string>> kept_under(store::Reader& reader, const Caller& caller, const Retry& retry);

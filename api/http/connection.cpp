@@ -284,6 +284,7 @@ asio::awaitable<Connection::Next> Connection::answer(Request& request, RequestPa
     if (!match) co_return co_await refuse(match.error(), &request, unread);
     const auto& route = *match->route;
     request.parameter = std::move(match->parameter);
+    request.item = std::move(match->item);
     if (auto known = check_parameters(route, request.target.query); !known)
         co_return co_await refuse(known.error(), &request, unread);
     if (auto content = check_content(route, request, !parser.done()); !content)

@@ -37,6 +37,7 @@ struct Request {
     std::string_view raw_target;
     Target target;
     std::string parameter;  ///< what the route's "{name}" or "{id}" stands for, decoded
+    std::string item;       ///< the same of a second one: "/v1/jails/{name}/snapshots/{snapshot}"
     std::vector<std::pair<std::string_view, std::string_view>> fields;
     std::string_view body;
     Caller caller;

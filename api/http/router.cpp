@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace jaild::api {
 namespace {
@@ -91,8 +92,9 @@ Result<Router::Match> Router::find(Method method, const Target& target) const {
                                      .detail = fmt::format("this path takes {}", allowed(target)),
                                      .reason = "method_not_allowed"});
     Match match{.route = &*route};
+    auto* place = &match.parameter;
     for (std::size_t i = 0; i < found->segments.size(); ++i)
-        if (is_placeholder(found->segments[i])) match.parameter = target.segments[i];
+        if (is_placeholder(found->segments[i])) *std::exchange(place, &match.item) = target.segments[i];
     return match;
 }
 

@@ -24,7 +24,7 @@ using Handler = std::function<asio::awaitable<Response>(const Request&)>;
 
 struct Route {
     Method method;
-    std::string_view pattern;  ///< "/v1/jails/{name}", at most one placeholder
+    std::string_view pattern;  ///< "/v1/jails/{name}", at most two placeholders
     Access access = Access::viewer;
     Content content = Content::none;
     std::vector<std::string_view> parameters{};  ///< of the query; only "label" may repeat
@@ -38,7 +38,8 @@ public:
 
     struct Match {
         const Route* route = nullptr;
-        std::string parameter{};
+        std::string parameter{};  ///< of the first placeholder
+        std::string item{};       ///< of the second one
     };
     /// Errc::not_found "route_not_found"; Errc::unsupported "method_not_allowed".
     [[nodiscard]] Result<Match> find(Method method, const Target& target) const;

@@ -200,4 +200,25 @@ asio::awaitable<Response> answer_template_change(Service& service, const Request
     co_return response;
 }
 
+asio::awaitable<Response> answer_snapshot_change(Service& service, const Request& request, AcceptedSnapshot accepted) {
+    const auto& value = accepted.snapshot;
+    auto body = model::to_json(value);
+    body["operation"] = accepted.operation;
+    const auto ended = [&](const model::Operation& operation) -> asio::awaitable<Response> {
+        if (operation.state != model::OperationState::succeeded)
+            co_return problem(error_of(operation), {{"operation", operation.id}});
+        const auto jail = model::Name::parse(value.jail_name);
+        if (operation.kind == "snapshot.remove" || !jail) co_return Response{.status = 204};
+        const auto now = co_await offload(
+            service.pool, [&] { return service.supervisor.get_snapshot(request.caller, *jail, value.name); });
+        if (!now) co_return problem(now.error());
+        auto response = answer_json(model::to_json(*now), 201);
+        response.fields.emplace_back("Location", jail_path(*jail) + "/snapshots/" + now->name);
+        co_return response;
+    };
+    auto response = co_await answer_operation(service, request, accepted.operation, body, ended);
+    if (accepted.replayed) response.fields.emplace_back("Idempotency-Replayed", "true");
+    co_return response;
+}
+
 }  // namespace jaild::api::v1

@@ -36,4 +36,7 @@ asio::awaitable<Response> answer_change(Service& service, const Request& request
 /// The same of a template. A removal that is done is 204, an import 201 with the template as it is now.
 asio::awaitable<Response> answer_template_change(Service& service, const Request& request, AcceptedTemplate accepted);
 
+/// The same of a snapshot.
+asio::awaitable<Response> answer_snapshot_change(Service& service, const Request& request, AcceptedSnapshot accepted);
+
 }  // namespace jaild::api::v1

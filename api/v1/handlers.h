@@ -29,6 +29,14 @@ Answer list_templates(Service& service, const Request& request);
 Answer get_template(Service& service, const Request& request);
 Answer import_template(Service& service, const Request& request);
 Answer delete_template(Service& service, const Request& request);
+// snapshots.cpp
+Answer list_snapshots(Service& service, const Request& request);
+Answer list_snapshots_of_jail(Service& service, const Request& request);
+Answer get_snapshot(Service& service, const Request& request);
+Answer create_snapshot(Service& service, const Request& request);
+Answer delete_snapshot(Service& service, const Request& request);
+Answer restore_snapshot(Service& service, const Request& request);
+Answer clone_snapshot(Service& service, const Request& request);
 // networks.cpp
 Answer list_networks(Service& service, const Request& request);
 Answer get_network(Service& service, const Request& request);

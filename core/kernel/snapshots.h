@@ -45,9 +45,15 @@ public:
     /// Errc::exhausted, with nothing left behind; Errc::busy "tree_changing".
     virtual Result<SnapshotSize> take(const SnapshotKey& key,
                                       const std::function<bool(const SnapshotSize&)>& go_on) = 0;
-    /// The jail is down and nothing of it mounted (Errc::busy "still_mounted"). Idempotent: what a crash left half-done
-    /// is finished, what was finished stays. Afterwards Roots::prepared() is true. Errc::not_found "snapshot_missing";
-    /// Errc::exhausted, with the root as it was.
+    /// Its first half, which may take long, is done: what is copied is whole, or nothing has to be.
+    virtual Result<bool> staged(const Restoration& restoration) = 0;
+    /// That half; the jail may run. Errc::not_found "snapshot_missing"; Errc::exhausted, with nothing left behind.
+    virtual Result<void> stage(const Restoration& restoration) = 0;
+    /// What was staged for this jail goes: nobody wants it any more.
+    virtual Result<void> unstage(JailId jail) = 0;
+    /// All of it. The jail is down and nothing of it mounted (Errc::busy "still_mounted"). Idempotent: what a crash left half-done
+    /// is finished, what was finished stays. Afterwards Roots::prepared() is true. Else as stage(), with the root as it
+    /// was.
     virtual Result<void> restore(const Restoration& restoration) = 0;
     /// Nothing is left of it. Idempotent.
     virtual Result<void> remove(const SnapshotKey& key) = 0;

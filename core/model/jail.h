@@ -8,6 +8,7 @@
 #include "core/base/ids.h"
 #include "core/base/units.h"
 #include "core/model/jail_spec.h"
+#include "core/model/snapshot.h"
 #include "core/model/status.h"
 
 namespace jaild::model {
@@ -41,6 +42,7 @@ struct Jail {
     std::vector<AssignedInterface> interfaces;  ///< one for each of the spec's, kept across restarts
     JailStatus status;
     std::optional<JailBase> base{};  ///< nothing: the host's own, or a `path` root
+    std::optional<RootChange> root_change{};
 
     /// Of all interfaces, in their order; with NetworkMode::alias those of the spec.
     [[nodiscard]] std::vector<Prefix> addresses() const;

@@ -1,6 +1,7 @@
 #include "core/model/jail_spec.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -191,6 +192,12 @@ void read_spec(Fields& fields, JailSpec& spec) {
             fields.fail(good.error());
     fields.read("limits", into(spec.limits, parse_limits));
     fields.read("mounts", into(spec.mounts, parse_mounts));
+    fields.entries("snapshots", 4, [&](const std::string& key, const json& value, const std::string& at) {
+        return parse_series(key, value, at, spec.snapshots);
+    });
+    if (!spec.snapshots.empty() && spec.root.kind == RootKind::path)
+        fields.fail(Error::invalid("invalid_value", fields.at("snapshots"),
+                                   "the directory of a path root is your own: jaild takes no snapshots of it"));
     fields.read("devfs_ruleset", into(spec.devfs_ruleset, parse_devfs_ruleset));
     fields.read("parameters", into(spec.parameters, parse_parameters));
     if (auto good = check_families(spec, fields.at("parameters")); !good) fields.fail(good.error());
@@ -211,6 +218,21 @@ Result<void> parse_label(const std::string& key, const json& value, const std::s
     auto text = read_text(value, at, SpecLimits::label_bytes);
     if (!text) return std::unexpected(text.error());
     labels.emplace(key, *std::move(text));
+    return {};
+}
+
+Result<void> parse_series(const std::string& key, const json& value, const std::string& at,
+                          std::map<std::string, unsigned>& series) {
+    constexpr std::array<std::string_view, 4> known{"hourly", "daily", "weekly", "monthly"};
+    if (std::ranges::find(known, key) == known.end())
+        return std::unexpected(Error::invalid("unknown_field", at,
+                                              "a series of snapshots is hourly, daily, weekly or "
+                                              "monthly"));
+    if (!value.is_number_integer()) return std::unexpected(wrong_type(at, "an integer"));
+    const auto kept = value.get<std::int64_t>();
+    if (kept < 1 || kept > SpecLimits::snapshots)
+        return std::unexpected(Error::invalid("invalid_value", at, "1 to 200 snapshots of a series are kept"));
+    series.emplace(key, static_cast<unsigned>(kept));
     return {};
 }
 
@@ -251,6 +273,7 @@ json to_json(const JailSpec& spec, Secrets secrets) {
                   {"firewall", to_json(spec.firewall)},
                   {"limits", to_json(spec.limits)},
                   {"mounts", to_json(spec.mounts)},
+                  {"snapshots", spec.snapshots},
                   {"parameters", to_json(spec.parameters)},
                   {"exec", to_json(spec.exec, secrets)},
                   {"command", spec.command},

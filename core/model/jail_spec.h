@@ -102,6 +102,8 @@ struct JailSpec {
     FirewallSpec firewall;         ///< none with NetworkMode::alias and ::inherit
     Limits limits;
     std::vector<MountSpec> mounts;
+    /// How many of each series are kept: "hourly", "daily", "weekly", "monthly". Empty: nobody takes any by itself.
+    std::map<std::string, unsigned> snapshots;
     std::optional<int> devfs_ruleset;  ///< nothing: jaild's choice; never 0, which would show every device
     Parameters parameters;
     ExecSpec exec;
@@ -132,6 +134,7 @@ struct SpecLimits {
     static constexpr std::int64_t mtu_least = 1280;          ///< RFC 8200 §5
     static constexpr std::int64_t mtu_most = 65'535;
     static constexpr std::int64_t timeout_seconds = 86'400;
+    static constexpr unsigned snapshots = 200;  ///< of one series
 };
 
 /// What a new jail is asked for: its name beside the spec's fields in one flat object.

@@ -63,6 +63,7 @@ json to_json(const Operation& operation) {
             {"kind", operation.kind},
             {"jail", text_or_null(operation.jail_name)},
             {"template", text_or_null(operation.template_name)},
+            {"snapshot", text_or_null(operation.snapshot_name)},
             {"generation", operation.generation},
             {"state", to_string(operation.state)},
             {"steps", operation.steps},

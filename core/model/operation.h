@@ -38,11 +38,11 @@ struct Progress {
     bool operator==(const Progress&) const = default;
 };
 
-/// Long work that somebody asked for: of a jail, or of a template. A jail's ends when the jail converges at
-/// `generation`, or when that fails for good.
+/// Long work that somebody asked for: of a jail, of a template, or of a snapshot. A jail's ends when the jail converges
+/// at `generation`, or when that fails for good.
 struct Operation {
     std::string id;    ///< 16 hexadecimal digits, from getrandom(2)
-    std::string kind;  ///< "create", "update", "restart", "remove"; of a template "template.import", "template.remove"
+    std::string kind;  ///< "create", "update", "restart", "remove"; also "snapshot.restore"; else "template.import", …
     JailId jail;
     std::string jail_name;
     Generation generation = 0;
@@ -54,6 +54,8 @@ struct Operation {
     std::optional<UtcTime> finished_at{};
     TemplateId template_id{};            ///< 0: of a jail
     std::string template_name{};         ///< "freebsd:14.2-p1"
+    SnapshotId snapshot_id{};            ///< 0: of a jail or a template
+    std::string snapshot_name{};         ///< "web@before"
     std::optional<Progress> progress{};  ///< of one that runs; not stored
 };
 nlohmann::json to_json(const Operation& operation);

@@ -25,6 +25,10 @@ Result<void> parse_search(const nlohmann::json& value, const std::string& at, st
 Result<void> parse_label(const std::string& key, const nlohmann::json& value, const std::string& at,
                          std::map<std::string, std::string>& labels);
 
+/// One entry of a schedule of snapshots.
+Result<void> parse_series(const std::string& key, const nlohmann::json& value, const std::string& at,
+                          std::map<std::string, unsigned>& series);
+
 /// Entries that collide with each other are refused.
 Result<std::vector<Publish>> parse_publish(const nlohmann::json& value, const std::string& at);
 nlohmann::json to_json(const std::vector<Publish>& publish);

@@ -126,6 +126,10 @@ Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observe
     const Context context{.kernel = kernel, .desired = desired, .observed = observed};
     const auto& jail = desired.jail;
     switch (step.kind) {
+        case StepKind::stage_root:
+            return kernel.snapshots().stage(restoration_of(jail));
+        case StepKind::restore_root:
+            return kernel.snapshots().restore(restoration_of(jail));
         case StepKind::prepare_root:
             return kernel.roots().prepare(root_parameters(jail));
         case StepKind::refresh_root:
@@ -211,6 +215,8 @@ Milliseconds allowance(const Desired& desired, const Step& step) {
             return stop_timeout(desired.jail);
         case StepKind::prepare_root:
             return desired.jail.base ? kRootPatience : Milliseconds{0};
+        case StepKind::stage_root:
+        case StepKind::restore_root:
         case StepKind::remove_root:
             return kRootPatience;
         default:

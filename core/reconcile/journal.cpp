@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/work/end_operation.h"
+
 namespace jaild::reconcile {
 namespace {
 
@@ -11,6 +13,7 @@ using store::Reader;
 using store::Writer;
 
 constexpr std::string_view kRemove = "remove";
+constexpr std::string_view kRestore = "snapshot.restore";
 
 /// Names of files, and what programs printed, may hold bytes that are no UTF-8.
 std::string text_of(const nlohmann::json& data) {
@@ -38,19 +41,6 @@ Result<void> append_all(Writer& writer, const std::string& jail, const std::vect
     for (const auto& note : notes)
         if (auto appended = append(writer, jail, {}, note); !appended) return appended;
     return {};
-}
-
-Result<void> end(Writer& writer, Operation operation, OperationState state, std::optional<model::Problem> problem,
-                 const std::vector<std::string>& progress, UtcTime now) {
-    operation.state = state;
-    operation.problem = std::move(problem);
-    operation.steps = progress;
-    operation.finished_at = now;
-    if (auto updated = writer.update_operation(operation); !updated) return updated;
-
-    nlohmann::json data{{"kind", operation.kind}, {"state", model::to_string(state)}};
-    if (operation.problem) data["code"] = operation.problem->code;
-    return append(writer, operation.jail_name, operation.id, {.type = "operation.finished", .data = data.dump()});
 }
 
 }  // namespace
@@ -94,7 +84,8 @@ Result<void> Journal::converged(const model::Jail& row, const std::vector<std::s
         auto operations = operations_of(writer, row);
         if (!operations) return std::unexpected(operations.error());
         for (auto& operation : *operations) {
-            auto ended = end(writer, operation, OperationState::succeeded, std::nullopt, progress, clock_.utc());
+            auto ended =
+                work::end_operation(writer, operation, OperationState::succeeded, std::nullopt, progress, clock_.utc());
             if (!ended) return ended;
         }
         return {};
@@ -119,10 +110,44 @@ Result<void> Journal::failed(const model::Jail& row, const std::vector<std::stri
         auto problem = model::to_problem(failure.error);
         problem.detail = failure.step + ": " + problem.detail;
         for (auto& operation : *ending) {
-            auto ended = end(writer, operation, OperationState::failed, problem, progress, clock_.utc());
+            auto ended =
+                work::end_operation(writer, operation, OperationState::failed, problem, progress, clock_.utc());
             if (!ended) return ended;
         }
         return {};
+    });
+}
+
+Result<void> Journal::root_changed(const model::Jail& row) {
+    const auto& change = row.root_change.value();
+    return store_.write([&](Writer& writer) -> Result<void> {
+        auto stored = writer.end_root_change(row.id);
+        if (!stored) return std::unexpected(stored.error());
+        if (change.keep) {
+            auto kept = writer.finish_snapshot(*change.keep, std::nullopt);
+            if (!kept && kept.error().code != Errc::conflict) return std::unexpected(kept.error());
+        }
+        const nlohmann::json data{{"id", row.id.value}, {"snapshot", change.name}};
+        return append(writer, row.name.text(), {}, {.type = "jail.root_changed", .data = text_of(data)});
+    });
+}
+
+Result<void> Journal::root_change_failed(const model::Jail& row, const Failure& failure) {
+    const auto& change = row.root_change.value();
+    return store_.write([&](Writer& writer) -> Result<void> {
+        auto operations = operations_of(writer, row);
+        if (!operations) return std::unexpected(operations.error());
+        auto problem = model::to_problem(failure.error);
+        problem.detail = failure.step + ": " + problem.detail;
+        for (auto& operation : *operations) {
+            if (operation.kind != kRestore) continue;
+            auto ended = work::end_operation(writer, operation, OperationState::failed, problem, {}, clock_.utc());
+            if (!ended) return ended;
+        }
+        auto stored = writer.undo_root_change(row.id);
+        if (!stored) return std::unexpected(stored.error());
+        const nlohmann::json data{{"id", row.id.value}, {"snapshot", change.name}, {"code", failure.error.name()}};
+        return append(writer, row.name.text(), {}, {.type = "jail.root_kept", .data = text_of(data)});
     });
 }
 
@@ -136,8 +161,9 @@ Result<void> Journal::removed(const model::Jail& row, const std::vector<std::str
             return told;
         for (auto& operation : *running) {
             const bool removal = operation.kind == kRemove;
-            auto ended = end(writer, operation, removal ? OperationState::succeeded : OperationState::cancelled,
-                             std::nullopt, removal ? progress : operation.steps, clock_.utc());
+            auto ended =
+                work::end_operation(writer, operation, removal ? OperationState::succeeded : OperationState::cancelled,
+                                    std::nullopt, removal ? progress : operation.steps, clock_.utc());
             if (!ended) return ended;
         }
         return {};

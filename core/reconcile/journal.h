@@ -35,6 +35,10 @@ public:
     enum class Operations { go_on, fail };
     Result<void> failed(const model::Jail& row, const std::vector<std::string>& progress, const Failure& failure,
                         Operations operations, const std::vector<Note>& notes);
+    /// The root of the jail is what RootChange says: what it was is a snapshot, and the row is told.
+    Result<void> root_changed(const model::Jail& row);
+    /// It stays as it is instead, and so does the template; the operations that wanted it fail.
+    Result<void> root_change_failed(const model::Jail& row, const Failure& failure);
     /// Nothing is left of the jail: its row goes, its removal has succeeded, whatever else was under way is cancelled.
     Result<void> removed(const model::Jail& row, const std::vector<std::string>& progress);
     /// An event that is about no operation.

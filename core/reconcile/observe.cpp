@@ -78,6 +78,10 @@ Result<Observed> observe(kernel::Kernel& kernel, const model::Jail& row) {
     if (!limits) return std::unexpected(limits.error());
     observed->limits = std::move(limits->at(0));
     if (auto read = read_parameters(kernel, row, *observed); !read) return std::unexpected(read.error());
+    if (!row.root_change) return observed;
+    auto staged = kernel.snapshots().staged(restoration_of(row));
+    if (!staged) return std::unexpected(staged.error());
+    observed->staged = *staged;
     return observed;
 }
 
@@ -206,6 +210,11 @@ kernel::RootParameters root_parameters(const model::Jail& jail) {
             .devfs_ruleset = jail.spec.devfs_ruleset,
             .bpf = jail.spec.network.asks_dhcp(),
             .base = jail.base};
+}
+
+kernel::Restoration restoration_of(const model::Jail& jail) {
+    const auto& change = jail.root_change.value();
+    return {.jail = jail.id, .from = {.jail = change.from_jail, .id = change.from}, .keep = change.keep};
 }
 
 }  // namespace jaild::reconcile

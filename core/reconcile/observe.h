@@ -46,5 +46,7 @@ Result<NetworkView> observe_network(kernel::Kernel& kernel, const model::Network
                                     const std::vector<model::Network>& all, Rules rules = Rules::looked_at);
 
 kernel::RootParameters root_parameters(const model::Jail& jail);
+/// Of one whose root is to change.
+kernel::Restoration restoration_of(const model::Jail& jail);
 
 }  // namespace jaild::reconcile

@@ -217,11 +217,24 @@ Plan plan_running(const Desired& desired, const Observed& observed) {
     return steps;
 }
 
+/// While it runs what can be done so, then without it. What comes afterwards is a start like any other.
+Plan plan_root_change(const model::Jail& jail, const Observed& observed) {
+    Plan steps;
+    if (!observed.staged) {
+        add(steps, StepKind::stage_root, jail.root_change->name);
+        return steps;
+    }
+    tear_down(jail, observed, Next::fresh, steps);
+    if (steps.empty()) add(steps, StepKind::restore_root, jail.root_change->name);
+    return steps;
+}
+
 }  // namespace
 
 Plan plan(const Desired& desired, const Observed& observed) {
     Desired held = desired;
     held.jail = effective(desired.jail, observed).jail;
+    if (held.jail.root_change && !held.jail.removing) return plan_root_change(held.jail, observed);
     if (wanted(held.jail)) return plan_running(held, observed);
 
     Plan steps;

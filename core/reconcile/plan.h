@@ -33,6 +33,7 @@ enum class Unfiltered { no, briefly, lasting };
 struct Observed {
     bool directory = false;  ///< `<state>/jails/<id>` exists
     bool prepared = false;   ///< its root is made
+    bool staged = false;     ///< what its root is to become is at hand
     std::optional<kernel::ObservedJail> jail;
     std::optional<kernel::ObservedShim> shim;
     std::vector<kernel::ObservedMount> mounts;
@@ -46,6 +47,8 @@ struct Observed {
 };
 
 enum class StepKind {
+    stage_root,
+    restore_root,
     prepare_root,
     refresh_root,
     mount,

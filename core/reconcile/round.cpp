@@ -239,10 +239,15 @@ Result<Round::Pass> Round::do_steps(const Look& look) {
         if (auto done = do_step(look, step); !done) {
             if (done.error().reason == kInterrupted) return start_over();
             if (does_without(look, step, done.error())) continue;
+            auto given_up = give_up_root_change(step, done.error());
+            if (!given_up) return std::unexpected(given_up.error());
+            if (*given_up) return start_over();
             return std::unexpected(done.error());
         }
         done_.push_back(current_);
         engine_.board.add_progress(id_, current_);
+        if (step.kind == StepKind::restore_root)
+            if (auto ended = end_root_change(); !ended) return std::unexpected(ended.error());
     }
     last_ = look.steps;
     return Pass::again;
@@ -320,6 +325,27 @@ Result<void> Round::forget() {
     engine_.board.erase(id_);
     engine_.policies.forget(id_);
     return {};
+}
+
+/// Its root is what it was to become.
+Result<void> Round::end_root_change() {
+    if (auto ended = engine_.journal.root_changed(*row_); !ended) return ended;
+    row_->root_change.reset();
+    return {};
+}
+
+/// What cannot be staged leaves a jail with a root of its own as it is, and does not keep it from running. Whatever may
+/// pass by itself is tried again first.
+Result<bool> Round::give_up_root_change(const Step& step, const Error& error) {
+    if (step.kind != StepKind::stage_root || !row_->root_change->keep) return false;
+    const bool passes = error.code == Errc::kernel || error.code == Errc::busy;
+    if (passes && engine_.board.get(id_).tries < kTriesOfOperation) return false;
+    spdlog::warn("jail {}: {}: {}; its root stays as it is", row_->name.text(), current_, error.to_string());
+    auto gone = engine_.kernel.snapshots().unstage(id_);
+    if (!gone) return std::unexpected(gone.error());
+    auto given_up = engine_.journal.root_change_failed(*row_, {.step = current_, .error = error});
+    if (!given_up) return std::unexpected(given_up.error());
+    return true;
 }
 
 std::vector<Note> Round::notes_of(const Look& look, model::JailState state) {

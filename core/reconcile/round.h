@@ -51,6 +51,8 @@ private:
     void tell_duration(std::string_view what, Clock::Monotonic begun) const;
     void release_networks();
     Result<void> forget();
+    Result<void> end_root_change();
+    Result<bool> give_up_root_change(const Step& step, const Error& error);
     Result<void> settle(const Look& look);
     std::optional<Observed> observed_now();
     Result<void> fail(Failure failure);

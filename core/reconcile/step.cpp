@@ -6,6 +6,10 @@ namespace jaild::reconcile {
 
 std::string_view to_string(StepKind kind) {
     switch (kind) {
+        case StepKind::stage_root:
+            return "stage_root";
+        case StepKind::restore_root:
+            return "restore_root";
         case StepKind::prepare_root:
             return "prepare_root";
         case StepKind::refresh_root:

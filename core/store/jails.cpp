@@ -6,6 +6,7 @@
 
 #include "core/store/addresses.h"
 #include "core/store/retention.h"
+#include "core/store/snapshots.h"
 #include "core/store/sqlite_error.h"
 #include "core/store/templates.h"
 
@@ -31,8 +32,35 @@ Result<std::optional<model::JailBase>> base_of(const Statement& row) {
                            .private_parts = facts.value("private", std::vector<std::string>{})};
 }
 
-/// Columns: id, name, spec, generation, incarnation, removing, created_at, template, the template's facts. Addresses
-/// are not read yet.
+/// Of column 9.
+Result<std::optional<model::RootChange>> root_change_of(const Statement& row) {
+    if (row.null(9)) return std::nullopt;
+    const auto facts = Json::parse(row.text(9), nullptr, false);
+    if (!facts.is_object()) return std::unexpected(damaged(row.integer(0), "root change"));
+    model::RootChange change{.from = SnapshotId{facts.value("from", std::int64_t{0})},
+                             .name = facts.value("name", ""),
+                             .from_jail = JailId{facts.value("from_jail", std::int64_t{0})}};
+    if (const auto keep = facts.value("keep", std::int64_t{0}); keep != 0) change.keep = SnapshotId{keep};
+    return change;
+}
+
+std::string root_change_text(const model::RootChange& change) {
+    return Json{{"from", change.from.value},
+                {"name", change.name},
+                {"from_jail", change.from_jail.value},
+                {"keep", change.keep ? change.keep->value : 0}}
+        .dump();
+}
+
+/// Of from_row(), by what follows FROM.
+std::string select(std::string_view rest) {
+    return fmt::format(
+        "SELECT jails.id, jails.name, spec, generation, incarnation, removing, jails.created_at, template, facts,"
+        " root_change FROM jails LEFT JOIN templates ON templates.id = template {}",
+        rest);
+}
+
+/// Columns: those of select(); `facts` are the template's. Addresses are not read yet.
 Result<model::Jail> from_row(const Statement& row) {
     const auto id = row.integer(0);
     auto name = model::Name::parse(row.text(1));
@@ -43,6 +71,8 @@ Result<model::Jail> from_row(const Statement& row) {
     if (!spec) return std::unexpected(damaged(id, "spec: " + spec.error().detail));
     auto base = base_of(row);
     if (!base) return std::unexpected(base.error());
+    auto change = root_change_of(row);
+    if (!change) return std::unexpected(change.error());
     return model::Jail{.id = JailId{id},
                        .name = *std::move(name),
                        .spec = *std::move(spec),
@@ -52,7 +82,8 @@ Result<model::Jail> from_row(const Statement& row) {
                        .removing = row.integer(5) != 0,
                        .interfaces = {},
                        .status = {},
-                       .base = *std::move(base)};
+                       .base = *std::move(base),
+                       .root_change = *std::move(change)};
 }
 
 Result<model::Jail> with_addresses(Connection& connection, model::Jail jail) {
@@ -125,29 +156,44 @@ Result<model::Jail> find_staying(Connection& connection, JailId id) {
                                  .reason = "jail_removing"});
 }
 
+/// Neither it nor its jail is on its way out.
+Result<void> check_stays(Connection& connection, const model::Snapshot& snapshot) {
+    auto owner = find_staying(connection, snapshot.jail);
+    if (!owner) return std::unexpected(owner.error());
+    auto now = snapshots::find(connection, snapshot.id);
+    if (!now) return std::unexpected(now.error());
+    if (now->state == model::SnapshotState::ready) return {};
+    return std::unexpected(
+        Error{.code = Errc::conflict,
+              .op = "change_root",
+              .detail = fmt::format("snapshot {} is {}", now->reference(), model::to_string(now->state)),
+              .reason = "snapshot_not_ready",
+              .remedy = "name one that is ready: `jaildctl snapshot ls`"});
+}
+
+/// The jail's root is made from what that of the snapshot was, under generation + 1.
+Result<model::Jail> set_base(Connection& connection, model::Jail jail, const model::Snapshot& like) {
+    jail.spec.template_name = like.template_name;
+    auto text = spec_text(jail.spec);
+    if (!text) return std::unexpected(text.error());
+    const auto base = like.base.value == 0 ? std::nullopt : std::optional(like.base.value);
+    auto done = connection.run("UPDATE jails SET generation = generation + 1, spec = ?2, template = ?3 WHERE id = ?1",
+                               jail.id.value, *text, base);
+    if (!done) return std::unexpected(done.error());
+    return find(connection, jail.id);
+}
+
 }  // namespace
 
 Result<model::Jail> find(Connection& connection, JailId id) {
-    auto found = first_row<model::Jail>(
-        connection.prepare(
-            "SELECT jails.id, jails.name, spec, generation, incarnation, removing, jails.created_at, template,"
-            " facts FROM jails LEFT JOIN templates ON templates.id = template"
-            " WHERE jails.id = ?1",
-            id.value),
-        from_row);
+    auto found = first_row<model::Jail>(connection.prepare(select("WHERE jails.id = ?1"), id.value), from_row);
     if (!found) return std::unexpected(found.error());
     if (!*found) return std::unexpected(not_found(fmt::format("there is no jail with id {}", id.value)));
     return with_addresses(connection, **std::move(found));
 }
 
 Result<model::Jail> find(Connection& connection, const model::Name& name) {
-    auto found = first_row<model::Jail>(
-        connection.prepare(
-            "SELECT jails.id, jails.name, spec, generation, incarnation, removing, jails.created_at, template,"
-            " facts FROM jails LEFT JOIN templates ON templates.id = template"
-            " WHERE jails.name = ?1",
-            name.text()),
-        from_row);
+    auto found = first_row<model::Jail>(connection.prepare(select("WHERE jails.name = ?1"), name.text()), from_row);
     if (!found) return std::unexpected(found.error());
     if (!*found) return std::unexpected(not_found(fmt::format("there is no jail \"{}\"", name.text())));
     return with_addresses(connection, **std::move(found));
@@ -161,23 +207,17 @@ Result<std::vector<model::Jail>> list(Connection& connection, const JailFilter& 
     return read_all(
         connection,
         connection.prepare(
-            "SELECT jails.id, jails.name, spec, generation, incarnation, removing, jails.created_at, template,"
-            " facts FROM jails LEFT JOIN templates ON templates.id = template"
-            " WHERE jails.id > ?1 AND (?2 IS NULL OR spec ->> '$.template' = ?2)"
-            " AND NOT EXISTS (SELECT 1 FROM json_each(?3) AS wanted WHERE NOT EXISTS ("
-            "  SELECT 1 FROM json_each(jails.spec, '$.labels') AS label"
-            "  WHERE label.key = wanted.value ->> '$.key' AND label.value = wanted.value ->> '$.value'))"
-            " ORDER BY jails.id LIMIT ?4",
+            select("WHERE jails.id > ?1 AND (?2 IS NULL OR spec ->> '$.template' = ?2)"
+                   " AND NOT EXISTS (SELECT 1 FROM json_each(?3) AS wanted WHERE NOT EXISTS ("
+                   "  SELECT 1 FROM json_each(jails.spec, '$.labels') AS label"
+                   "  WHERE label.key = wanted.value ->> '$.key' AND label.value = wanted.value ->> '$.value'))"
+                   " ORDER BY jails.id LIMIT ?4"),
             filter.after.value, filter.template_name, labels.dump(-1, ' ', false, Json::error_handler_t::replace),
             as_limit(filter.limit)));
 }
 
 Result<std::vector<model::Jail>> all(Connection& connection) {
-    return read_all(
-        connection,
-        connection.prepare(
-            "SELECT jails.id, jails.name, spec, generation, incarnation, removing, jails.created_at, template, facts"
-            " FROM jails LEFT JOIN templates ON templates.id = template ORDER BY jails.id"));
+    return read_all(connection, connection.prepare(select("ORDER BY jails.id")));
 }
 
 Result<model::Jail> insert(Connection& connection, const model::NamedSpec& spec, UtcTime now) {
@@ -222,6 +262,34 @@ Result<model::Jail> request_restart(Connection& connection, JailId id) {
     auto done = connection.run("UPDATE jails SET incarnation = incarnation + 1 WHERE id = ?1", id.value);
     if (!done) return std::unexpected(done.error());
     return find(connection, id);
+}
+
+Result<model::Jail> change_root(Connection& connection, JailId id, const model::RootChange& change,
+                                const model::Snapshot& from) {
+    auto before = find_staying(connection, id);
+    if (!before) return before;
+    if (auto there = check_stays(connection, from); !there) return std::unexpected(there.error());
+    auto done = connection.run("UPDATE jails SET root_change = ?2, root_source = ?3 WHERE id = ?1", id.value,
+                               root_change_text(change), change.from.value);
+    if (!done) return std::unexpected(done.error());
+    return set_base(connection, *std::move(before), from);
+}
+
+Result<model::Jail> end_root_change(Connection& connection, JailId id) {
+    auto done = connection.run("UPDATE jails SET root_change = NULL, root_source = NULL WHERE id = ?1", id.value);
+    if (!done) return std::unexpected(done.error());
+    return find(connection, id);
+}
+
+Result<model::Jail> undo_root_change(Connection& connection, JailId id) {
+    auto jail = find(connection, id);
+    if (!jail || !jail->root_change || !jail->root_change->keep) return jail;
+    const auto kept = *jail->root_change->keep;
+    auto before = snapshots::find(connection, kept);
+    if (!before) return std::unexpected(before.error());
+    if (auto ended = end_root_change(connection, id); !ended) return ended;
+    if (auto erased = snapshots::erase(connection, kept); !erased) return std::unexpected(erased.error());
+    return set_base(connection, *std::move(jail), *before);
 }
 
 Result<model::Jail> mark_removing(Connection& connection, JailId id) {

@@ -17,6 +17,10 @@ Result<std::vector<model::Jail>> all(Connection& connection);
 Result<model::Jail> insert(Connection& connection, const model::NamedSpec& spec, UtcTime now);
 Result<model::Jail> update(Connection& connection, JailId id, const model::JailSpec& spec);
 Result<model::Jail> request_restart(Connection& connection, JailId id);
+Result<model::Jail> change_root(Connection& connection, JailId id, const model::RootChange& change,
+                                const model::Snapshot& from);
+Result<model::Jail> end_root_change(Connection& connection, JailId id);
+Result<model::Jail> undo_root_change(Connection& connection, JailId id);
 Result<model::Jail> mark_removing(Connection& connection, JailId id);
 Result<void> erase(Connection& connection, JailId id);
 

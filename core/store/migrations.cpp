@@ -165,10 +165,36 @@ ALTER TABLE operations ADD COLUMN template_name TEXT NOT NULL DEFAULT '';
 CREATE INDEX operations_running_of_template ON operations (template) WHERE state = 'running' AND template <> 0;
 )sql";
 
+constexpr std::string_view kSnapshots = R"sql(
+CREATE TABLE snapshots (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    jail INTEGER NOT NULL REFERENCES jails (id) ON DELETE CASCADE,
+    name TEXT NOT NULL COLLATE NOCASE,
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    facts TEXT NOT NULL,                          -- JSON object
+    template INTEGER REFERENCES templates (id),   -- what the root was made from then; NULL: the host's
+    entries INTEGER,                              -- NULL: nobody counted
+    bytes INTEGER,
+    created_at INTEGER NOT NULL,
+    UNIQUE (jail, name)
+) STRICT;
+CREATE INDEX snapshots_of_template ON snapshots (template) WHERE template IS NOT NULL;
+
+ALTER TABLE jails ADD COLUMN root_change TEXT;    -- JSON object: what the root is to become; NULL: it stays
+ALTER TABLE jails ADD COLUMN root_source INTEGER REFERENCES snapshots (id);
+CREATE INDEX jails_from_snapshot ON jails (root_source) WHERE root_source IS NOT NULL;
+
+ALTER TABLE operations ADD COLUMN snapshot INTEGER NOT NULL DEFAULT 0;    -- 0: of a jail or a template
+ALTER TABLE operations ADD COLUMN snapshot_name TEXT NOT NULL DEFAULT '';
+CREATE INDEX operations_running_of_snapshot ON operations (snapshot) WHERE state = 'running' AND snapshot <> 0;
+)sql";
+
 constexpr std::array kMigrations{
     Migration{.to = 1, .sql = kFirst},      Migration{.to = 2, .sql = kNetworks},
     Migration{.to = 3, .sql = kInterfaces}, Migration{.to = 4, .sql = kInterfaceMacs},
     Migration{.to = 5, .sql = kAliases},    Migration{.to = 6, .sql = kTemplates},
+    Migration{.to = 7, .sql = kSnapshots},
 };
 
 Result<void> apply(Connection& connection, const Migration& migration) {

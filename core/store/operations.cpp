@@ -46,8 +46,15 @@ Result<model::OperationState> parse_state(const std::string& text) {
     return std::unexpected(corrupt("read_operation", "unknown state " + text));
 }
 
-/// Columns: id, kind, jail, jail_name, generation, incarnation, state, steps, problem, created_at, finished_at,
-/// template, template_name.
+/// Of from_row(), by a condition.
+std::string select(std::string_view condition) {
+    return fmt::format(
+        "SELECT id, kind, jail, jail_name, generation, incarnation, state, steps, problem, created_at, finished_at,"
+        " template, template_name, snapshot, snapshot_name FROM operations WHERE {}",
+        condition);
+}
+
+/// Columns: those of select().
 Result<model::Operation> from_row(const Statement& row) {
     auto state = parse_state(row.text(6));
     if (!state) return std::unexpected(state.error());
@@ -63,7 +70,9 @@ Result<model::Operation> from_row(const Statement& row) {
                                .created_at = UtcTime{row.integer(9)},
                                .finished_at = {},
                                .template_id = TemplateId{row.integer(11)},
-                               .template_name = row.text(12)};
+                               .template_name = row.text(12),
+                               .snapshot_id = SnapshotId{row.integer(13)},
+                               .snapshot_name = row.text(14)};
     if (!row.null(10)) operation.finished_at = UtcTime{row.integer(10)};
     try {
         operation.steps = Json::parse(row.text(7)).get<std::vector<std::string>>();
@@ -93,11 +102,7 @@ Error not_found(const std::string& id) {
 }  // namespace
 
 Result<model::Operation> find(Connection& connection, const std::string& id) {
-    auto found = first_row<model::Operation>(
-        connection.prepare("SELECT id, kind, jail, jail_name, generation, incarnation, state, steps, problem,"
-                           " created_at, finished_at, template, template_name FROM operations WHERE id = ?1",
-                           id),
-        from_row);
+    auto found = first_row<model::Operation>(connection.prepare(select("id = ?1"), id), from_row);
     if (!found) return std::unexpected(found.error());
     if (!*found) return std::unexpected(not_found(id));
     return **std::move(found);
@@ -105,20 +110,25 @@ Result<model::Operation> find(Connection& connection, const std::string& id) {
 
 Result<std::vector<model::Operation>> running(Connection& connection, JailId jail) {
     return all_rows<model::Operation>(
-        connection.prepare("SELECT id, kind, jail, jail_name, generation, incarnation, state, steps, problem,"
-                           " created_at, finished_at, template, template_name FROM operations"
-                           " WHERE jail = ?1 AND state = 'running' ORDER BY seq",
-                           jail.value),
+        connection.prepare(select("jail = ?1 AND snapshot = 0 AND state = 'running' ORDER BY seq"), jail.value),
         from_row);
 }
 
 Result<std::vector<model::Operation>> running(Connection& connection, TemplateId id) {
     return all_rows<model::Operation>(
-        connection.prepare("SELECT id, kind, jail, jail_name, generation, incarnation, state, steps, problem,"
-                           " created_at, finished_at, template, template_name FROM operations"
-                           " WHERE template = ?1 AND template <> 0 AND state = 'running' ORDER BY seq",
-                           id.value),
+        connection.prepare(select("template = ?1 AND template <> 0 AND state = 'running' ORDER BY seq"), id.value),
         from_row);
+}
+
+Result<std::vector<model::Operation>> running(Connection& connection, SnapshotId id) {
+    return all_rows<model::Operation>(
+        connection.prepare(select("snapshot = ?1 AND snapshot <> 0 AND state = 'running' ORDER BY seq"), id.value),
+        from_row);
+}
+
+Result<std::vector<model::Operation>> running_of_snapshots(Connection& connection) {
+    return all_rows<model::Operation>(connection.prepare(select("snapshot <> 0 AND state = 'running' ORDER BY seq")),
+                                      from_row);
 }
 
 Result<model::Operation> insert(Connection& connection, const model::Operation& operation, UtcTime now,
@@ -128,10 +138,11 @@ Result<model::Operation> insert(Connection& connection, const model::Operation& 
     stored.created_at = now;
     auto done = connection.run(
         "INSERT INTO operations (id, kind, jail, jail_name, generation, incarnation, state, steps, problem,"
-        " created_at, template, template_name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        " created_at, template, template_name, snapshot, snapshot_name)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         stored.id, stored.kind, stored.jail.value, stored.jail_name, stored.generation, stored.incarnation,
         model::to_string(stored.state), steps_text(stored.steps), problem_text(stored.problem), now.milliseconds,
-        stored.template_id.value, stored.template_name);
+        stored.template_id.value, stored.template_name, stored.snapshot_id.value, stored.snapshot_name);
     if (!done) return std::unexpected(done.error());
     const auto newest = connection.last_insert_id();
     if (prune_is_due(newest, keep)) {

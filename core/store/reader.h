@@ -11,6 +11,7 @@
 #include "core/model/jail.h"
 #include "core/model/network.h"
 #include "core/model/operation.h"
+#include "core/model/snapshot.h"
 #include "core/model/template.h"
 
 namespace jaild::store {
@@ -80,9 +81,20 @@ public:
     /// Of all templates, those being removed too; by the jails' ids.
     virtual Result<std::vector<TemplateUser>> template_users() = 0;
     virtual Result<model::Operation> operation(const std::string& id) = 0;
-    /// Operations of a jail that have not ended.
+    /// Operations of a jail that have not ended; not of its snapshots.
     virtual Result<std::vector<model::Operation>> running_operations(JailId jail) = 0;
     virtual Result<std::vector<model::Operation>> running_operations(TemplateId id) = 0;
+    virtual Result<std::vector<model::Operation>> running_operations(SnapshotId id) = 0;
+    /// Of all snapshots, also of those that are gone.
+    virtual Result<std::vector<model::Operation>> running_snapshot_operations() = 0;
+    /// Errc::not_found "snapshot_not_found".
+    virtual Result<model::Snapshot> find_snapshot(SnapshotId id) = 0;
+    virtual Result<model::Snapshot> find_snapshot(JailId jail, const std::string& name) = 0;
+    /// Those that are made or removed too, by id.
+    virtual Result<std::vector<model::Snapshot>> snapshots(JailId jail) = 0;
+    virtual Result<std::vector<model::Snapshot>> snapshots() = 0;
+    /// Errc::conflict "snapshot_in_use" while the root of another jail is to be made from a snapshot of this one.
+    virtual Result<void> check_snapshots_free(JailId jail) = 0;
     /// After `after`, oldest first; after 0: from the oldest that is kept. Errc::not_found "events_gone" when events
     /// after `after` were pruned away, or `after` is not of this database (newer than its newest).
     virtual Result<std::vector<model::Event>> events(EventSeq after, std::size_t limit) = 0;

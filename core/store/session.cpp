@@ -70,6 +70,41 @@ Result<void> WriteSession::delete_template(TemplateId id) {
     return store::templates::erase(connection_, id);
 }
 
+Result<model::Snapshot> WriteSession::insert_snapshot(const model::Snapshot& value) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::snapshots::insert(connection_, value, clock_.utc());
+}
+
+Result<model::Snapshot> WriteSession::finish_snapshot(SnapshotId id, const std::optional<model::SnapshotSize>& size) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::snapshots::finish(connection_, id, size);
+}
+
+Result<model::Snapshot> WriteSession::mark_snapshot_removing(SnapshotId id) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::snapshots::mark_removing(connection_, id);
+}
+
+Result<void> WriteSession::delete_snapshot(SnapshotId id) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::snapshots::erase(connection_, id);
+}
+
+Result<model::Jail> WriteSession::change_root(JailId id, const model::RootChange& change, const model::Snapshot& from) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::jails::change_root(connection_, id, change, from);
+}
+
+Result<model::Jail> WriteSession::end_root_change(JailId id) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::jails::end_root_change(connection_, id);
+}
+
+Result<model::Jail> WriteSession::undo_root_change(JailId id) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::jails::undo_root_change(connection_, id);
+}
+
 Result<model::Operation> WriteSession::insert_operation(const model::Operation& operation) {
     if (auto open = still_open(); !open) return std::unexpected(open.error());
     return store::operations::insert(connection_, operation, clock_.utc(), keep_.operations);

@@ -11,6 +11,7 @@
 #include "core/store/jails.h"
 #include "core/store/networks.h"
 #include "core/store/operations.h"
+#include "core/store/snapshots.h"
 #include "core/store/store.h"
 #include "core/store/templates.h"
 
@@ -54,6 +55,21 @@ public:
     Result<std::vector<model::Operation>> running_operations(TemplateId id) override {
         return store::operations::running(connection_, id);
     }
+    Result<std::vector<model::Operation>> running_operations(SnapshotId id) override {
+        return store::operations::running(connection_, id);
+    }
+    Result<std::vector<model::Operation>> running_snapshot_operations() override {
+        return store::operations::running_of_snapshots(connection_);
+    }
+    Result<model::Snapshot> find_snapshot(SnapshotId id) override { return store::snapshots::find(connection_, id); }
+    Result<model::Snapshot> find_snapshot(JailId jail, const std::string& name) override {
+        return store::snapshots::find(connection_, jail, name);
+    }
+    Result<std::vector<model::Snapshot>> snapshots(JailId jail) override {
+        return store::snapshots::of_jail(connection_, jail);
+    }
+    Result<std::vector<model::Snapshot>> snapshots() override { return store::snapshots::all(connection_); }
+    Result<void> check_snapshots_free(JailId jail) override { return store::snapshots::check_free(connection_, jail); }
     Result<std::vector<model::Event>> events(EventSeq after, std::size_t limit) override {
         return store::events::after(connection_, after, limit);
     }
@@ -87,6 +103,13 @@ public:
     Result<model::Template> finish_template(const model::Template& value) override;
     Result<model::Template> mark_template_removing(TemplateId id) override;
     Result<void> delete_template(TemplateId id) override;
+    Result<model::Snapshot> insert_snapshot(const model::Snapshot& value) override;
+    Result<model::Snapshot> finish_snapshot(SnapshotId id, const std::optional<model::SnapshotSize>& size) override;
+    Result<model::Snapshot> mark_snapshot_removing(SnapshotId id) override;
+    Result<void> delete_snapshot(SnapshotId id) override;
+    Result<model::Jail> change_root(JailId id, const model::RootChange& change, const model::Snapshot& from) override;
+    Result<model::Jail> end_root_change(JailId id) override;
+    Result<model::Jail> undo_root_change(JailId id) override;
     Result<model::Operation> insert_operation(const model::Operation& operation) override;
     Result<void> update_operation(const model::Operation& operation) override;
     Result<EventSeq> append_event(std::string_view type, std::string_view jail, std::string_view operation,

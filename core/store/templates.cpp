@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/store/snapshots.h"
 #include "core/store/sqlite_error.h"
 
 namespace jaild::store::templates {
@@ -189,6 +190,15 @@ Result<model::Template> mark_removing(Connection& connection, TemplateId id) {
                   .detail = fmt::format("template {} has jails: {}", template_->reference(), fmt::join(*jails, ", ")),
                   .reason = "template_in_use",
                   .remedy = "remove these jails first"});
+    auto kept = snapshots::of_template(connection, id);
+    if (!kept) return std::unexpected(kept.error());
+    if (!kept->empty())
+        return std::unexpected(Error{
+            .code = Errc::conflict,
+            .op = "remove_template",
+            .detail = fmt::format("template {} has snapshots: {}", template_->reference(), fmt::join(*kept, ", ")),
+            .reason = "template_in_use",
+            .remedy = "remove these snapshots first: jaildctl snapshot rm"});
     auto done = connection.run("UPDATE templates SET state = 'removing' WHERE id = ?1", id.value);
     if (!done) return std::unexpected(done.error());
     return find(connection, id);

@@ -49,6 +49,26 @@ public:
     /// Nothing is left of it: name and version are free.
     virtual Result<void> delete_template(TemplateId id) = 0;
 
+    /// In state creating; id, jail_name and created_at are filled in. Errc::conflict "snapshot_exists"; Errc::exhausted
+    /// "too_many_snapshots".
+    virtual Result<model::Snapshot> insert_snapshot(const model::Snapshot& value) = 0;
+    /// It is ready. Errc::conflict "snapshot_not_creating".
+    virtual Result<model::Snapshot> finish_snapshot(SnapshotId id, const std::optional<model::SnapshotSize>& size) = 0;
+    /// Errc::conflict "snapshot_in_use" while a root is to become it. Can be repeated.
+    virtual Result<model::Snapshot> mark_snapshot_removing(SnapshotId id) = 0;
+    /// Nothing is left of it: its name is free. Those of a jail go with it.
+    virtual Result<void> delete_snapshot(SnapshotId id) = 0;
+    /// The jail is stopped, its root becomes the snapshot `from`, and then it goes on as its spec says: with the
+    /// template of the snapshot, under generation + 1. Errc::conflict "jail_removing", also of the
+    /// snapshot's jail, and "snapshot_not_ready".
+    virtual Result<model::Jail> change_root(JailId id, const model::RootChange& change,
+                                            const model::Snapshot& from) = 0;
+    /// That is done.
+    virtual Result<model::Jail> end_root_change(JailId id) = 0;
+    /// It does not happen: the snapshot that was to keep the root goes, the template is again the one that it says,
+    /// under generation + 1. Nothing for a jail without such a change.
+    virtual Result<model::Jail> undo_root_change(JailId id) = 0;
+
     /// id and created_at are filled in.
     virtual Result<model::Operation> insert_operation(const model::Operation& operation) = 0;
     /// State, generation, incarnation, problem, the last 64 steps; finished_at is filled in when it ends without one.

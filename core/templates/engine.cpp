@@ -14,12 +14,13 @@
 #include "core/templates/copy.h"
 #include "core/templates/import.h"
 #include "core/templates/job.h"
-#include "core/templates/workers.h"
+#include "core/work/workers.h"
 
 namespace jaild::templates {
 namespace {
 
 using model::OperationState;
+using work::Workers;
 
 constexpr std::string_view kImport = "template.import";
 

@@ -225,6 +225,22 @@ bool Hand::delete_applied(JailId id) {
     return true;
 }
 
+bool Hand::write_root(JailId id, std::int64_t content) {
+    std::lock_guard lock(world_.mutex);
+    auto* held = world_.directory(id);
+    if (!held || !held->prepared) return false;
+    held->content = content;
+    return true;
+}
+
+bool Hand::take_snapshot(const SnapshotKey& key) {
+    std::lock_guard lock(world_.mutex);
+    auto* held = world_.directory(key.jail);
+    if (!held || !held->prepared) return false;
+    held->snapshots[key.id] = {.content = held->content, .whole = true};
+    return true;
+}
+
 bool Hand::kill_shim(JailId id) {
     std::lock_guard lock(world_.mutex);
     auto* held = world_.directory(id);

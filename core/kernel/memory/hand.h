@@ -4,6 +4,7 @@
 
 #include "core/base/ids.h"
 #include "core/kernel/memory/world.h"
+#include "core/kernel/snapshots.h"
 
 namespace jaild::kernel::memory {
 
@@ -48,6 +49,10 @@ public:
     bool delete_bridge(NetworkId network);
     bool set_bridge_down(NetworkId network);
     bool delete_applied(JailId id);
+    /// The jail changes its files: `content` stands for all of them.
+    bool write_root(JailId id, std::int64_t content);
+    /// A whole snapshot, without any fault on the way.
+    bool take_snapshot(const SnapshotKey& key);
     bool kill_shim(JailId id);
     /// The command ends by itself.
     bool end_command(JailId id, int exit_code);

@@ -103,6 +103,9 @@ public:
     explicit MemorySnapshots(World& world) : world_(world) {}
     Result<std::vector<SnapshotKey>> list() override;
     Result<SnapshotSize> take(const SnapshotKey& key, const std::function<bool(const SnapshotSize&)>& go_on) override;
+    Result<bool> staged(const Restoration& restoration) override;
+    Result<void> stage(const Restoration& restoration) override;
+    Result<void> unstage(JailId jail) override;
     Result<void> restore(const Restoration& restoration) override;
     Result<void> remove(const SnapshotKey& key) override;
 

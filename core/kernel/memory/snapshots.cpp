@@ -57,6 +57,27 @@ Result<void> MemorySnapshots::stage(Directory& held, const SnapshotKey& from) {
     });
 }
 
+Result<bool> MemorySnapshots::staged(const Restoration& restoration) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("snapshots.staged"); !met) return std::unexpected(met.error());
+    const auto* held = world_.directory(restoration.jail);
+    if (!held) return false;
+    return held->restored || (restoration.keep ? held->snapshots.contains(*restoration.keep) : held->prepared);
+}
+
+Result<void> MemorySnapshots::stage(const Restoration& restoration) {
+    std::lock_guard lock(world_.mutex);
+    return stage(world_.state.directories[restoration.jail], restoration.from);
+}
+
+Result<void> MemorySnapshots::unstage(JailId jail) {
+    std::lock_guard lock(world_.mutex);
+    return world_.faults.step("snapshots.unstage", [&]() -> Result<void> {
+        if (auto* held = world_.directory(jail)) held->restored.reset();
+        return {};
+    });
+}
+
 Result<void> MemorySnapshots::restore(const Restoration& restoration) {
     std::lock_guard lock(world_.mutex);
     const auto id = restoration.jail;
@@ -75,6 +96,7 @@ Result<void> MemorySnapshots::restore(const Restoration& restoration) {
     }
     return world_.faults.step("snapshots.restore.move", [&]() -> Result<void> {
         held.content = *std::exchange(held.restored, std::nullopt);
+        if (!restoration.keep) held.root = world_.state.directories[restoration.from.jail].root;
         held.tree = held.etc = held.prepared = true;
         return {};
     });

@@ -189,6 +189,36 @@ Result<void> SnapshotDirectories::stage(int jail, const Restoration& restoration
     return std::unexpected(done.error());
 }
 
+Result<bool> SnapshotDirectories::finished(int jail, const Restoration& restoration) const {
+    if (!restoration.keep) return directories_.prepared(restoration.jail);
+    return there(jail, std::string(kSnapshots) + "/" + snapshot_name(*restoration.keep));
+}
+
+Result<bool> SnapshotDirectories::staged(const Restoration& restoration) {
+    const auto jail = files::open_directory(directories_.path(restoration.jail));
+    if (!jail && jail.error().code == Errc::not_found) return false;
+    if (!jail) return std::unexpected(jail.error());
+    const auto copied = there(jail->get(), kCopied);
+    if (!copied || *copied) return copied;
+    return finished(jail->get(), restoration);
+}
+
+Result<void> SnapshotDirectories::stage(const Restoration& restoration) {
+    const auto jail = directories_.make(restoration.jail);
+    if (!jail) return std::unexpected(jail.error());
+    return stage(jail->get(), restoration);
+}
+
+Result<void> SnapshotDirectories::unstage(JailId id) {
+    const auto jail = files::open_directory(directories_.path(id));
+    if (!jail) return jail.error().code == Errc::not_found ? Result<void>{} : std::unexpected(jail.error());
+    // What is no whole copy any more must not be taken for one.
+    if (::renameat(jail->get(), kCopied, jail->get(), kCopying) != 0 && errno != ENOENT && errno != ENOTEMPTY)
+        return std::unexpected(Error::from_errno("renameat", errno, kCopied));
+    if (auto gone = files::remove_tree(jail->get(), kCopying); !gone) return gone;
+    return files::remove_tree(jail->get(), kCopied);
+}
+
 Result<void> SnapshotDirectories::restore(const Restoration& restoration) {
     if (auto down = directories_.check_unmounted(restoration.jail, mounts_); !down) return down;
     const auto jail = directories_.make(restoration.jail);
@@ -196,14 +226,11 @@ Result<void> SnapshotDirectories::restore(const Restoration& restoration) {
     const auto copied = there(jail->get(), kCopied);
     if (!copied) return std::unexpected(copied.error());
     if (!*copied) {
-        // Done before, and only not known to be.
-        const auto done = restoration.keep
-                              ? there(jail->get(), std::string(kSnapshots) + "/" + snapshot_name(*restoration.keep))
-                              : directories_.prepared(restoration.jail);
+        const auto done = finished(jail->get(), restoration);
         if (!done) return std::unexpected(done.error());
         if (*done) return {};
+        if (auto staged = stage(jail->get(), restoration); !staged) return staged;
     }
-    if (auto staged = stage(jail->get(), restoration); !staged) return staged;
     if (restoration.keep)
         if (auto kept = keep_root(jail->get(), *restoration.keep); !kept) return kept;
     if (auto moved = move_in(jail->get()); !moved) return moved;

@@ -19,12 +19,16 @@ public:
 
     Result<std::vector<SnapshotKey>> list() override;
     Result<SnapshotSize> take(const SnapshotKey& key, const std::function<bool(const SnapshotSize&)>& go_on) override;
+    Result<bool> staged(const Restoration& restoration) override;
+    Result<void> stage(const Restoration& restoration) override;
+    Result<void> unstage(JailId jail) override;
     Result<void> restore(const Restoration& restoration) override;
     Result<void> remove(const SnapshotKey& key) override;
 
 private:
     Result<std::vector<SnapshotKey>> list(JailId jail) const;
-    /// Copies what is to become the root into the jail's directory, unless that is finished.
+    /// Done before, and only not known to be.
+    Result<bool> finished(int jail, const Restoration& restoration) const;
     Result<void> stage(int jail, const Restoration& restoration) const;
 
     JailDirectories directories_;

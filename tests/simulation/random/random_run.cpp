@@ -104,6 +104,7 @@ private:
         const auto jails = scene_.jails();
         if (jails.empty() || dice_.chance(0.2)) return create();
         const auto& jail = dice_.pick(jails);
+        if (dice_.chance(0.15)) return act_on_snapshots(jail);
         const auto chosen = dice_.below(10);
         if (chosen >= 5) return disturb(jail);
         if (chosen == 0) {
@@ -113,6 +114,25 @@ private:
         } else {
             report("update", jail, scene_.update(jail.id, changed(dice_, jail.spec)));
         }
+    }
+
+    void act_on_snapshots(const model::Jail& jail) {
+        const auto snapshots = scene_.snapshots();
+        const bool wrote = scene_.kernel().hand().write_root(jail.id, ++written_);
+        if (snapshots.empty() || dice_.chance(0.4)) {
+            const auto taken = scene_.take_snapshot(jail.id);
+            return report(wrote ? "write and take" : "take", jail,
+                          taken ? Result<void>{} : std::unexpected(taken.error()));
+        }
+        const auto& from = dice_.pick(snapshots);
+        const auto owner = scene_.jail(from.jail);
+        if (dice_.chance(0.7)) return report("restore", *owner, scene_.restore(from.jail, from.id));
+        const auto name = expect(model::Name::parse(kNames[dice_.below(std::size(kNames))]));
+        auto spec = random_spec(dice_, name);
+        spec.root = owner->spec.root;
+        spec.template_name = from.template_name;
+        const auto made = scene_.clone({name, spec}, from.id);
+        report("clone", *owner, made ? Result<void>{} : std::unexpected(made.error()));
     }
 
     void create() {
@@ -253,6 +273,7 @@ private:
     Dice dice_;
     const Scene::Care care_ = dice_.chance(0.5) ? Scene::Care::rounds : Scene::Care::resyncs;
     Scene scene_;
+    std::int64_t written_ = 0;
 };
 
 }  // namespace

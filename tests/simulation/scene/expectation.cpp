@@ -42,6 +42,8 @@ public:
         }
         subject_ = "addresses";
         check_addresses();
+        subject_ = "snapshots";
+        check_snapshots();
         subject_ = "operations";
         check_operations();
         subject_ = "foreign";
@@ -89,6 +91,7 @@ private:
 
     void check_jail(const model::Jail& jail) {
         if (jail.removing) fault("is still being removed");
+        if (jail.root_change) fault("its root is still to change");
         if (!jail.spec.running || jail.removing) {
             check_stopped(jail);
             check_status(jail);
@@ -473,6 +476,21 @@ private:
             for (const auto& one : jail.addresses()) {
                 demand(seen.insert(one.address).second, one.address.to_string() + " is assigned twice");
             }
+        }
+    }
+
+    void check_snapshots() {
+        std::set<std::pair<JailId, SnapshotId>> rows;
+        for (const auto& one : scene_.snapshots()) {
+            rows.insert({one.jail, one.id});
+            const auto* held = directory(one.jail);
+            const bool whole = held && held->snapshots.contains(one.id) && held->snapshots.at(one.id).whole;
+            demand(whole && one.state == model::SnapshotState::ready, one.reference() + " is not whole");
+        }
+        for (const auto& [jail, held] : state_.directories) {
+            demand(!held.restored, fmt::format("jail {}: what was to become a root is left", jail.value));
+            for (const auto& [id, copy] : held.snapshots)
+                demand(rows.contains({jail, id}), fmt::format("{} has no row", id.value));
         }
     }
 

@@ -115,8 +115,75 @@ Result<void> Scene::restart(JailId id) {
     return done;
 }
 
+Result<SnapshotId> Scene::take_snapshot(JailId id) {
+    return store::write<SnapshotId>(*store_, [&](store::Writer& writer) -> Result<SnapshotId> {
+        auto jail = writer.jail(id);
+        if (!jail) return std::unexpected(jail.error());
+        const Error refused{.code = Errc::conflict, .op = "take_snapshot", .reason = "root_not_made"};
+        if (jail->removing || jail->root_change || jail->spec.root.kind == model::RootKind::path)
+            return std::unexpected(refused);
+        auto made = writer.insert_snapshot({.jail = id,
+                                            .name = "s" + std::to_string(++snapshots_taken_),
+                                            .template_name = jail->spec.template_name,
+                                            .base = jail->base ? jail->base->id : TemplateId{}});
+        if (!made) return std::unexpected(made.error());
+        if (!kernel_.hand().take_snapshot({.jail = id, .id = made->id})) return std::unexpected(refused);
+        auto finished = writer.finish_snapshot(made->id, {});
+        if (!finished) return std::unexpected(finished.error());
+        return made->id;
+    });
+}
+
+Result<void> Scene::restore(JailId id, SnapshotId from) {
+    auto done = store_->write([&](store::Writer& writer) -> Result<void> {
+        auto jail = writer.jail(id);
+        if (!jail) return std::unexpected(jail.error());
+        if (jail->root_change) return std::unexpected(Error{.code = Errc::conflict, .op = "restore"});
+        auto source = writer.find_snapshot(from);
+        if (!source) return std::unexpected(source.error());
+        auto kept = writer.insert_snapshot({.jail = id,
+                                            .name = "s" + std::to_string(++snapshots_taken_),
+                                            .reason = model::SnapshotReason::restore,
+                                            .template_name = jail->spec.template_name,
+                                            .base = jail->base ? jail->base->id : TemplateId{}});
+        if (!kept) return std::unexpected(kept.error());
+        auto changed = writer.change_root(
+            id, {.from = from, .name = source->reference(), .from_jail = source->jail, .keep = kept->id}, *source);
+        if (!changed) return std::unexpected(changed.error());
+        return note(writer, *changed, "snapshot.restore");
+    });
+    if (!done) return done;
+    ++history_[id].starts_asked;
+    if (!lost_hints_.contains(id)) history_[id].disturbed = false;
+    reconciler_->poke(id);
+    return done;
+}
+
+Result<JailId> Scene::clone(const model::NamedSpec& spec, SnapshotId from) {
+    auto made = store::write<JailId>(*store_, [&](store::Writer& writer) -> Result<JailId> {
+        auto source = writer.find_snapshot(from);
+        if (!source) return std::unexpected(source.error());
+        auto jail = writer.insert_jail(spec);
+        if (!jail) return std::unexpected(jail.error());
+        auto changed = writer.change_root(
+            jail->id, {.from = from, .name = source->reference(), .from_jail = source->jail}, *source);
+        if (!changed) return std::unexpected(changed.error());
+        if (auto noted = note(writer, *changed, "create"); !noted) return std::unexpected(noted.error());
+        return jail->id;
+    });
+    if (made && spec.spec.running) history_[*made].starts_asked = 1;
+    if (made) reconciler_->poke(*made);
+    return made;
+}
+
+std::vector<model::Snapshot> Scene::snapshots() {
+    return expect(
+        store::read<std::vector<model::Snapshot>>(*store_, [](store::Reader& reader) { return reader.snapshots(); }));
+}
+
 Result<void> Scene::remove(JailId id) {
     auto done = store_->write([&](store::Writer& writer) -> Result<void> {
+        if (auto free = writer.check_snapshots_free(id); !free) return free;
         auto jail = writer.mark_removing(id);
         if (!jail) return std::unexpected(jail.error());
         return note(writer, *jail, "remove");

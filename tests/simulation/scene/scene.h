@@ -44,6 +44,12 @@ public:
     Result<void> update(JailId id, const model::JailSpec& spec);
     Result<void> restart(JailId id);
     Result<void> remove(JailId id);
+    /// Of a jail that has a root, and none that is to become it; whole at once.
+    Result<SnapshotId> take_snapshot(JailId id);
+    /// Of the jail itself.
+    Result<void> restore(JailId id, SnapshotId from);
+    /// A new jail with that root.
+    Result<JailId> clone(const model::NamedSpec& spec, SnapshotId from);
     /// The same for networks. Refused is what the supervisor refuses because of what runs; whether a network is good
     /// in itself is for the caller to know.
     Result<void> create_network(const model::Network& network);
@@ -71,6 +77,7 @@ public:
     [[nodiscard]] std::vector<model::Operation> operations();
     [[nodiscard]] std::vector<model::Event> events();
     [[nodiscard]] std::vector<model::Network> networks();
+    [[nodiscard]] std::vector<model::Snapshot> snapshots();
     [[nodiscard]] const std::map<JailId, MadeWith>& made_with() const { return made_with_; }
     /// The hint of what was applied to a jail is deleted by hand.
     bool lose_hint(JailId id);
@@ -105,6 +112,7 @@ private:
     std::map<JailId, MadeWith> made_with_;
     std::map<JailId, History> history_;
     std::set<JailId> lost_hints_;  ///< not written again yet
+    int snapshots_taken_ = 0;
     std::string last_error_;
     std::vector<std::string> offences_;
 };

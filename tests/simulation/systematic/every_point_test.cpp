@@ -55,7 +55,7 @@ bool changes(std::string_view point) {
         "jails.list",     "jails.applied",       "jails.check_name",   "jails.parameters", "limits.list",
         "processes.list", "mounts.list",         "links.list",         "links.bridges",    "links.forwarding",
         "firewall.list",  "firewall.list_jails", "firewall.available", "roots.list",       "roots.mounts",
-        "roots.prepared", "store.read"};
+        "roots.prepared", "snapshots.staged",    "store.read"};
     return std::ranges::find(reading, point) == std::end(reading);
 }
 

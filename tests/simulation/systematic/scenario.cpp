@@ -57,6 +57,15 @@ void change(Scene& scene, const std::function<void(model::JailSpec&)>& edit) {
     expect(scene.update(kFirst, spec));
 }
 
+/// A jail with one snapshot, and a root that is another by now.
+void changed_since_snapshot(Scene& scene) {
+    one_full_jail(scene);
+    (void)scene.settle();
+    scene.kernel().hand().write_root(kFirst, 1);
+    (void)expect(scene.take_snapshot(kFirst));
+    scene.kernel().hand().write_root(kFirst, 2);
+}
+
 std::vector<Scenario> make_scenarios() {
     return {
         {"create thin", nothing, one_full_jail},
@@ -89,6 +98,22 @@ std::vector<Scenario> make_scenarios() {
              change(scene, [](model::JailSpec& spec) { spec.running = false; });
          },
          [](Scene& scene) { change(scene, [](model::JailSpec& spec) { spec.running = true; }); }},
+        {"restore a snapshot", changed_since_snapshot,
+         [](Scene& scene) { expect(scene.restore(kFirst, scene.snapshots().at(0).id)); }},
+        {"restore a snapshot of a stopped jail",
+         [](Scene& scene) {
+             changed_since_snapshot(scene);
+             change(scene, [](model::JailSpec& spec) { spec.running = false; });
+         },
+         [](Scene& scene) { expect(scene.restore(kFirst, scene.snapshots().at(0).id)); }},
+        {"make a jail from a snapshot", changed_since_snapshot,
+         [](Scene& scene) { (void)expect(scene.clone(full_jail("db"), scene.snapshots().at(0).id)); }},
+        {"remove one that is being made from a snapshot",
+         [](Scene& scene) {
+             changed_since_snapshot(scene);
+             (void)expect(scene.clone(full_jail("db"), scene.snapshots().at(0).id));
+         },
+         [](Scene& scene) { expect(scene.remove(JailId{2})); }},
         {"remove", one_full_jail, [](Scene& scene) { expect(scene.remove(kFirst)); }},
         {"remove a copy of a template", [](Scene& scene) { create(scene, template_jail(model::RootKind::copy)); },
          [](Scene& scene) { expect(scene.remove(kFirst)); }},

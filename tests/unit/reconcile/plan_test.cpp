@@ -48,6 +48,23 @@ TEST_CASE("a running jail is stopped from the user's programs downwards, its roo
     CHECK(toy.row);
 }
 
+TEST_CASE("a root changes when its new one is at hand and nothing of the jail is left, and then it starts", "[plan]") {
+    auto desired = with_command(with_exec());
+    auto toy = Toy::running(desired);
+    desired.jail.root_change =
+        model::RootChange{.from = SnapshotId{7}, .name = "web@before", .from_jail = desired.jail.id};
+    CHECK(texts(plan(desired, toy.observed)) == Steps{"stage_root web@before"});
+    toy.observed.staged = true;
+    CHECK(texts(plan(desired, toy.observed)) == Steps{"exec_stop", "record_stopped", "stop_command",
+                                                      "destroy_link vnet0", "remove_jail web", "release",
+                                                      "unmount root/dev", "unmount root/usr"});
+    CHECK(texts(plan(stopped(desired), toy.observed)).front() == "exec_stop");
+    toy.do_once(stopped(with_command(with_exec())));
+    CHECK(texts(plan(desired, toy.observed)) == Steps{"restore_root web@before"});
+    CHECK(texts(plan(stopped(desired), toy.observed)) == Steps{"restore_root web@before"});
+    CHECK(texts(plan(removed(desired), toy.observed)) == Steps{"remove_root", "forget web"});
+}
+
 TEST_CASE("a removed jail goes with its root, its row last", "[plan]") {
     const auto desired = wanted_web();
     auto toy = Toy::running(desired);

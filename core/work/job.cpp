@@ -1,6 +1,6 @@
-#include "core/templates/job.h"
+#include "core/work/job.h"
 
-namespace jaild::templates {
+namespace jaild::work {
 namespace {
 constexpr std::size_t kSteps = 64;
 }
@@ -26,8 +26,4 @@ std::vector<std::string> Job::steps() const {
     return steps_;
 }
 
-Error interrupted_error() {
-    return Error{.code = Errc::conflict, .op = "import", .detail = "it was cancelled", .reason = "interrupted"};
-}
-
-}  // namespace jaild::templates
+}  // namespace jaild::work

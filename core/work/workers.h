@@ -7,9 +7,10 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/base/units.h"
 
-namespace jaild::templates {
+namespace jaild::work {
 
 /// A few threads and what waits for one of them. Thread-safe.
 class Workers {
@@ -26,6 +27,9 @@ public:
     /// Waits for what is under way; the rest is dropped.
     void stop();
     [[nodiscard]] bool stopping() const;
+    /// For work: does `attempt` until it is done, or all stops. What fails is told, and tried again after that time.
+    void insist(const std::function<Result<void>()>& attempt, Milliseconds again,
+                const std::function<void(const Error&)>& tell);
     /// For work that tries again: returns after that time, or at once when all stops (false then).
     bool pause(Milliseconds time);
 
@@ -40,4 +44,4 @@ private:
     std::vector<std::thread> threads_;
 };
 
-}  // namespace jaild::templates
+}  // namespace jaild::work

@@ -1,6 +1,6 @@
-#include "core/templates/workers.h"
+#include "core/work/workers.h"
 
-namespace jaild::templates {
+namespace jaild::work {
 
 void Workers::start() {
     for (std::size_t i = 0; i < wanted_; ++i) threads_.emplace_back([this] { run(); });
@@ -36,6 +36,23 @@ bool Workers::pause(Milliseconds time) {
     return !stopping_;
 }
 
+void Workers::insist(const std::function<Result<void>()>& attempt, Milliseconds again,
+                     const std::function<void(const Error&)>& tell) {
+    const auto once = [&]() -> Result<void> {
+        try {
+            return attempt();
+        } catch (const std::exception& caught) {
+            return std::unexpected(Error{.code = Errc::corrupt, .op = "work", .detail = caught.what()});
+        }
+    };
+    while (true) {
+        const auto done = once();
+        if (done) return;
+        tell(done.error());
+        if (!pause(again)) return;
+    }
+}
+
 void Workers::run() {
     std::unique_lock lock(mutex_);
     while (true) {
@@ -49,4 +66,4 @@ void Workers::run() {
     }
 }
 
-}  // namespace jaild::templates
+}  // namespace jaild::work
