@@ -54,6 +54,18 @@ Result<void> rename(int from, const std::string& name, int to, const std::string
     return std::unexpected(Error::from_errno("renameat", errno, target));
 }
 
+/// A root on a dataset of its own (FreeBSD) is not in the directory while the jail is down.
+Result<void> check_no_dataset(int jail) {
+    const auto dataset = there(jail, "dataset");
+    if (!dataset) return std::unexpected(dataset.error());
+    if (!*dataset) return {};
+    return std::unexpected(Error{.code = Errc::unsupported,
+                                 .op = "snapshots",
+                                 .detail = "the root of this jail is a dataset, and its snapshots are no copies",
+                                 .reason = "root_is_dataset",
+                                 .remedy = "use zfs snapshot"});
+}
+
 /// An empty directory of that name, whatever was there before.
 Result<UniqueFd> make_anew(int parent, const std::string& name) {
     if (auto gone = files::remove_tree(parent, name); !gone) return std::unexpected(gone.error());
@@ -154,6 +166,7 @@ Result<std::vector<SnapshotKey>> SnapshotDirectories::list() {
 Result<SnapshotSize> SnapshotDirectories::take(const SnapshotKey& key, const GoOn& go_on) {
     const auto jail = files::open_directory(directories_.path(key.jail));
     if (!jail) return std::unexpected(jail.error());
+    if (auto here = check_no_dataset(jail->get()); !here) return std::unexpected(here.error());
     const auto all = files::make_directories(jail->get(), kSnapshots, 0700);
     if (!all) return std::unexpected(all.error());
     // The name of one that is finished is not taken away again.
@@ -170,6 +183,7 @@ Result<SnapshotSize> SnapshotDirectories::take(const SnapshotKey& key, const GoO
 }
 
 Result<void> SnapshotDirectories::stage(int jail, const Restoration& restoration) const {
+    if (auto here = check_no_dataset(jail); !here) return here;
     const auto copied = there(jail, kCopied);
     if (!copied) return std::unexpected(copied.error());
     if (*copied) return {};

@@ -97,6 +97,14 @@ TEST_CASE("snapshot directories: a jail without a root has nothing to take") {
     CHECK(value_of(place.snapshots.list()).empty());
 }
 
+TEST_CASE("snapshot directories: a root on a dataset of its own is not copied") {
+    SnapshotPlace place;
+    put(place.jail() / "dataset", "zroot/jails/1");
+    CHECK(error_of(place.snapshots.take(kTakenFirst, {})).name() == "root_is_dataset");
+    CHECK(error_of(place.snapshots.restore(kRestore)).name() == "root_is_dataset");
+    CHECK(fs::exists(place.root() / "etc/rc.conf"));
+}
+
 TEST_CASE("snapshot directories: one that is interrupted leaves nothing") {
     SnapshotPlace place;
     const auto error = error_of(place.snapshots.take(kTakenFirst, [](const auto& size) { return size.entries < 3; }));
