@@ -45,7 +45,7 @@ class Document(ApiTest):
 
     def test_every_path_has_its_methods_and_no_others(self):
         for path, item in contract.document()["paths"].items():
-            target = path.replace("{name}", "x").replace("{id}", "0123456789abcdef")
+            target = path.replace("{name}", "x").replace("{id}", "0123456789abcdef").replace("{snapshot}", "s")
             allowed = self.daemon.request("OPTIONS", target).headers["Allow"].split(", ")
             methods = {method.upper() for method in item if method in contract.METHODS}
             if "GET" in methods:
