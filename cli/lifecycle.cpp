@@ -22,6 +22,9 @@ struct CreateOptions {
     std::string name;
     std::string template_name;
     std::string root;
+    std::string quota;
+    std::string reservation;
+    std::string compression;
     std::vector<std::string> networks;
     std::string hostname;
     std::string restart;
@@ -107,6 +110,23 @@ json root_of(const std::string& text) {
     constexpr std::string_view path = "path=";
     if (text.starts_with(path)) return {{"kind", "path"}, {"path", text.substr(path.size())}};
     return {{"kind", text}};
+}
+
+/// False, and said, when the file's root is something else than an object.
+bool set_root(json& spec, const CreateOptions& options) {
+    if (!options.root.empty()) spec["root"] = root_of(options.root);
+    for (const auto& [field, value] :
+         {std::pair("quota", &options.quota), std::pair("reservation", &options.reservation),
+          std::pair("compression", &options.compression)}) {
+        if (value->empty()) continue;
+        auto& root = spec["root"];
+        if (!root.is_null() && !root.is_object()) {
+            fmt::print(stderr, "jaildctl: the file's \"root\" is no object: --{} cannot be added to it\n", field);
+            return false;
+        }
+        root[field] = *value;
+    }
+    return true;
 }
 
 bool is_network_mode(const std::string& text) {
@@ -230,7 +250,7 @@ std::optional<json> spec_of(const CreateOptions& options) {
     if (!spec || !labels || !environment || !limits || !parameters) return std::nullopt;
     (*spec)["name"] = options.name;
     if (!options.template_name.empty()) (*spec)["template"] = options.template_name;
-    if (!options.root.empty()) (*spec)["root"] = root_of(options.root);
+    if (!set_root(*spec, options)) return std::nullopt;
     if (!options.hostname.empty()) (*spec)["hostname"] = options.hostname;
     if (!options.restart.empty()) (*spec)["restart"] = options.restart;
     auto network = spec->value("network", json::object());
@@ -289,6 +309,9 @@ void add_create(CLI::App& app, Command& chosen) {
     create_app->add_option("name", options->name, "letters, digits, - and _; not only digits")->required();
     create_app->add_option("--template", options->template_name, "what its root is made from (host)");
     create_app->add_option("--root", options->root, "thin, copy, clone, or path=DIR for a directory that exists");
+    create_app->add_option("--quota", options->quota, "the most that its files take up, on ZFS: 10G");
+    create_app->add_option("--reservation", options->reservation, "what is kept free for them, on ZFS: 1G");
+    create_app->add_option("--compression", options->compression, "of zfsprops(7): lz4, zstd, zstd-9, off");
     create_app
         ->add_option("--network", options->networks,
                      "a network's name (default), several for an interface on each; or alias, inherit, none")

@@ -53,7 +53,7 @@ Error port_in_use(const model::Publish& wanted, std::size_t index, const std::st
 bool asks_kernel(const model::JailSpec& from, const model::JailSpec& to) {
     return parameters_changed(from, to) || from.limits != to.limits || from.publish != to.publish ||
            policy_changed(from, to) || from.network.interfaces != to.network.interfaces ||
-           asks_for_aliases(from.network, to.network) || mounts_added(from, to);
+           asks_for_aliases(from.network, to.network) || mounts_added(from, to) || from.root.storage != to.root.storage;
 }
 
 Result<void> Supervisor::Impl::check_host(const model::JailSpec& spec, const std::string& name) {
@@ -278,6 +278,8 @@ Supervisor::Impl::Verdict Supervisor::Impl::judge(const model::Name& name, const
     auto spec = make_spec(jail->spec);
     if (!spec) return {};
     auto said = check_kernel(jail->spec, *spec);
+    if (said && jail->spec.root.storage != spec->root.storage)
+        said = kernel.roots().check_storage(jail->id, spec->root.storage);
     return {.from = std::move(jail->spec), .to = *std::move(spec), .said = std::move(said)};
 }
 

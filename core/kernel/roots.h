@@ -38,6 +38,14 @@ struct RootParameters {
     std::optional<model::JailBase> base{};  ///< of all roots but those of template `host` and of kind `path`
 };
 
+/// What a root has of storage.
+struct ObservedStorage {
+    JailId id;
+    bool known = false;  ///< false: the root is in no file system of its own, is not made yet, or cannot be asked
+    model::Storage storage{};
+    bool operator==(const ObservedStorage&) const = default;
+};
+
 /// A jail's root directory and what is generated in it (DESIGN "Template host"). Blocking, idempotent.
 class Roots {
 public:
@@ -48,11 +56,19 @@ public:
     virtual Result<bool> prepared(JailId id) = 0;
     /// Can this root be made on this host? `template_name` as in RootParameters; whether there is such a template is
     /// not looked at. Errc::invalid with field (/root/path is no directory, is "/", holds the state directory;
-    /// "template_unknown" for one without a version; "host_is_thin_only"), Errc::unsupported with remedy.
+    /// "template_unknown" for one without a version; "host_is_thin_only"), Errc::unsupported with remedy
+    /// ("storage_unsupported": nothing here limits or keeps room for a root).
     virtual Result<void> check(const model::RootSpec& root, const std::string& template_name) = 0;
     /// Can a root of kind `clone` be made of that template, once check() has allowed it? Errc::unsupported
     /// "template_not_clonable" when the template is no dataset of the same pool.
     [[nodiscard]] virtual Result<void> check_clone(TemplateId of) const = 0;
+    /// Can the root of a jail that there is have this storage? Errc::unsupported "storage_unsupported" with field.
+    [[nodiscard]] virtual Result<void> check_storage(JailId id, const model::Storage& storage) = 0;
+    /// One entry for each of `jails`, in their order.
+    virtual Result<std::vector<ObservedStorage>> storage(const std::vector<JailId>& jails) = 0;
+    /// Exactly this of a root that is made; the jail may run. Errc::conflict "quota_below_use"; Errc::exhausted
+    /// "reservation_too_large".
+    virtual Result<void> set_storage(JailId id, const model::Storage& storage) = 0;
     /// Makes the private directories and the template's /etc, or copies them from the imported template: what a crash
     /// left half-made is made anew, what was finished once stays as it is. Errc::not_found "template_missing";
     /// Errc::exhausted, with nothing left behind. A `path` root is only checked, never written to.

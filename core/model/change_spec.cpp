@@ -133,7 +133,7 @@ Result<void> check_immutable(const JailSpec& from, const JailSpec& to) {
         return std::unexpected(std::move(error));
     };
     if (from.template_name != to.template_name) return refused("/template");
-    if (from.root != to.root) return refused("/root");
+    if (from.root.kind != to.root.kind || from.root.path != to.root.path) return refused("/root");
     return {};
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "core/base/ascii.h"
@@ -58,6 +60,17 @@ namespace {
 
 constexpr std::size_t kWordBytes = 64;
 
+/// Puts what `parse` answers into `target`.
+template <class T, class F>
+auto into(T& target, F parse) {
+    return [&target, parse](const json& value, const std::string& at) -> Result<void> {
+        auto parsed = parse(value, at);
+        if (!parsed) return std::unexpected(std::move(parsed.error()));
+        target = *std::move(parsed);
+        return {};
+    };
+}
+
 Result<RootKind> parse_root_kind(const json& value, const std::string& at) {
     const auto text = read_text(value, at, kWordBytes);
     if (!text) return std::unexpected(text.error());
@@ -65,6 +78,43 @@ Result<RootKind> parse_root_kind(const json& value, const std::string& at) {
         if (*text == to_string(kind)) return kind;
     return std::unexpected(Error::invalid("invalid_value", at,
                                           in_quotes(*text) + " is none of \"thin\", \"clone\", \"copy\" and \"path\""));
+}
+
+/// A whole number of bytes, or "10G". 1 MiB is less than any root has.
+Result<Bytes> parse_storage_size(const json& value, const std::string& at) {
+    constexpr std::uint64_t least = std::uint64_t{1} << 20;
+    constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    if (!value.is_number_unsigned() && !value.is_string())
+        return std::unexpected(wrong_type(at, "a size like \"10G\", or a number of bytes"));
+    auto size = value.is_string() ? Bytes::parse(value.get_ref<const std::string&>())
+                                  : Result<Bytes>(Bytes{value.get<std::uint64_t>()});
+    if (!size) {
+        size.error().field = at;
+        return size;
+    }
+    if (size->count >= least && size->count <= most) return size;
+    return std::unexpected(Error::invalid("invalid_value", at, "at least 1M, and at most 8E less one byte"));
+}
+
+/// zfsprops(7), "compression". Two of them have two names, of which zfs-get(8) knows one.
+Result<std::string> parse_compression(const json& value, const std::string& at) {
+    auto text = read_text(value, at, kWordBytes);
+    if (!text) return text;
+    static const std::set<std::string, std::less<>> known = [] {
+        std::set<std::string, std::less<>> all{"on", "off", "lzjb", "zle", "lz4", "gzip", "zstd", "zstd-fast"};
+        for (int level = 1; level <= 9; ++level) all.insert("gzip-" + std::to_string(level));
+        for (int level = 1; level <= 19; ++level) all.insert("zstd-" + std::to_string(level));
+        for (int level = 1; level <= 10; ++level) all.insert("zstd-fast-" + std::to_string(level));
+        for (int level = 20; level <= 100; level += 10) all.insert("zstd-fast-" + std::to_string(level));
+        for (int level : {500, 1000}) all.insert("zstd-fast-" + std::to_string(level));
+        return all;
+    }();
+    if (*text == "gzip-6") return "gzip";
+    if (*text == "zstd-fast-1") return "zstd-fast";
+    if (known.contains(*text)) return text;
+    auto error = Error::invalid("invalid_value", at, in_quotes(*text) + " is no compression of zfsprops(7)");
+    error.remedy = "\"lz4\", \"zstd\", \"zstd-9\", \"gzip-9\", \"on\", \"off\" …";
+    return std::unexpected(std::move(error));
 }
 
 Result<RootSpec> parse_root(const json& value, const std::string& at) {
@@ -83,6 +133,13 @@ Result<RootSpec> parse_root(const json& value, const std::string& at) {
     } else if (!root.path.empty()) {
         fields.fail(Error::invalid("path_without_path_root", fields.at("path"), "only root kind \"path\" has a path"));
     }
+    auto& storage = root.storage;
+    fields.read("quota", into(storage.quota, parse_storage_size));
+    fields.read("reservation", into(storage.reservation, parse_storage_size));
+    fields.read("compression", into(storage.compression, parse_compression));
+    if (storage.quota.count != 0 && storage.reservation > storage.quota)
+        fields.fail(Error::invalid("reservation_above_quota", fields.at("reservation"),
+                                   "more is to be kept for the root than it may have"));
     if (auto done = fields.done(); !done) return std::unexpected(done.error());
     return root;
 }
@@ -95,17 +152,6 @@ Result<RestartPolicy> parse_restart(const json& value, const std::string& at) {
         return std::unexpected(unsupported("unsupported_restart_policy", at,
                                            "restart policy " + *text + " is not supported yet", "use \"no\""));
     return std::unexpected(Error::invalid("invalid_value", at, "must be \"no\""));
-}
-
-/// Puts what `parse` answers into `target`.
-template <class T, class F>
-auto into(T& target, F parse) {
-    return [&target, parse](const json& value, const std::string& at) -> Result<void> {
-        auto parsed = parse(value, at);
-        if (!parsed) return std::unexpected(std::move(parsed.error()));
-        target = *std::move(parsed);
-        return {};
-    };
 }
 
 /// A thin root comes from a template, by default from the host's; a path root from none.
@@ -261,12 +307,20 @@ Result<NamedSpec> parse_named_spec(const json& object) {
     return NamedSpec{.name = *std::move(name), .spec = std::move(spec)};
 }
 
+json to_json(const RootSpec& root) {
+    json object{{"kind", to_string(root.kind)}};
+    if (root.kind == RootKind::path) object["path"] = root.path;
+    const auto& [quota, reservation, compression] = root.storage;
+    if (quota.count != 0) object["quota"] = quota.to_string();
+    if (reservation.count != 0) object["reservation"] = reservation.to_string();
+    if (!compression.empty()) object["compression"] = compression;
+    return object;
+}
+
 json to_json(const JailSpec& spec, Secrets secrets) {
-    json root{{"kind", to_string(spec.root.kind)}};
-    if (spec.root.kind == RootKind::path) root["path"] = spec.root.path;
     json document{{"running", spec.running},
                   {"template", spec.template_name},
-                  {"root", std::move(root)},
+                  {"root", to_json(spec.root)},
                   {"hostname", spec.hostname},
                   {"network", to_json(spec.network)},
                   {"publish", to_json(spec.publish)},

@@ -27,9 +27,19 @@ enum class RootKind {
     path,   ///< the user's own directory
 };
 
+/// What a root's file system keeps for it, where the root is one of its own. All of it is live.
+struct Storage {
+    Bytes quota{};        ///< its own files take up at most this; 0: no limit
+    Bytes reservation{};  ///< so much is kept free for them; at most the quota; 0: nothing
+    std::string
+        compression;  ///< as zfsprops(7) lists it, as zfs-get(8) spells it; empty: as the configuration's parent
+    bool operator==(const Storage&) const = default;
+};
+
 struct RootSpec {
     RootKind kind = RootKind::thin;
     std::string path;  ///< only for RootKind::path: absolute, normalized, not "/"
+    Storage storage{};
     bool operator==(const RootSpec&) const = default;
 };
 
@@ -146,17 +156,17 @@ struct NamedSpec {
 /// Reads a spec. Unknown fields, wrong types and values out of bounds are Errc::invalid with their JSON pointer; all
 /// other fields get their defaults. Reasons: "unknown_field", "wrong_type", "missing_field", "too_long", "too_many",
 /// "invalid_value", "invalid_name", "invalid_path", "invalid_address", "invalid_prefix", "invalid_port",
-/// "template_with_path_root", "path_without_path_root", "invalid_version", "learned_address" (a static one beside DHCP
-/// or SLAAC, or a port or policy that needs to know it). Words that a later version will know are Errc::unsupported:
-/// "unsupported_network_mode", "unsupported_restart_policy". Checks what can be known without
+/// "template_with_path_root", "path_without_path_root", "reservation_above_quota", "invalid_version", "learned_address"
+/// (a static one beside DHCP or SLAAC, or a port or policy that needs to know it). Words that a later version will know
+/// are Errc::unsupported: "unsupported_network_mode", "unsupported_restart_policy". Checks what can be known without
 /// the host or other jails.
 Result<JailSpec> parse_spec(const nlohmann::json& object);
 Result<NamedSpec> parse_named_spec(const nlohmann::json& object);
 
 enum class Secrets { hide, keep };
 /// All fields, defaults too; `template` is "" with RootKind::path, `root.path` is only there with it, `devfs_ruleset`
-/// only when somebody chose one. With Secrets::hide a secret value reads {"secret": true}; Secrets::keep is for the
-/// store, and what parse_spec reads back as the same spec.
+/// and what `root` says of storage only when somebody chose one. With Secrets::hide a secret value reads {"secret":
+/// true}; Secrets::keep is for the store, and what parse_spec reads back as the same spec.
 nlohmann::json to_json(const JailSpec& spec, Secrets secrets);
 
 /// RFC 7396 on the JSON of `current`, then parse_spec: null sets a field to its default. A secret that comes back as

@@ -37,6 +37,8 @@ nlohmann::json to_json(const FirewallSpec& firewall);
 /// {"jail": "web"}, {"label": "tier=front"} …
 nlohmann::json to_json(const Peer& peer);
 
+nlohmann::json to_json(const RootSpec& root);
+
 Result<ExecSpec> parse_exec(const nlohmann::json& value, const std::string& at);
 nlohmann::json to_json(const ExecSpec& exec, Secrets secrets);
 

@@ -134,6 +134,8 @@ Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observe
             return kernel.roots().prepare(root_parameters(jail));
         case StepKind::refresh_root:
             return refresh_root(context);
+        case StepKind::set_storage:
+            return kernel.roots().set_storage(jail.id, jail.spec.root.storage);
         case StepKind::mount:
             return kernel.mounts().mount(jail.id, *step.mount);
         case StepKind::unmount:

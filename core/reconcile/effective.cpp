@@ -57,6 +57,7 @@ model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& ro
         made.firewall = shares_stack(made.network) ? model::FirewallSpec{} : row.firewall;
     }
     made.limits = row.limits;
+    made.root.storage = row.root.storage;
     made.mounts = model::running_mounts(made.mounts, row.mounts);
     made.parameters = model::running_parameters(made.parameters, row.parameters);
     made.exec.stop = row.exec.stop;

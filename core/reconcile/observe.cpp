@@ -77,6 +77,9 @@ Result<Observed> observe(kernel::Kernel& kernel, const model::Jail& row) {
     auto limits = kernel.limits().list({limit_subject(row)});
     if (!limits) return std::unexpected(limits.error());
     observed->limits = std::move(limits->at(0));
+    auto storage = kernel.roots().storage({row.id});
+    if (!storage) return std::unexpected(storage.error());
+    observed->storage = std::move(storage->at(0));
     if (auto read = read_parameters(kernel, row, *observed); !read) return std::unexpected(read.error());
     if (!row.root_change) return observed;
     auto staged = kernel.snapshots().staged(restoration_of(row));

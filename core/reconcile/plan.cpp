@@ -120,6 +120,13 @@ void mend_limits(const model::Jail& jail, const Observed& observed, Plan& steps)
     add(steps, jail.spec.limits.empty() ? StepKind::remove_limits : StepKind::ensure_limits, jail.name.text());
 }
 
+/// Of a root that is made: a new one is made with it.
+void mend_storage(const model::Jail& jail, const Observed& observed, Plan& steps) {
+    const auto& storage = observed.storage;
+    if (observed.prepared && storage && storage->known && storage->storage != jail.spec.root.storage)
+        add(steps, StepKind::set_storage, jail.name.text());
+}
+
 /// Before there is a link, and never without them where a policy asks for them.
 void mend_rules(const Desired& desired, const Observed& observed, Plan& steps) {
     const auto& rules = observed.rules;
@@ -147,6 +154,7 @@ void build(const Desired& desired, const Observed& observed, Plan& steps) {
     mend_limits(desired.jail, observed, steps);
     mend_rules(desired, observed, steps);
     if (!observed.prepared) add(steps, StepKind::prepare_root);
+    mend_storage(desired.jail, observed, steps);
     add(steps, StepKind::refresh_root);
     plan_mounts(desired.mounts, observed.mounts, strange_mounts(desired, observed), steps);
     if (!shim_alive(observed)) add(steps, StepKind::hold);
@@ -171,6 +179,7 @@ void build(const Desired& desired, const Observed& observed, Plan& steps) {
 void mend(const Desired& desired, const Observed& observed, Plan& steps) {
     const auto& spec = desired.jail.spec;
     mend_limits(desired.jail, observed, steps);
+    mend_storage(desired.jail, observed, steps);
     if (change_record(desired.jail, observed)) add(steps, StepKind::record_change);
     plan_mounts(desired.mounts, observed.mounts, stale_mounts(desired.jail, observed), steps);
     mend_aliases(desired, observed, steps);

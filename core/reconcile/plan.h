@@ -40,6 +40,7 @@ struct Observed {
     std::vector<kernel::ObservedLink> links;  ///< in the order of their interfaces
     std::vector<kernel::ObservedAlias> aliases;
     std::optional<kernel::ObservedLimits> limits;      ///< nothing: nobody looked, so that they count as they should be
+    std::optional<kernel::ObservedStorage> storage{};  ///< the same
     std::optional<kernel::ObservedJailRules> rules{};  ///< the same; also without a packet filter
     Unfiltered unfiltered = Unfiltered::no;            ///< its policy cannot be enforced
     kernel::Applied applied;
@@ -51,6 +52,7 @@ enum class StepKind {
     restore_root,
     prepare_root,
     refresh_root,
+    set_storage,
     mount,
     unmount,
     hold,

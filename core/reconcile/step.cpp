@@ -14,6 +14,8 @@ std::string_view to_string(StepKind kind) {
             return "prepare_root";
         case StepKind::refresh_root:
             return "refresh_root";
+        case StepKind::set_storage:
+            return "set_storage";
         case StepKind::mount:
             return "mount";
         case StepKind::unmount:

@@ -44,6 +44,17 @@ Result<void> Sweep::collect_limits() {
     return {};
 }
 
+Result<void> Sweep::collect_storage() {
+    std::vector<JailId> jails;
+    for (const auto& row : rows_)
+        if (row.spec.root.kind != model::RootKind::path) jails.push_back(row.id);
+    auto storage = engine_.kernel.roots().storage(jails);
+    if (!storage) return std::unexpected(storage.error());
+    for (auto& one : *storage)
+        if (found_.contains(one.id)) found_[one.id].storage = std::move(one);
+    return {};
+}
+
 /// As each jail is held to: addresses that wait for a restart are not in force.
 void Sweep::learn_policies() {
     std::vector<model::Jail> held;
@@ -90,6 +101,7 @@ Result<Sweep::Due> Sweep::run(Thoroughness thoroughness, const std::function<boo
     learn_policies();
     if (thoroughness != Thoroughness::quick) {
         keep(due.swept, collect_limits());
+        keep(due.swept, collect_storage());
         const auto collected = collect_rules();
         // Jails that need their rules say what they lack.
         complain("rules of jails", collected ? std::string() : collected.error().to_string());

@@ -14,7 +14,7 @@ namespace jaild::reconcile {
 
 enum class Thoroughness {
     quick,  ///< jails, links, mounts, bridges
-    full,   ///< limits, packet filter and forwarding too
+    full,   ///< limits, storage, packet filter and forwarding too
     first,  ///< and operations that an earlier daemon left
 };
 
@@ -42,6 +42,7 @@ private:
     Result<void> survey();
     void judge_all(const std::function<bool(JailId)>& busy, Due& due);
     Result<void> collect_limits();
+    Result<void> collect_storage();
     void learn_policies();
     Result<void> collect_rules();
     Result<void> add_unfinished(Due& due);

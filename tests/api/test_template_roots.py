@@ -41,6 +41,15 @@ class TemplateRoots(ApiTest):
         answer = self.daemon.request("PATCH", "/v1/jails/r-fixed", {"root": {"kind": "thin"}})
         self.refused(answer, 422, "immutable_field", "/root")
 
+    def test_a_quota_of_a_root_needs_zfs(self):
+        for field, value in (("quota", "10G"), ("reservation", 1 << 30), ("compression", "zstd")):
+            answer = self.daemon.request("POST", "/v1/jails", {"name": "r-quota", "root": {field: value}})
+            problem = self.refused(answer, 422, "storage_unsupported", f"/root/{field}")
+            self.assertIn("ZFS", problem["detail"])
+        self.daemon.make("r-quota", running=False)
+        answer = self.daemon.request("PATCH", "/v1/jails/r-quota", {"root": {"quota": "10G"}})
+        self.refused(answer, 422, "storage_unsupported", "/root/quota")
+
     def test_a_clone_needs_zfs(self):
         answer = self.daemon.request("POST", "/v1/jails", {"name": "r-clone", "template": "roots:2",
                                                            "root": {"kind": "clone"}})

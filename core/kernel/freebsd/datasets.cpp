@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/base/spawn.h"
 #include "core/kernel/freebsd/pure/dataset_texts.h"
@@ -107,6 +108,50 @@ Result<void> Datasets::ensure(TemplateId id) const {
 
 Result<void> Datasets::clone(JailId id, const std::string& of_template) const {
     return make(jails(), id, name(id), zfs::clone(base_of(of_template), name(id), zfs::owner(instance_, id)));
+}
+
+Result<std::map<std::string, model::Storage>> Datasets::storage(const std::vector<std::string>& names) {
+    std::set<std::string> parents;
+    if (names.size() > 1)
+        for (const auto& name : names) parents.insert(name.substr(0, name.rfind('/')));
+    std::vector<Argv> questions;
+    for (const auto& parent : parents) questions.push_back(zfs::get_storage(parent, zfs::Depth::children));
+    if (names.size() == 1) questions.push_back(zfs::get_storage(names.front(), zfs::Depth::itself));
+    std::map<std::string, model::Storage> all;
+    for (const auto& question : questions) {
+        const auto output = run_zfs(question);
+        if (!output) return std::unexpected(output.error());
+        auto some = zfs::storage_of(*output);
+        if (!some) return some;
+        all.merge(*some);
+    }
+    return all;
+}
+
+/// What zfs(8) says of a size that does not fit, as the user's own fault or the pool's.
+Error storage_refused(Error error) {
+    const auto says = [&](const char* words) { return error.detail.find(words) != std::string::npos; };
+    if (says("less than current used")) {
+        error.code = Errc::conflict;
+        error.reason = "quota_below_use";
+        error.field = "/root/quota";
+        error.remedy = "give it more, or delete files of the jail first";
+    } else if (says("greater than available space")) {
+        error.code = Errc::exhausted;
+        error.reason = "reservation_too_large";
+        error.field = "/root/reservation";
+        error.remedy = "reserve less than the pool has free: zfs list -o space";
+    }
+    return error;
+}
+
+Result<void> Datasets::set_storage(const std::string& name, const model::Storage& storage) {
+    const auto now = Datasets::storage({name});
+    if (!now) return std::unexpected(now.error());
+    const auto found = now->find(name);
+    for (const auto& command : zfs::set_storage(name, found == now->end() ? model::Storage{} : found->second, storage))
+        if (auto set = run_zfs(command); !set) return std::unexpected(storage_refused(set.error()));
+    return {};
 }
 
 /// zfs-snapshot(8) waits until the transaction group is on disk: nothing has to be synced before.

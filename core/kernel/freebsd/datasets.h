@@ -1,9 +1,11 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "core/kernel/freebsd/pure/places.h"
+#include "core/model/jail_spec.h"
 
 namespace jaild::kernel::freebsd {
 
@@ -25,6 +27,10 @@ public:
     [[nodiscard]] Result<void> ensure(TemplateId id) const;
     /// The jail's, as the template's dataset of that name was when it was finished. One that is there stays as it is.
     [[nodiscard]] Result<void> clone(JailId id, const std::string& of_template) const;
+    /// By name, of those that there are: each of `names` that lies directly beneath a common parent costs no call more.
+    [[nodiscard]] static Result<std::map<std::string, model::Storage>> storage(const std::vector<std::string>& names);
+    /// Errc::conflict "quota_below_use", Errc::exhausted "reservation_too_large".
+    [[nodiscard]] static Result<void> set_storage(const std::string& name, const model::Storage& storage);
     /// What is in it stays as it is now, and clones can be made of it.
     [[nodiscard]] static Result<void> finish(const std::string& of_template);
     /// A missing one: success. Errc::busy when it has snapshots, clones or children, or is mounted: nothing is deleted.

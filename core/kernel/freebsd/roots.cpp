@@ -14,6 +14,7 @@
 #include "core/kernel/roots/hosts_file.h"
 #include "core/kernel/roots/path_root.h"
 #include "core/kernel/roots/place.h"
+#include "core/kernel/roots/root_storage.h"
 #include "core/kernel/roots/template_root.h"
 
 namespace jaild::kernel {
@@ -26,6 +27,8 @@ constexpr std::array<std::string_view, 1> kMountPoints{"dev"};
 constexpr std::size_t kResolvConfLimit = 1 << 16;
 constexpr const char* kDatasetFile = "dataset";
 constexpr std::size_t kDatasetLimit = 1024;
+constexpr const char* kNoStorage =
+    "configure zfs_parent and make the jail anew, or use the quota of the file system that it is in";
 
 Error cannot_clone(std::string detail) {
     return {.code = Errc::unsupported,
@@ -74,7 +77,9 @@ Result<void> FreeBsdRoots::make_dataset(int jail, const RootParameters& paramete
         source = *std::move(found);
     }
     if (auto written = files::write_atomic(jail, kDatasetFile, datasets_.name(id), 0600); !written) return written;
-    return source ? datasets_.clone(id, *source) : datasets_.ensure(id);
+    const auto made = source ? datasets_.clone(id, *source) : datasets_.ensure(id);
+    if (!made || parameters.root.storage == model::Storage{}) return made;
+    return freebsd::Datasets::set_storage(datasets_.name(id), parameters.root.storage);
 }
 
 Result<void> FreeBsdRoots::mount_template(const RootParameters& parameters) {
@@ -102,10 +107,53 @@ Result<bool> FreeBsdRoots::prepared(JailId id) {
 }
 
 Result<void> FreeBsdRoots::check(const model::RootSpec& root, const std::string& template_name) {
+    const bool datasets = datasets_.configured() && root.kind != model::RootKind::path;
+    if (auto possible =
+            kernel::check_storage(root.storage, datasets ? RootOnDataset::yes : RootOnDataset::no, kNoStorage);
+        !possible)
+        return possible;
     if (root.kind == model::RootKind::path) return check_path_root(root.path, directories_.state(), kMountPoints);
     return template_root::check(
         root, template_name,
         datasets_.configured() ? template_root::Clones::possible : template_root::Clones::impossible);
+}
+
+Result<void> FreeBsdRoots::check_storage(JailId id, const model::Storage& storage) {
+    const auto name = dataset(id);
+    if (!name) return std::unexpected(name.error());
+    const auto made = prepared(id);
+    if (!made) return std::unexpected(made.error());
+    const bool possible = *made ? name->has_value() : datasets_.configured();
+    return kernel::check_storage(storage, possible ? RootOnDataset::yes : RootOnDataset::no, kNoStorage);
+}
+
+Result<std::vector<ObservedStorage>> FreeBsdRoots::storage(const std::vector<JailId>& jails) {
+    std::vector<ObservedStorage> all;
+    std::vector<std::string> names;
+    for (const auto id : jails) {
+        all.push_back({.id = id});
+        const auto name = dataset(id);
+        if (!name) return std::unexpected(name.error());
+        names.push_back(name->value_or(std::string()));
+    }
+    auto asked = names;
+    std::erase(asked, std::string());
+    const auto found = freebsd::Datasets::storage(asked);
+    if (!found) return all;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const auto one = found->find(names[i]);
+        if (one == found->end()) continue;
+        all[i].known = true;
+        all[i].storage = one->second;
+    }
+    return all;
+}
+
+Result<void> FreeBsdRoots::set_storage(JailId id, const model::Storage& storage) {
+    const auto name = dataset(id);
+    if (!name) return std::unexpected(name.error());
+    if (*name) return freebsd::Datasets::set_storage(**name, storage);
+    return kernel::check_storage(storage, RootOnDataset::no, kNoStorage);
 }
 
 Result<std::string> FreeBsdRoots::clone_source(TemplateId of) const {

@@ -20,6 +20,10 @@ public:
     Result<bool> prepared(JailId id) override;
     Result<void> check(const model::RootSpec& root, const std::string& template_name) override;
     Result<void> check_clone(TemplateId of) const override;
+    [[nodiscard]] Result<void> check_storage(JailId id, const model::Storage& storage) override;
+    /// Those of a pool that is away are not known.
+    Result<std::vector<ObservedStorage>> storage(const std::vector<JailId>& jails) override;
+    Result<void> set_storage(JailId id, const model::Storage& storage) override;
     Result<void> prepare(const RootParameters& parameters) override;
     Result<void> refresh(const RootParameters& parameters) override;
     Result<void> write_hosts(const RootParameters& parameters) override;

@@ -10,6 +10,7 @@
 #include "core/kernel/roots/hosts_file.h"
 #include "core/kernel/roots/path_root.h"
 #include "core/kernel/roots/place.h"
+#include "core/kernel/roots/root_storage.h"
 #include "core/kernel/roots/template_root.h"
 
 namespace jaild::kernel {
@@ -18,6 +19,7 @@ namespace {
 
 /// What the runtime mounts in every root.
 constexpr std::array<std::string_view, 3> kMountPoints{"proc", "dev", "sys"};
+constexpr const char* kNoStorage = "leave it out; quotas and compression of roots need FreeBSD with ZFS";
 constexpr std::size_t kResolvConfLimit = 1 << 16;
 
 /// The host's own that a jail can reach. systemd-resolved(8) shows programs only itself, on loopback; the servers
@@ -52,8 +54,19 @@ Result<bool> LinuxRoots::prepared(JailId id) {
 }
 
 Result<void> LinuxRoots::check(const model::RootSpec& root, const std::string& template_name) {
+    if (auto possible = kernel::check_storage(root.storage, RootOnDataset::no, kNoStorage); !possible) return possible;
     if (root.kind == model::RootKind::path) return check_path_root(root.path, layout_.state, kMountPoints);
     return template_root::check(root, template_name, template_root::Clones::impossible);
+}
+
+Result<void> LinuxRoots::check_storage(JailId, const model::Storage& storage) {
+    return kernel::check_storage(storage, RootOnDataset::no, kNoStorage);
+}
+
+Result<std::vector<ObservedStorage>> LinuxRoots::storage(const std::vector<JailId>& jails) {
+    std::vector<ObservedStorage> all;
+    for (const auto id : jails) all.push_back({.id = id});
+    return all;
 }
 
 Result<void> LinuxRoots::prepare(const RootParameters& parameters) {

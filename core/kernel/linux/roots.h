@@ -19,6 +19,10 @@ public:
     Result<void> check(const model::RootSpec& root, const std::string& template_name) override;
     /// check() has allowed none.
     [[nodiscard]] Result<void> check_clone(TemplateId) const override { return {}; }
+    [[nodiscard]] Result<void> check_storage(JailId id, const model::Storage& storage) override;
+    Result<std::vector<ObservedStorage>> storage(const std::vector<JailId>& jails) override;
+    /// check() and check_storage() have allowed none.
+    Result<void> set_storage(JailId, const model::Storage&) override { return {}; }
     Result<void> prepare(const RootParameters& parameters) override;
     Result<void> refresh(const RootParameters& parameters) override;
     Result<void> write_hosts(const RootParameters& parameters) override;

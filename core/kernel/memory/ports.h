@@ -86,6 +86,9 @@ public:
     Result<void> check(const model::RootSpec& root, const std::string& template_name) override;
     /// Of every template, when it is made with a ZFS parent.
     [[nodiscard]] Result<void> check_clone(TemplateId) const override { return {}; }
+    [[nodiscard]] Result<void> check_storage(JailId id, const model::Storage& storage) override;
+    Result<std::vector<ObservedStorage>> storage(const std::vector<JailId>& jails) override;
+    Result<void> set_storage(JailId id, const model::Storage& storage) override;
     Result<void> prepare(const RootParameters& parameters) override;
     Result<void> refresh(const RootParameters& parameters) override;
     Result<void> write_hosts(const RootParameters& parameters) override;
@@ -94,6 +97,7 @@ public:
 
 private:
     Result<void> find_template(const RootParameters& parameters);
+    [[nodiscard]] bool has_datasets() const;
 
     World& world_;
 };

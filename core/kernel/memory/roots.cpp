@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "core/kernel/memory/ports.h"
+#include "core/kernel/roots/root_storage.h"
 #include "core/kernel/roots/template_root.h"
 
 namespace jaild::kernel::memory {
@@ -13,6 +14,8 @@ namespace {
 
 /// The model has no file system: whatever begins so does not exist, everything else does.
 constexpr std::string_view kMissing = "/missing";
+
+constexpr const char* kNoStorage = "configure zfs_parent";
 
 std::string generated_files(const RootParameters& parameters) {
     std::string text = "hostname " + parameters.hostname;
@@ -61,11 +64,14 @@ Result<bool> MemoryRoots::prepared(JailId id) {
 Result<void> MemoryRoots::check(const model::RootSpec& root, const std::string& template_name) {
     std::lock_guard lock(world_.mutex);
     if (auto met = world_.faults.at("roots.check"); !met) return met;
-    if (root.kind != model::RootKind::path) {
-        const bool datasets = !world_.driver.zfs_parent.empty();
+    const bool datasets = has_datasets() && root.kind != model::RootKind::path;
+    if (auto possible =
+            kernel::check_storage(root.storage, datasets ? RootOnDataset::yes : RootOnDataset::no, kNoStorage);
+        !possible)
+        return possible;
+    if (root.kind != model::RootKind::path)
         return template_root::check(root, template_name,
                                     datasets ? template_root::Clones::possible : template_root::Clones::impossible);
-    }
     const std::filesystem::path path(root.path);
     const auto& state = world_.driver.state_directory;
     const auto [path_rest, state_rest] = std::ranges::mismatch(path, state);
@@ -77,6 +83,40 @@ Result<void> MemoryRoots::check(const model::RootSpec& root, const std::string& 
         return std::unexpected(Error::invalid("root_path_missing", "/root/path", root.path + " is no directory"));
     }
     return {};
+}
+
+bool MemoryRoots::has_datasets() const {
+    return !world_.driver.zfs_parent.empty();
+}
+
+Result<void> MemoryRoots::check_storage(JailId, const model::Storage& storage) {
+    std::lock_guard lock(world_.mutex);
+    return kernel::check_storage(storage, has_datasets() ? RootOnDataset::yes : RootOnDataset::no, kNoStorage);
+}
+
+Result<std::vector<ObservedStorage>> MemoryRoots::storage(const std::vector<JailId>& jails) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("roots.storage"); !met) return std::unexpected(met.error());
+    std::vector<ObservedStorage> all;
+    for (const auto id : jails) {
+        const auto* held = world_.directory(id);
+        const bool known = has_datasets() && held && held->prepared && held->root.kind != model::RootKind::path;
+        all.push_back({.id = id, .known = known, .storage = known ? held->root.storage : model::Storage{}});
+    }
+    return all;
+}
+
+Result<void> MemoryRoots::set_storage(JailId id, const model::Storage& storage) {
+    std::lock_guard lock(world_.mutex);
+    return world_.faults.step("roots.set_storage", [&]() -> Result<void> {
+        auto* held = world_.directory(id);
+        if (!has_datasets() || !held || !held->prepared) {
+            world_.violate(fmt::format("the root of jail {} is given storage before it is prepared", id.value));
+            return std::unexpected(Error::from_errno("zfs", ENOENT, "root"));
+        }
+        held->root.storage = storage;
+        return {};
+    });
 }
 
 /// The template is there, or none is needed.

@@ -78,6 +78,33 @@ TEST_CASE("a pool is what is before the first slash", "[freebsd][zfs]") {
     CHECK(zfs::pool_of("zroot") == "zroot");
 }
 
+TEST_CASE("storage is what a dataset has of its own", "[freebsd][zfs]") {
+    const std::string name = "zroot/jaild/k3f9a-12";
+    const auto output = line(name, "refquota", "10485760", "local") + line(name, "refreservation", "0", "default") +
+                        line(name, "compression", "lz4", "inherited from zroot") +
+                        line("zroot/jaild/k3f9a-13", "compression", "zstd-9", "local");
+    const auto all = value_of(zfs::storage_of(output));
+    CHECK(all.at(name) == model::Storage{.quota = {10 << 20}, .reservation = {}, .compression = ""});
+    CHECK(all.at("zroot/jaild/k3f9a-13").compression == "zstd-9");
+    CHECK(error_of(zfs::storage_of(line(name, "refquota", "10M", "local"))).code == Errc::corrupt);
+}
+
+TEST_CASE("a reservation never is above the quota on the way", "[freebsd][zfs]") {
+    const std::string name = "zroot/a";
+    const auto set = [&](const char* property, const char* value) {
+        return Argv{"zfs", "set", std::string(property) + "=" + value, name};
+    };
+    const model::Storage small{.quota = {5 << 20}, .reservation = {4 << 20}, .compression = ""};
+    const model::Storage large{.quota = {9 << 20}, .reservation = {8 << 20}, .compression = "lz4"};
+    CHECK(zfs::set_storage(name, small, large) ==
+          std::vector{set("refquota", "9437184"), set("refreservation", "8388608"), set("compression", "lz4")});
+    CHECK(zfs::set_storage(name, large, small) == std::vector{set("refreservation", "4194304"),
+                                                              set("refquota", "5242880"),
+                                                              Argv{"zfs", "inherit", "compression", name}});
+    CHECK(zfs::set_storage(name, small, {}) == std::vector{set("refreservation", "none"), set("refquota", "none")});
+    CHECK(zfs::set_storage(name, small, small).empty());
+}
+
 TEST_CASE("an answer that zfs would not give is an error, not an absence", "[freebsd][zfs]") {
     const auto* output = GENERATE("cannot open\n", "a\tb\tc\n", "a\tb\tc\td\te\n");
     CHECK(error_of(zfs::jails(output, "zroot/jaild", instance())).code == Errc::corrupt);

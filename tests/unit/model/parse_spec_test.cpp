@@ -52,6 +52,34 @@ TEST_CASE("a path root has a path and no template", "[model][spec]") {
     CHECK(refusal(R"({"root": {"path": "/x"}})") == "path_without_path_root /root/path");
 }
 
+TEST_CASE("a root has a quota, a reservation and a compression, or none of them", "[model][spec]") {
+    CHECK(spec("{}").root.storage == Storage{});
+    const auto made = spec(R"({"root": {"quota": "10G", "reservation": 1073741824, "compression": "zstd-9"}})");
+    CHECK(made.root.storage == Storage{.quota = {10ULL << 30}, .reservation = {1ULL << 30}, .compression = "zstd-9"});
+    CHECK(to_json(made, Secrets::hide)["root"] ==
+          json{{"kind", "thin"}, {"quota", "10G"}, {"reservation", "1G"}, {"compression", "zstd-9"}});
+    CHECK(value_of(parse_spec(to_json(made, Secrets::keep))) == made);
+    CHECK(value_of(merge_patch(made, json::parse(R"({"root": {"quota": null, "compression": "off"}})"))).root.storage ==
+          Storage{.quota = {}, .reservation = {1ULL << 30}, .compression = "off"});
+    // Two names of one thing, of which zfs-get(8) answers with the first.
+    CHECK(spec(R"({"root": {"compression": "gzip-6"}})").root.storage.compression == "gzip");
+    CHECK(spec(R"({"root": {"compression": "zstd-fast-1"}})").root.storage.compression == "zstd-fast");
+    CHECK(refusal(R"({"root": {"quota": "1G", "reservation": "2G"}})") == "reservation_above_quota /root/reservation");
+    for (const char* bad : {"0", "1023", "-1", "9223372036854775808", "\"1K\"", "\"8E\""})
+        CHECK(refusal(std::string(R"({"root": {"quota": )") + bad + "}}").ends_with(" /root/quota"));
+    for (const char* bad : {"", "zip", "gzip-0", "gzip-10", "zstd-20", "zstd-fast-11", "lz4 ", "LZ4"})
+        CHECK(refusal(std::string(R"({"root": {"compression": ")") + bad + "\"}}").ends_with(" /root/compression"));
+}
+
+TEST_CASE("storage is changed while a jail runs, its kind is not", "[model][spec]") {
+    const auto before = spec("{}");
+    const auto after = spec(R"({"root": {"quota": "1G", "compression": "lz4"}})");
+    CHECK(restart_fields_changed(before, after).empty());
+    value_of(check_immutable(before, after));
+    CHECK(error_of(check_immutable(before, spec(R"({"template": "a:1", "root": {"kind": "copy"}})"))).reason ==
+          "immutable_field");
+}
+
 TEST_CASE("a jail without network has no interface", "[model][spec]") {
     CHECK(spec(R"({"network": {"mode": "none"}})").network.interfaces.empty());
     CHECK(spec(R"({"network": {"mode": "none", "interfaces": []}})").network.interfaces.empty());

@@ -25,6 +25,15 @@ public:
         return inner_.check(root, template_name);
     }
     [[nodiscard]] Result<void> check_clone(TemplateId of) const override { return inner_.check_clone(of); }
+    [[nodiscard]] Result<void> check_storage(JailId id, const model::Storage& storage) override {
+        return inner_.check_storage(id, storage);
+    }
+    Result<std::vector<kernel::ObservedStorage>> storage(const std::vector<JailId>& jails) override {
+        return inner_.storage(jails);
+    }
+    Result<void> set_storage(JailId id, const model::Storage& storage) override {
+        return inner_.set_storage(id, storage);
+    }
     Result<void> prepare(const kernel::RootParameters& parameters) override { return inner_.prepare(parameters); }
     Result<void> refresh(const kernel::RootParameters& parameters) override { return inner_.refresh(parameters); }
     Result<void> write_hosts(const kernel::RootParameters& parameters) override {

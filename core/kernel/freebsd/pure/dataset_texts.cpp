@@ -31,18 +31,35 @@ bool is_component(std::string_view text) {
            text != "." && text != "..";
 }
 
-/// Those with an owner of their own.
-Result<std::map<std::string, Seen>> parse(std::string_view output) {
-    std::map<std::string, Seen> all;
+struct Row {
+    std::string_view name;
+    std::string_view property;
+    std::string_view value;
+    std::string_view source;
+};
+
+/// What zfs-get(8) prints with -H -o name,property,value,source.
+Result<std::vector<Row>> rows_of(std::string_view output) {
+    std::vector<Row> all;
     while (!output.empty()) {
         auto line = take(output, '\n');
         if (line.empty()) continue;
         std::array<std::string_view, 4> fields;
         for (auto& field : fields) field = take(line, '\t');
-        const auto& [name, property, value, source] = fields;
-        if (source.empty() || !line.empty())
+        if (fields.back().empty() || !line.empty())
             return std::unexpected(
                 Error{.code = Errc::corrupt, .op = "zfs", .detail = "zfs get answered with something else"});
+        all.push_back({.name = fields[0], .property = fields[1], .value = fields[2], .source = fields[3]});
+    }
+    return all;
+}
+
+/// Those with an owner of their own.
+Result<std::map<std::string, Seen>> parse(std::string_view output) {
+    const auto rows = rows_of(output);
+    if (!rows) return std::unexpected(rows.error());
+    std::map<std::string, Seen> all;
+    for (const auto& [name, property, value, source] : *rows) {
         auto& seen = all[std::string(name)];
         if (property == kOwnerProperty && source == "local") seen.owner = value;
         if (property == "jailed") seen.jailed = value != "off";
@@ -170,6 +187,50 @@ Result<std::vector<JailId>> jails(std::string_view output, const std::string& pa
 Result<std::vector<TemplateId>> templates(std::string_view output, const std::string& parent,
                                           const InstanceId& instance) {
     return ours_of<TemplateId>(output, parent, instance);
+}
+
+Argv get_storage(const std::string& dataset, Depth depth) {
+    Argv argv{"zfs", "get", "-Hp", "-t", "filesystem", "-o", "name,property,value,source"};
+    if (depth == Depth::children) argv.insert(argv.end(), {"-d", "1"});
+    argv.insert(argv.end(), {"refquota,refreservation,compression", dataset});
+    return argv;
+}
+
+Result<std::map<std::string, model::Storage>> storage_of(std::string_view output) {
+    const auto rows = rows_of(output);
+    if (!rows) return std::unexpected(rows.error());
+    std::map<std::string, model::Storage> all;
+    for (const auto& [name, property, value, source] : *rows) {
+        auto& storage = all[std::string(name)];
+        if (source != "local") continue;
+        if (property == "compression") storage.compression = value;
+        if (property != "refquota" && property != "refreservation") continue;
+        Bytes size;
+        const auto* end = value.data() + value.size();
+        if (const auto read = std::from_chars(value.data(), end, size.count); read.ec != std::errc{} || read.ptr != end)
+            return std::unexpected(Error{.code = Errc::corrupt,
+                                         .op = "zfs",
+                                         .detail = "zfs get answered with no number: " + std::string(value)});
+        (property == "refquota" ? storage.quota : storage.reservation) = size;
+    }
+    return all;
+}
+
+std::vector<Argv> set_storage(const std::string& dataset, const model::Storage& from, const model::Storage& to) {
+    const auto text = [](Bytes size) { return size.count == 0 ? std::string("none") : std::to_string(size.count); };
+    std::vector<Argv> commands;
+    const auto set_reservation = [&] {
+        if (from.reservation != to.reservation)
+            commands.push_back(set(dataset, "refreservation", text(to.reservation)));
+    };
+    const bool shrinks = to.reservation <= from.reservation;
+    if (shrinks) set_reservation();
+    if (from.quota != to.quota) commands.push_back(set(dataset, "refquota", text(to.quota)));
+    if (!shrinks) set_reservation();
+    if (from.compression != to.compression)
+        commands.push_back(to.compression.empty() ? Argv{"zfs", "inherit", "compression", dataset}
+                                                  : set(dataset, "compression", to.compression));
+    return commands;
 }
 
 Result<void> check_name(std::string_view dataset) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/ids.h"
 #include "core/base/spawn.h"
+#include "core/model/jail_spec.h"
 
 /// Datasets of zfs(8) as words and lines. Pure.
 namespace jaild::kernel::freebsd::zfs {
@@ -43,6 +45,17 @@ Argv list(const std::string& parent);
 Result<std::vector<JailId>> jails(std::string_view output, const std::string& parent, const InstanceId& instance);
 Result<std::vector<TemplateId>> templates(std::string_view output, const std::string& parent,
                                           const InstanceId& instance);
+
+/// zfs-get(8) of what storage_of() reads: the storage of a dataset, or of all children of a parent too.
+enum class Depth { itself, children };
+Argv get_storage(const std::string& dataset, Depth depth);
+/// By dataset. A quota is `refquota`: the jail's own files. `quota` would count snapshots too, so that keeping what was
+/// deleted ate up the room of the jail, and a schedule of snapshots would fill it. For the same reason a reservation is
+/// `refreservation`: it is for the jail's files, and no snapshot is taken that the pool has no room for beside it.
+/// (zfsprops(7).) What is inherited counts as nothing: the administrator's choice for all. Errc::corrupt as jails().
+Result<std::map<std::string, model::Storage>> storage_of(std::string_view output);
+/// The commands that make `from` `to`, in an order in which the reservation never is above the quota.
+std::vector<Argv> set_storage(const std::string& dataset, const model::Storage& from, const model::Storage& to);
 
 /// Errc::invalid "invalid_dataset": zfs(8), "ZFS Component Naming Requirements".
 Result<void> check_name(std::string_view dataset);
