@@ -9,9 +9,9 @@
 #include <thread>
 
 #include "cli/commands.h"
-#include "cli/spec/manifest.h"
 #include "cli/table.h"
 #include "core/base/files.h"
+#include "core/model/manifest.h"
 
 /// jaildctl template ls|show|import|create|rm
 namespace jaild::cli {
@@ -127,6 +127,10 @@ int finish_import(Context& context, const json& accepted, std::string_view verb)
     return kDone;
 }
 
+bool is_url(std::string_view text) {
+    return text.starts_with("http://") || text.starts_with("https://");
+}
+
 /// Those of the MANIFEST, in the order of the archives; nothing, and a word about it, when it does not name them all.
 std::optional<std::vector<std::string>> checksums_of_manifest(const ImportOptions& options) {
     const auto content = files::read(options.manifest, kManifestBytes);
@@ -134,14 +138,16 @@ std::optional<std::vector<std::string>> checksums_of_manifest(const ImportOption
         report(content.error());
         return std::nullopt;
     }
-    const auto manifest = parse_manifest(*content);
+    const auto manifest = model::parse_manifest(*content);
     if (!manifest) {
         fmt::print(stderr, "jaildctl: {} is no MANIFEST of archives, or was cut short\n", printable(options.manifest));
         return std::nullopt;
     }
     std::vector<std::string> checksums;
     for (const auto& file : options.files) {
-        const auto known = manifest->find(std::filesystem::path(file).filename().string());
+        // A URL's query is no part of the name.
+        const auto name = is_url(file) ? file.substr(0, file.find('?')) : file;
+        const auto known = manifest->find(std::filesystem::path(name).filename().string());
         if (known == manifest->end()) {
             fmt::print(stderr, "jaildctl: {} does not name {}\n", printable(options.manifest), printable(file));
             return std::nullopt;
@@ -153,6 +159,7 @@ std::optional<std::vector<std::string>> checksums_of_manifest(const ImportOption
 
 /// One for each archive, or none at all.
 std::optional<std::vector<std::string>> checksums_of(const ImportOptions& options) {
+    if (is_url(options.manifest)) return options.checksums;  // none: jaild reads it
     if (!options.manifest.empty()) return checksums_of_manifest(options);
     if (options.checksums.empty() || options.checksums.size() == options.files.size()) return options.checksums;
     fmt::print(stderr, "jaildctl: --sha256 is given {} times for {} archives\n", options.checksums.size(),
@@ -198,10 +205,12 @@ int create_template(Context& context, const TemplateCreateOptions& options) {
 int import_one(Context& context, const ImportOptions& options) {
     auto body = body_of(options);
     body["sets"] = json::array();
+    if (is_url(options.manifest)) body["manifest"] = options.manifest;
     const auto checksums = checksums_of(options);
     if (!checksums) return kUsage;
     for (std::size_t i = 0; i < options.files.size(); ++i) {
-        json set{{"file", absolute(options.files[i])}};
+        const auto& file = options.files[i];
+        auto set = is_url(file) ? json{{"url", file}} : json{{"file", absolute(file)}};
         if (!checksums->empty()) set["sha256"] = (*checksums)[i];
         body["sets"].push_back(std::move(set));
     }
@@ -283,12 +292,14 @@ void add_import(CLI::App& app, Command& chosen) {
     auto options = std::make_shared<ImportOptions>();
     auto* sub = app.add_subcommand("import", "make a template of archives");
     sub->add_option("name", options->name, "NAME or NAME:VERSION; without, the next free number")->required();
-    sub->add_option("file", options->files, "archives of the daemon's host, unpacked one after the other")->required();
+    sub->add_option("file", options->files,
+                    "archives: files of the daemon's host or http(s) URLs, unpacked one after the other")
+        ->required();
     const auto repeated = [&](const char* flag, std::vector<std::string>& target, const char* description) {
         sub->add_option(flag, target, description)->expected(1)->take_all()->allow_extra_args(false);
     };
     repeated("--sha256", options->checksums, "what an archive must have, in their order");
-    sub->add_option("--manifest", options->manifest, "file with the checksums: a release's MANIFEST")
+    sub->add_option("--manifest", options->manifest, "file or URL with the checksums: a release's MANIFEST")
         ->excludes("--sha256");
     sub->add_option("--description", options->description, "for people");
     repeated("--private", options->private_parts, "a path that each thin root gets a copy of");

@@ -48,10 +48,35 @@ Result<void> read_path(const json& value, const std::string& at, RootPath root, 
     return {};
 }
 
+/// Characters that a URL has (RFC 3986), no user, no password: a template says where it is from.
+Result<void> read_url(const json& value, const std::string& at, std::string& target) {
+    auto text = read_text(value, at, TemplateLimits::url_bytes);
+    if (!text) return std::unexpected(text.error());
+    const auto refused = [&](const char* why) { return std::unexpected(Error::invalid("invalid_url", at, why)); };
+    std::string_view rest = *text;
+    if (rest.starts_with("http://"))
+        rest.remove_prefix(7);
+    else if (rest.starts_with("https://"))
+        rest.remove_prefix(8);
+    else
+        return refused("a URL begins with http:// or https://");
+    const auto fits = [](char c) { return c > ' ' && c < '\x7f' && !std::string_view("\"<>\\^`{|}#").contains(c); };
+    if (!std::ranges::all_of(rest, fits))
+        return refused("a URL has no such character, nor a fragment; %XX stands for it");
+    const auto host = rest.substr(0, rest.find_first_of("/?"));
+    if (host.contains('@')) return refused("a URL here has no user and no password");
+    if (host.empty() || host.starts_with(':')) return refused("a URL names a host");
+    target = *std::move(text);
+    return {};
+}
+
 Result<SetSource> parse_set(const json& value, const std::string& at) {
     SetSource set;
     Fields fields(value, at);
-    fields.require("file");
+    const bool both = fields.has("file") && fields.has("url");
+    if (both) fields.fail(Error::invalid("invalid_value", fields.at("url"), "an archive is a file or a URL, not both"));
+    if (!fields.has("url")) fields.require("file");
+    fields.read("url", [&](const json& url, const std::string& where) { return read_url(url, where, set.url); });
     fields.read("file", [&](const json& path, const std::string& where) {
         return read_path(path, where, RootPath::refused, set.file);
     });
@@ -87,6 +112,14 @@ void read_source(Fields& fields, TemplateRequest& request) {
         auto set = parse_set(value, at);
         if (!set) return std::unexpected(set.error());
         request.sets.push_back(*std::move(set));
+        return {};
+    });
+    fields.read("manifest", [&](const json& value, const std::string& at) -> Result<void> {
+        if (auto read = read_url(value, at, request.manifest); !read) return read;
+        const bool twice = std::ranges::any_of(request.sets, [](const auto& set) { return !set.sha256.empty(); });
+        if (twice || request.sets.empty())
+            return std::unexpected(Error::invalid(
+                "invalid_value", at, "a MANIFEST has the checksums of all archives, none of which has its own"));
         return {};
     });
     fields.read("jail", [&](const json& value, const std::string& at) -> Result<void> {
@@ -195,14 +228,20 @@ json to_json(const Template& value, const std::vector<std::string>& jails) {
 }
 
 std::string SetSource::name() const {
-    return last_part(file);
+    if (url.empty()) return last_part(file);
+    const auto last = last_part(place());
+    return last.empty() ? "archive" : last;
+}
+
+std::string SetSource::place() const {
+    return url.empty() ? file : url.substr(0, url.find('?'));
 }
 
 std::string TemplateRequest::source() const {
     if (jail) return "jail " + jail->text();
     if (!directory.empty()) return directory;
     std::string text;
-    for (const auto& set : sets) text += (text.empty() ? "" : ", ") + set.file;
+    for (const auto& set : sets) text += (text.empty() ? "" : ", ") + set.place();
     return text;
 }
 

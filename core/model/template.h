@@ -85,12 +85,15 @@ Template host_template();
 /// `jails`: whose roots are made from it. {"name", "version", "reference", …}
 nlohmann::json to_json(const Template& value, const std::vector<std::string>& jails);
 
-/// An archive to import.
+/// An archive to import: of the host, or from the net.
 struct SetSource {
-    std::string file{};    ///< absolute path of the host
+    std::string file{};    ///< absolute path of the host; empty: `url`
+    std::string url{};     ///< http or https
     std::string sha256{};  ///< lower case; empty: any
     /// The last part of the path: "base.txz".
     [[nodiscard]] std::string name() const;
+    /// For people: the path, or the URL without its query, which can be a secret.
+    [[nodiscard]] std::string place() const;
 };
 
 /// What a new template is to be made of: exactly one of archives, a jail and a directory.
@@ -100,6 +103,7 @@ struct TemplateRequest {
     std::string description{};
     std::vector<std::string> private_parts{};
     std::vector<SetSource> sets{};  ///< unpacked one after the other
+    std::string manifest{};         ///< URL of a MANIFEST with the checksums of all sets; empty: none
     std::optional<Name> jail{};     ///< copied with what it shares with its own template
     std::string directory{};        ///< of the host, copied; absolute
 
@@ -113,10 +117,11 @@ struct TemplateLimits {
     static constexpr std::size_t sets = 16;
     static constexpr std::size_t private_parts = 64;
     static constexpr std::size_t path_bytes = 1023;
+    static constexpr std::size_t url_bytes = 2047;
 };
 
 /// Reads what POST /v1/templates takes. Errc::invalid with its JSON pointer, as parse_spec; "name_reserved" for "host",
-/// "invalid_checksum", "invalid_value" for more than one source.
+/// "invalid_checksum", "invalid_url", "invalid_value" for more than one source.
 Result<TemplateRequest> parse_template_request(const nlohmann::json& object);
 
 }  // namespace jaild::model

@@ -6,41 +6,17 @@
 
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <optional>
 #include <string>
 
 #include "core/base/spawn.h"
+#include "core/templates/child.h"
 #include "core/templates/job.h"
 
 namespace jaild::templates {
 namespace {
 
 constexpr int kLookMilliseconds = 100;
-
-/// A child of ours that is killed and waited for, whatever happens.
-class Child {
-public:
-    explicit Child(pid_t pid) : pid_(pid) {}
-    Child(const Child&) = delete;
-    Child& operator=(const Child&) = delete;
-    ~Child() {
-        if (pid_ <= 0) return;
-        ::kill(pid_, SIGKILL);
-        (void)wait();
-    }
-    /// waitpid(2)'s status.
-    int wait() {
-        int status = 0;
-        while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-        }
-        pid_ = 0;
-        return status;
-    }
-
-private:
-    pid_t pid_;
-};
 
 /// The lines that come through a pipe.
 class Lines {
@@ -77,11 +53,6 @@ private:
 
 Error failed(std::string detail) {
     return Error{.code = Errc::kernel, .op = "jaild-archive", .detail = std::move(detail), .reason = "helper_failed"};
-}
-
-std::string end_of(int status) {
-    if (WIFSIGNALED(status)) return "a signal ended it: " + std::to_string(WTERMSIG(status));
-    return "exit code " + std::to_string(WEXITSTATUS(status));
 }
 
 /// All that it says, to its end. The last word: what came of it.

@@ -182,7 +182,7 @@ Error Engine::Impl::with_remedy(Error error, TemplateId id) const {
 Result<model::Template> Engine::Impl::fill(Job& job, const Wanted& wanted, int root) {
     if (wanted.jail) return copy_jail(*wanted.jail, root, job, options_);
     if (!wanted.request.directory.empty()) return copy_directory(wanted.request.directory, root, job, options_);
-    return import_sets(wanted.request, root, job, options_);
+    return import_sets(wanted.request, trees_.directory(job.subject().id), root, job, options_);
 }
 
 Result<model::Template> Engine::Impl::make(Job& job, const Wanted& wanted) {

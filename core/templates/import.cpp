@@ -8,17 +8,41 @@
 #include <array>
 #include <cerrno>
 
+#include "core/base/ascii.h"
 #include "core/base/sha256.h"
+#include "core/model/manifest.h"
+#include "core/templates/download.h"
 
 namespace jaild::templates {
 namespace {
 
 constexpr std::size_t kBlock = std::size_t{1} << 18;
+constexpr std::uint64_t kManifestBytes = 1 << 20;
 
 struct Source {
     UniqueFd file;
     std::uint64_t bytes = 0;
 };
+
+/// Where an import happens.
+struct Place {
+    const std::filesystem::path& directory;
+    int root;
+    Job& job;
+    const Options& options;
+};
+
+Result<std::string> read_all(int file) {
+    std::string text;
+    std::vector<char> buffer(kBlock);
+    while (true) {
+        const auto got = ::read(file, buffer.data(), buffer.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return std::unexpected(Error::from_errno("read", errno));
+        if (got == 0) return text;
+        text.append(buffer.data(), static_cast<std::size_t>(got));
+    }
+}
 
 Result<Source> open_source(const model::SetSource& set) {
     // O_NONBLOCK: a FIFO is found out below, not by waiting for its writer.
@@ -37,10 +61,62 @@ Result<Source> open_source(const model::SetSource& set) {
     return source;
 }
 
+/// An open file in `directory` that is gone with its descriptor.
+Result<UniqueFd> nameless_file(const std::filesystem::path& directory) {
+    const auto path = directory / "download";
+    UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!file) return std::unexpected(Error::from_errno("open", errno, path));
+    if (::unlink(path.c_str()) != 0) return std::unexpected(Error::from_errno("unlink", errno, path));
+    return file;
+}
+
+Result<Source> fetch(const std::string& url, const std::string& item, std::uint64_t most, const Place& place) {
+    auto file = nameless_file(place.directory);
+    if (!file) return std::unexpected(file.error());
+    const auto before = place.job.progress().value_or(model::Progress{});
+    const auto watch = [&](std::uint64_t done, std::uint64_t total) {
+        place.job.show({.phase = "downloading",
+                        .item = item,
+                        .done = done,
+                        .total = total,
+                        .bytes = before.bytes,
+                        .entries = before.entries});
+    };
+    watch(0, 0);
+    const auto bytes = download(url, file->get(), {.bytes = most, .stall = place.options.download_stall}, watch,
+                                [&] { return place.job.interrupted(); });
+    if (!bytes) return std::unexpected(bytes.error());
+    if (::lseek(file->get(), 0, SEEK_SET) != 0) return std::unexpected(Error::from_errno("lseek", errno));
+    place.job.add_step(fmt::format("downloaded {}: {} bytes", item, *bytes));
+    return Source{.file = *std::move(file), .bytes = *bytes};
+}
+
+/// The sets with the checksums of the request's MANIFEST.
+Result<std::vector<model::SetSource>> with_checksums(const model::TemplateRequest& request, const Place& place) {
+    auto sets = request.sets;
+    if (request.manifest.empty()) return sets;
+    const auto source = fetch(request.manifest, "MANIFEST", kManifestBytes, place);
+    if (!source) return std::unexpected(source.error());
+    const auto text = read_all(source->file.get());
+    if (!text) return std::unexpected(text.error());
+    const auto known = model::parse_manifest(*text);
+    if (!known)
+        return std::unexpected(
+            Error::invalid("manifest_unreadable", {}, request.manifest + " is no MANIFEST of archives"));
+    for (auto& set : sets) {
+        const auto named = known->find(set.name());
+        if (named == known->end())
+            return std::unexpected(
+                Error::invalid("manifest_incomplete", {}, "the MANIFEST does not name " + set.name()));
+        set.sha256 = to_lower(named->second);
+    }
+    return sets;
+}
+
 Error mismatch(const model::SetSource& set, const std::string& found, std::string_view what) {
     return Error{.code = Errc::invalid,
                  .op = "import",
-                 .detail = fmt::format("{} {}: its SHA-256 is {}, not {}", set.file, what, found, set.sha256),
+                 .detail = fmt::format("{} {}: its SHA-256 is {}, not {}", set.place(), what, found, set.sha256),
                  .reason = "checksum_mismatch",
                  .field = {},
                  .remedy = "get the archive again, or correct the checksum"};
@@ -56,7 +132,7 @@ Result<void> check_sum(const model::SetSource& set, const Source& source, Job& j
         if (job.interrupted()) return std::unexpected(interrupted_error());
         const auto got = ::read(source.file.get(), buffer.data(), buffer.size());
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return std::unexpected(Error::from_errno("read", errno, set.file));
+        if (got < 0) return std::unexpected(Error::from_errno("read", errno, set.place()));
         if (got == 0) break;
         hash.add({buffer.data(), static_cast<std::size_t>(got)});
         progress.done += static_cast<std::uint64_t>(got);
@@ -84,9 +160,10 @@ ArchiveProgram::Watch watch_of(const std::string& item, const Source& source, co
     };
 }
 
-Result<void> import_set(const model::SetSource& set, int root, Job& job, const Options& options,
-                        model::Template& value) {
-    auto source = open_source(set);
+Result<void> import_set(const model::SetSource& set, const Place& place, model::Template& value) {
+    auto& job = place.job;
+    const auto& options = place.options;
+    auto source = set.url.empty() ? open_source(set) : fetch(set.url, set.name(), options.max_bytes, place);
     if (!source) return std::unexpected(source.error());
     if (auto same = check_sum(set, *source, job); !same) return same;
     const ArchiveProgram program(options.program);
@@ -97,7 +174,7 @@ Result<void> import_set(const model::SetSource& set, int root, Job& job, const O
               .total = source->bytes,
               .bytes = value.bytes,
               .entries = value.entries});
-    const auto done = program.unpack(source->file.get(), root, left, watch_of(set.name(), *source, value, job),
+    const auto done = program.unpack(source->file.get(), place.root, left, watch_of(set.name(), *source, value, job),
                                      [&] { return job.interrupted(); });
     if (!done) return std::unexpected(done.error());
     // Whoever owns the file can have written to it since it was checked.
@@ -114,6 +191,7 @@ Result<void> import_set(const model::SetSource& set, int root, Job& job, const O
 
 Result<void> check_sources(const model::TemplateRequest& request) {
     for (std::size_t i = 0; i < request.sets.size(); ++i) {
+        if (!request.sets[i].url.empty()) continue;
         auto source = open_source(request.sets[i]);
         if (source) continue;
         source.error().field = fmt::format("/sets/{}/file", i);
@@ -122,11 +200,14 @@ Result<void> check_sources(const model::TemplateRequest& request) {
     return {};
 }
 
-Result<model::Template> import_sets(const model::TemplateRequest& request, int root, Job& job, const Options& options) {
+Result<model::Template> import_sets(const model::TemplateRequest& request, const std::filesystem::path& directory,
+                                    int root, Job& job, const Options& options) {
+    const Place place{.directory = directory, .root = root, .job = job, .options = options};
+    const auto sets = with_checksums(request, place);
+    if (!sets) return std::unexpected(sets.error());
     auto value = job.subject();
-    for (const auto& set : request.sets)
-        if (auto imported = import_set(set, root, job, options, value); !imported)
-            return std::unexpected(imported.error());
+    for (const auto& set : *sets)
+        if (auto imported = import_set(set, place, value); !imported) return std::unexpected(imported.error());
     return value;
 }
 

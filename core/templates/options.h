@@ -13,6 +13,7 @@ struct Options {
     std::uint64_t max_bytes = std::uint64_t{32} << 30;  ///< of one template, unpacked
     std::uint64_t max_entries = 4'000'000;              ///< of one template
     std::size_t at_once = 2;                            ///< imports; others wait
+    Milliseconds download_stall{60'000};                ///< of a download from which nothing comes
     Milliseconds try_again{30'000};                     ///< a removal, or what could not be written down
 };
 

@@ -21,25 +21,25 @@ namespace {
 constexpr TemplateId kBase{4};
 constexpr JailId kJail{7};
 
-void put(const fs::path& path, std::string_view text) {
+void put_jail_file(const fs::path& path, std::string_view text) {
     fs::create_directories(path.parent_path());
     std::ofstream(path) << text;
 }
 
-std::string text_of(const fs::path& path) {
+std::string jail_file(const fs::path& path) {
     std::ostringstream text;
     text << std::ifstream(path).rdbuf();
     return text.str();
 }
 
 /// A state directory with a template, a jail that was made from it, and an empty tree to copy to.
-class Copying : public Playground {
+class JailCopying : public Playground {
 public:
-    Copying() {
-        put(base() / "bin/sh", "shell");
-        put(base() / "usr/bin/cc", "compiler");
-        put(base() / "etc/issue", "old");
-        put(jail() / "etc/issue", "new");
+    JailCopying() {
+        put_jail_file(base() / "bin/sh", "shell");
+        put_jail_file(base() / "usr/bin/cc", "compiler");
+        put_jail_file(base() / "etc/issue", "old");
+        put_jail_file(jail() / "etc/issue", "new");
         fs::create_directories(jail() / "bin");
         fs::create_directories(jail() / "usr/bin");
         fs::create_directories(target());
@@ -65,29 +65,29 @@ private:
 }  // namespace
 
 TEST_CASE("a thin jail's tree comes out with what it shares, a copied one's as it is", "[jail_tree]") {
-    const Copying here;
+    const JailCopying here;
     here.finish();
     // What its root left where a template's directory is mounted is not what programs see there.
-    put(here.jail() / "bin/hidden", "x");
+    put_jail_file(here.jail() / "bin/hidden", "x");
     fs::remove_all(here.jail() / "usr/bin");
     fs::create_symlink("/etc", here.jail() / "usr/bin");
     const auto totals = value_of(here.copy(model::RootKind::thin));
-    CHECK(text_of(here.target() / "bin/sh") == "shell");
+    CHECK(jail_file(here.target() / "bin/sh") == "shell");
     CHECK_FALSE(fs::exists(here.target() / "bin/hidden"));
     CHECK(fs::symlink_status(here.target() / "usr/bin").type() == fs::file_type::directory);
-    CHECK(text_of(here.target() / "usr/bin/cc") == "compiler");
-    CHECK(text_of(here.target() / "etc/issue") == "new");
+    CHECK(jail_file(here.target() / "usr/bin/cc") == "compiler");
+    CHECK(jail_file(here.target() / "etc/issue") == "new");
     CHECK(totals.bytes == 5 + 8 + 3);
 
-    const Copying other;
+    const JailCopying other;
     other.finish();
     (void)value_of(other.copy(model::RootKind::copy));
     CHECK(fs::is_empty(other.target() / "bin"));
-    CHECK(text_of(other.target() / "etc/issue") == "new");
+    CHECK(jail_file(other.target() / "etc/issue") == "new");
 }
 
 TEST_CASE("a jail that was never started has no tree to copy", "[jail_tree]") {
-    const Copying here;
+    const JailCopying here;
     CHECK(error_of(here.copy(model::RootKind::thin)).reason == "root_not_made");
     here.finish();
     fs::remove_all(here.jail());
@@ -97,7 +97,7 @@ TEST_CASE("a jail that was never started has no tree to copy", "[jail_tree]") {
 }
 
 TEST_CASE("a copy of a jail is counted as one and ends when it is told to", "[jail_tree]") {
-    const Copying here;
+    const JailCopying here;
     here.finish();
     std::uint64_t most = 0;
     const auto ended = here.copy(model::RootKind::thin, [&](const files::CopyTotals& now) {
@@ -110,23 +110,25 @@ TEST_CASE("a copy of a jail is counted as one and ends when it is told to", "[ja
 }
 
 TEST_CASE("what says which jail a tree was is taken away", "[jail_tree]") {
-    const Copying here;
+    const JailCopying here;
     const auto etc = here.target() / "etc";
-    for (const char* name : {"hostname", "resolv.conf", "hostid", "machine-id", "kept"}) put(etc / name, "web");
-    put(etc / "hosts",
+    for (const char* name : {"hostname", "resolv.conf", "hostid", "machine-id", "kept"})
+        put_jail_file(etc / name, "web");
+    put_jail_file(
+        etc / "hosts",
         "192.0.2.1 mine\n# jaild keeps the lines from here on; write your own outside of them.\n10.0.0.2 web\n"
         "# End of jaild's lines.\n192.0.2.2 other\n");
     REQUIRE(jail_tree::forget_identity(here.target_fd()).has_value());
     for (const char* name : {"hostname", "resolv.conf", "hostid"}) CHECK_FALSE(fs::exists(etc / name));
     CHECK(fs::is_empty(etc / "machine-id"));
-    CHECK(text_of(etc / "kept") == "web");
-    CHECK(text_of(etc / "hosts") == "192.0.2.1 mine\n192.0.2.2 other\n");
+    CHECK(jail_file(etc / "kept") == "web");
+    CHECK(jail_file(etc / "hosts") == "192.0.2.1 mine\n192.0.2.2 other\n");
 }
 
 TEST_CASE("links in place of generated files lead nowhere", "[jail_tree]") {
-    const Copying here;
+    const JailCopying here;
     const auto victim = here.home() / "victim";
-    put(victim / "hosts", "outside");
+    put_jail_file(victim / "hosts", "outside");
     SECTION("etc itself") {
         fs::create_symlink(victim, here.target() / "etc");
     }
@@ -137,5 +139,5 @@ TEST_CASE("links in place of generated files lead nowhere", "[jail_tree]") {
     }
     SECTION("no etc") {}
     REQUIRE(jail_tree::forget_identity(here.target_fd()).has_value());
-    CHECK(text_of(victim / "hosts") == "outside");
+    CHECK(jail_file(victim / "hosts") == "outside");
 }

@@ -84,9 +84,32 @@ TEST_CASE("what a template is made of is read strictly", "[model][template]") {
     CHECK(refused_request(request_with({{"sets", json::array()}})) == "missing_field /sets");
     CHECK(refused_request(request_with({{"private", {"/a/../b"}}})) == "invalid_path /private/0");
     CHECK(refused_request(request_with({{"sets", {{{"file", "/a"}, {"url", "http://a"}}}}})) ==
-          "unknown_field /sets/0/url");
+          "invalid_value /sets/0/url");
+    CHECK(refused_request(request_with({{"sets", {{{"file", "/a"}, {"uri", "http://a"}}}}})) ==
+          "unknown_field /sets/0/uri");
     CHECK(refused_request(request_with({{"sets", {{{"file", "/a"}, {"sha256", "12"}}}}})) ==
           "invalid_checksum /sets/0/sha256");
+}
+
+TEST_CASE("an archive from the net has a plain URL without secrets", "[model][template]") {
+    const auto set = [](const std::string& url) { return request_with({{"sets", {{{"url", url}}}}}); };
+    const auto read = value_of(parse_template_request(set("https://example.org:8080/a/base.txz?token=x")));
+    CHECK(read.sets[0].url == "https://example.org:8080/a/base.txz?token=x");
+    CHECK(read.sets[0].name() == "base.txz");
+    CHECK(read.source() == "https://example.org:8080/a/base.txz");
+    CHECK(value_of(parse_template_request(set("http://[2001:db8::1]/"))).sets[0].name() == "archive");
+
+    for (const char* bad :
+         {"ftp://a/b", "file:///etc/passwd", "HTTP//a", "http://", "http:///b", "http://:80/b", "http://a/b c",
+          "http://a/\"", "http://u:p@a/b", "https://u@a", "http://a/#x", "http://a/ü"})
+        CHECK(refused_request(set(bad)) == "invalid_url /sets/0/url");
+    auto manifest = set("http://a/base.txz");
+    manifest["manifest"] = "http://a/MANIFEST";
+    CHECK(value_of(parse_template_request(manifest)).manifest == "http://a/MANIFEST");
+    manifest["sets"][0]["sha256"] = std::string(64, '0');
+    CHECK(refused_request(manifest) == "invalid_value /manifest");
+    CHECK(refused_request({{"name", "a"}, {"directory", "/a"}, {"manifest", "http://a/M"}}) ==
+          "invalid_value /manifest");
 }
 
 TEST_CASE("a template is made of one thing", "[model][template]") {
@@ -129,6 +152,9 @@ TEST_CASE("each bound of a template's request is the one that is said", "[model]
     });
     check_bound(TemplateLimits::private_parts, "too_many /private", [&](std::size_t n) {
         return request_with({{"private", many(n, "/a")}});
+    });
+    check_bound(TemplateLimits::url_bytes, "too_long /sets/0/url", [](std::size_t n) {
+        return request_with({{"sets", {{{"url", "http://" + std::string(n - 7, 'x')}}}}});
     });
     check_bound(TemplateLimits::path_bytes, "too_long /sets/0/file", [](std::size_t n) {
         return request_with({{"sets", {{{"file", "/" + std::string(n - 1, 'x')}}}}});

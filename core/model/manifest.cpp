@@ -1,8 +1,8 @@
-#include "cli/spec/manifest.h"
+#include "core/model/manifest.h"
 
 #include <algorithm>
 
-namespace jaild::cli {
+namespace jaild::model {
 namespace {
 
 constexpr std::size_t kDigits = 64;
@@ -40,4 +40,4 @@ std::optional<std::map<std::string, std::string>> parse_manifest(std::string_vie
     return checksums;
 }
 
-}  // namespace jaild::cli
+}  // namespace jaild::model
