@@ -49,6 +49,7 @@ Argv command_for(const std::string& url) {
             "--no-netrc",
             "--connect-timeout",
             "30",
+            "--no-buffer",
             "--dump-header",
             "/dev/stderr",
             "--speed-time",

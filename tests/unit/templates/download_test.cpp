@@ -75,7 +75,7 @@ private:
     void talk(int client) {
         std::string head;
         std::array<char, 4096> buffer{};
-        while (!head.contains("\r\n\r\n")) {
+        while (!head.contains("\r\n\r\n") && (head.empty() || head.starts_with("GET "))) {
             const auto got = ::recv(client, buffer.data(), buffer.size(), 0);
             if (got <= 0) return;
             head.append(buffer.data(), static_cast<std::size_t>(got));
