@@ -166,6 +166,34 @@ class Ended(OnABadDay):
         self.nothing_is_left()
 
 
+    def test_a_daemon_that_is_killed_at_any_moment_of_a_copy(self):
+        tree = self.daemon.directory / "tree"
+        (tree / "deep").mkdir(parents=True)
+        for number in range(1500):
+            (tree / "deep" / str(number)).write_bytes(bytes([number % 251]) * 2000)
+        outcomes = set()
+        for round_ in range(10):
+            body = {"name": "copied", "version": str(round_), "directory": str(tree)}
+            answer = self.daemon.request("POST", TEMPLATES, body)
+            self.assertEqual(answer.status, 202, answer.body)
+            for _ in range(round_ * 4):  # so many requests later
+                self.operation(answer)
+            self.kill()
+            self.daemon.start()
+            ended = self.ended(answer)
+            outcomes.add(ended["state"])
+            if ended["state"] == "failed":
+                self.assertEqual(ended["problem"]["code"], "import_interrupted")
+                eventually(lambda: self.imported() == [] and self.left() == [], "nothing left")
+                continue
+            only = self.imported()[0]
+            self.assertEqual((only["state"], only["entries"], only["bytes"]), ("ready", 1502, 1500 * 2000))
+            gone = self.daemon.request("DELETE", f"{TEMPLATES}/{only['reference']}", headers=WAIT)
+            self.assertEqual((gone.status, self.left()), (204, []))
+        self.assertIn("failed", outcomes)
+        self.nothing_is_left()
+
+
 @needs_root
 class FullDisk(OnABadDay):
     @classmethod
