@@ -13,6 +13,7 @@
 #include <string>
 
 #include "core/base/sha256.h"
+#include "daemon/archive/export_format.h"
 
 namespace jaild::archive {
 namespace {
@@ -43,6 +44,8 @@ EntryKind kind_of(archive_entry* entry) {
             return EntryKind::directory;
         case AE_IFLNK:
             return EntryKind::symbolic_link;
+        case AE_IFIFO:
+            return EntryKind::fifo;
         default:
             return EntryKind::other;
     }
@@ -79,16 +82,26 @@ std::string_view text_or_nothing(const char* text) {
 
 class Unpacking {
 public:
-    Unpacking(int descriptor, const Limits& limits, const Tell& tell)
-        : descriptor_(descriptor), limits_(limits), tell_(tell) {}
+    Unpacking(int descriptor, const Limits& limits, const Tell& tell, Contents contents)
+        : descriptor_(descriptor), limits_(limits), tell_(tell), contents_(contents) {}
 
     Result<Done> run();
+    /// Before run(), of a jail's: reads the metadata.
+    Result<void> begin(const Accept& accept);
 
 private:
     static la_ssize_t read_some(::archive*, void* self, const void** buffer);
     Result<void> open();
     /// False at the end of the archive.
     Result<bool> next();
+    Result<bool> header(archive_entry*& entry);
+    /// Names in a jail's archive lie beneath "root". True for the entry that ends it.
+    Result<bool> take_off_root(archive_entry* entry);
+    Result<void> end(archive_entry* entry);
+    /// An entry of the archive's own.
+    Result<std::string> text_of(archive_entry* entry, std::size_t limit);
+    [[nodiscard]] bool of_a_jail() const { return contents_ == Contents::jail; }
+    [[nodiscard]] static Error no_export();
     Result<void> judge(archive_entry* entry);
     /// No component of it is anything but a directory, as far as they exist.
     Result<void> check_parents(const std::string& name);
@@ -104,6 +117,10 @@ private:
     int descriptor_;
     Limits limits_;
     const Tell& tell_;
+    Contents contents_;
+    bool ended_ = false;               ///< a jail's
+    std::array<timespec, 2> times_{};  ///< of a jail's tree itself
+    EntryDigest digest_{};
     std::unique_ptr<::archive, FreeReader> source_{::archive_read_new()};
     std::unique_ptr<::archive, FreeWriter> disk_{::archive_write_disk_new()};
     std::array<char, kBlock> buffer_{};
@@ -216,32 +233,124 @@ Result<void> Unpacking::check_parents(const std::string& name) {
 }
 
 Result<void> Unpacking::judge(archive_entry* entry) {
-    auto name = clean_name(text_or_nothing(::archive_entry_pathname(entry)));
+    auto name = clean_name(text_or_nothing(::archive_entry_pathname(entry)), contents_);
     if (!name) return std::unexpected(name.error());
     name_ = *std::move(name);
     const auto kind = kind_of(entry);
-    if (auto good = check_kind(name_, kind); !good) return good;
+    if (auto good = check_kind(name_, kind, contents_); !good) return good;
     if (name_ == "." && kind != EntryKind::directory) return check_kind(name_, EntryKind::other);
     if (auto good = check_parents(name_); !good) return good;
     ::archive_entry_copy_pathname(entry, name_.c_str());
     if (kind == EntryKind::symbolic_link) {
         parents_ = "/";  // no name
-        return check_symbolic_link(name_, text_or_nothing(::archive_entry_symlink(entry)));
+        return check_symbolic_link(name_, text_or_nothing(::archive_entry_symlink(entry)), contents_);
     }
     if (kind != EntryKind::hard_link) return {};
     parents_ = "/";
-    const auto target = clean_hard_link(name_, text_or_nothing(::archive_entry_hardlink(entry)));
+    const auto target = clean_hard_link(name_, text_or_nothing(::archive_entry_hardlink(entry)), contents_);
     if (!target) return std::unexpected(target.error());
     if (auto good = check_parents(*target); !good) return good;
     ::archive_entry_copy_hardlink(entry, target->c_str());
     return {};
 }
 
-Result<bool> Unpacking::next() {
+Error Unpacking::no_export() {
+    return Error{.code = Errc::invalid,
+                 .op = "unpack",
+                 .detail = "this archive holds no exported jail",
+                 .reason = "no_export",
+                 .remedy = "make one with \"jaildctl export\""};
+}
+
+Result<std::string> Unpacking::text_of(archive_entry* entry, std::size_t limit) {
+    const auto size = ::archive_entry_size(entry);
+    if (::archive_entry_filetype(entry) != AE_IFREG || size < 0 || static_cast<std::uint64_t>(size) > limit)
+        return std::unexpected(no_export());
+    std::string text(static_cast<std::size_t>(size), '\0');
+    std::size_t done = 0;
+    while (done < text.size()) {
+        const auto got = ::archive_read_data(source_.get(), text.data() + done, text.size() - done);
+        if (got <= 0) return std::unexpected(unreadable());
+        done += static_cast<std::size_t>(got);
+    }
+    return text;
+}
+
+Result<void> Unpacking::begin(const Accept& accept) {
+    if (auto opened = open(); !opened) return opened;
     archive_entry* entry = nullptr;
+    const auto more = header(entry);
+    if (!more) return std::unexpected(more.error());
+    if (!*more || text_or_nothing(::archive_entry_pathname(entry)) != kMetadataName)
+        return std::unexpected(no_export());
+    const auto text = text_of(entry, kMetadataBytes);
+    if (!text) return std::unexpected(text.error());
+    digest_.add_data(*text);
+    return accept(Metadata{.text = *text});
+}
+
+Result<bool> Unpacking::header(archive_entry*& entry) {
     const int status = ::archive_read_next_header(source_.get(), &entry);
     if (status == ARCHIVE_EOF) return false;
     if (status < ARCHIVE_WARN) return std::unexpected(unreadable());
+    return true;
+}
+
+Result<bool> Unpacking::take_off_root(archive_entry* entry) {
+    auto name = clean_name(text_or_nothing(::archive_entry_pathname(entry)), contents_);
+    if (!name) return std::unexpected(name.error());
+    if (*name == kSumName) return true;
+    const auto inner = [](std::string_view text) -> std::string {
+        const auto prefix = std::string(kRootName) + "/";
+        if (text == kRootName) return ".";
+        return text.starts_with(prefix) ? std::string(text.substr(prefix.size())) : std::string();
+    };
+    const auto plain = inner(*name);
+    if (plain.empty() || ended_) return std::unexpected(no_export());
+    if (plain == ".")
+        times_.fill({.tv_sec = static_cast<time_t>(::archive_entry_mtime(entry)),
+                     .tv_nsec = ::archive_entry_mtime_nsec(entry)});
+    if (const char* const link = ::archive_entry_hardlink(entry)) {
+        const auto target = clean_hard_link(*name, link, contents_);
+        if (!target) return std::unexpected(target.error());
+        const auto original = inner(*target);
+        if (original.empty()) return std::unexpected(no_export());
+        ::archive_entry_copy_hardlink(entry, target->c_str());
+        digest_.add(entry, *name);
+        ::archive_entry_copy_hardlink(entry, original.c_str());
+    } else {
+        digest_.add(entry, *name);
+    }
+    ::archive_entry_copy_pathname(entry, plain.c_str());
+    return false;
+}
+
+/// The checksum; nothing may follow.
+Result<void> Unpacking::end(archive_entry* entry) {
+    const auto said = text_of(entry, kSumBytes);
+    if (!said) return std::unexpected(said.error());
+    ended_ = true;
+    if (*said == digest_.finish()) return {};
+    return std::unexpected(Error{.code = Errc::invalid,
+                                 .op = "unpack",
+                                 .detail = "what is in the archive does not fit its checksum",
+                                 .reason = "archive_damaged",
+                                 .remedy = "export the jail again"});
+}
+
+Result<bool> Unpacking::next() {
+    archive_entry* entry = nullptr;
+    const auto more = header(entry);
+    if (!more || !*more) return more;
+    if (ended_) return std::unexpected(no_export());
+    if (of_a_jail()) {
+        const auto last = take_off_root(entry);
+        if (!last) return std::unexpected(last.error());
+        if (*last) {
+            if (auto good = end(entry); !good) return std::unexpected(good.error());
+            return true;
+        }
+    }
     if (++count_.entries > limits_.entries)
         return std::unexpected(Error{.code = Errc::invalid,
                                      .op = "unpack",
@@ -281,6 +390,7 @@ Result<void> Unpacking::write_data() {
                                          .reason = "archive_too_large",
                                          .remedy = "jaild.toml(5): template_max_bytes"});
         count_.bytes += size;
+        if (of_a_jail()) digest_.add_data({static_cast<const char*>(data), size});
         if (::archive_write_data_block(disk_.get(), data, size, offset) < ARCHIVE_OK)
             return std::unexpected(cannot_write(name_));
         tell_now_and_then();
@@ -298,12 +408,19 @@ Result<void> Unpacking::drain() {
 }
 
 Result<Done> Unpacking::run() {
-    if (auto opened = open(); !opened) return std::unexpected(opened.error());
+    if (!of_a_jail())
+        if (auto opened = open(); !opened) return std::unexpected(opened.error());
     while (true) {
         const auto more = next();
         if (!more) return std::unexpected(more.error());
         if (!*more) break;
     }
+    if (of_a_jail() && !ended_)
+        return std::unexpected(Error{.code = Errc::invalid,
+                                     .op = "unpack",
+                                     .detail = "the end of the archive is missing: it was cut off",
+                                     .reason = "archive_incomplete",
+                                     .remedy = "export the jail again, and look at how the export ended"});
     if (count_.entries == 0)
         return std::unexpected(Error{
             .code = Errc::invalid, .op = "unpack", .detail = "there is nothing in it", .reason = "archive_empty"});
@@ -311,6 +428,9 @@ Result<Done> Unpacking::run() {
     const int closed = ::archive_write_close(disk_.get());
     if (closed < ARCHIVE_WARN) return std::unexpected(cannot_write(name_));
     if (closed == ARCHIVE_WARN) warn(disk_.get(), ".");
+    // libarchive leaves those of the directory that it works in.
+    if (of_a_jail() && ::utimensat(AT_FDCWD, ".", times_.data(), 0) != 0)
+        return std::unexpected(Error::from_errno("utimensat", errno));
     if (auto drained = drain(); !drained) return std::unexpected(drained.error());
     return Done{.count = count_, .sha256 = to_hex(hash_.finish())};
 }
@@ -318,7 +438,13 @@ Result<Done> Unpacking::run() {
 }  // namespace
 
 Result<Done> unpack(int descriptor, const Limits& limits, const Tell& tell) {
-    auto unpacking = std::make_unique<Unpacking>(descriptor, limits, tell);
+    auto unpacking = std::make_unique<Unpacking>(descriptor, limits, tell, Contents::base);
+    return unpacking->run();
+}
+
+Result<Done> unpack_jail(int descriptor, const Limits& limits, const Accept& accept, const Tell& tell) {
+    auto unpacking = std::make_unique<Unpacking>(descriptor, limits, tell, Contents::jail);
+    if (auto begun = unpacking->begin(accept); !begun) return std::unexpected(begun.error());
     return unpacking->run();
 }
 

@@ -16,4 +16,12 @@ using Tell = std::function<void(const Report&)>;
 /// now and then. Errors: as parse_line() knows them.
 Result<Done> unpack(int descriptor, const Limits& limits, const Tell& tell);
 
+/// Asked once, with what the archive says of the jail, before anything is made: an Error ends it.
+using Accept = std::function<Result<void>(const Metadata&)>;
+
+/// The same for what pack() wrote: the jail's tree becomes the working directory, which is empty. Errc::invalid
+/// "no_export" for any other archive; "archive_incomplete" for one whose end is missing, "archive_damaged" for one that
+/// its checksum does not fit, both after it was unpacked.
+Result<Done> unpack_jail(int descriptor, const Limits& limits, const Accept& accept, const Tell& tell);
+
 }  // namespace jaild::archive

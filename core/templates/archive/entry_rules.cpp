@@ -47,9 +47,10 @@ std::vector<std::string_view> components(std::string_view path) {
     return parts;
 }
 
-Result<std::string> clean(std::string_view entry, std::string_view name, const char* what) {
+Result<std::string> clean(std::string_view entry, std::string_view name, const char* what, Contents contents) {
     if (name.empty()) return std::unexpected(refused(entry, std::string("has no ") + what));
-    if (auto good = check_bytes(entry, name, what); !good) return std::unexpected(good.error());
+    if (contents == Contents::base)
+        if (auto good = check_bytes(entry, name, what); !good) return std::unexpected(good.error());
     if (name.starts_with('/')) return std::unexpected(refused(entry, std::string("has an absolute ") + what));
     std::string result;
     for (const auto part : components(name)) {
@@ -83,21 +84,23 @@ std::string printable(std::string_view text) {
     return cut ? result + "..." : result;
 }
 
-Result<std::string> clean_name(std::string_view name) {
-    return clean(name, name, "name");
+Result<std::string> clean_name(std::string_view name, Contents contents) {
+    return clean(name, name, "name", contents);
 }
 
-Result<std::string> clean_hard_link(std::string_view entry, std::string_view target) {
-    auto cleaned = clean(entry, target, "link target");
+Result<std::string> clean_hard_link(std::string_view entry, std::string_view target, Contents contents) {
+    auto cleaned = clean(entry, target, "link target", contents);
     if (cleaned && *cleaned == ".") return std::unexpected(refused(entry, "is a hard link to the tree itself"));
     return cleaned;
 }
 
-Result<void> check_symbolic_link(std::string_view entry, std::string_view target) {
+Result<void> check_symbolic_link(std::string_view entry, std::string_view target, Contents contents) {
     if (target.empty()) return std::unexpected(refused(entry, "is a symbolic link to nothing"));
     if (target.size() > kTargetBytes) return std::unexpected(refused(entry, "has too long a link target"));
-    if (auto good = check_bytes(entry, target, "its link target"); !good) return good;
+    if (contents == Contents::base)
+        if (auto good = check_bytes(entry, target, "its link target"); !good) return good;
     if (entry == ".") return std::unexpected(refused(entry, "is a symbolic link in place of the tree"));
+    if (contents == Contents::jail) return {};
     // From the directory that it is in, or from the root.
     auto depth = target.starts_with('/') ? std::size_t{0} : components(entry).size() - 1;
     for (const auto part : components(target)) {
@@ -112,8 +115,9 @@ Result<void> check_symbolic_link(std::string_view entry, std::string_view target
     return {};
 }
 
-Result<void> check_kind(std::string_view entry, EntryKind kind) {
-    if (kind != EntryKind::other) return {};
+Result<void> check_kind(std::string_view entry, EntryKind kind, Contents contents) {
+    const bool fifo_of_a_jail = kind == EntryKind::fifo && contents == Contents::jail;
+    if (fifo_of_a_jail || (kind != EntryKind::other && kind != EntryKind::fifo)) return {};
     return std::unexpected(
         refused(entry, "is neither a file, a directory nor a link: devices, FIFOs and sockets are not taken"));
 }

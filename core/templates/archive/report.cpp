@@ -6,19 +6,24 @@
 #include <charconv>
 #include <vector>
 
+#include "core/base/base64.h"
+
 namespace jaild::archive {
 namespace {
 
 constexpr char kBetween = '\t';
 
 /// What an Error of jaild-archive can be called.
-constexpr std::array<std::string_view, 8> kReasons{"entry_refused",     "archive_unreadable", "archive_damaged",
-                                                   "archive_too_large", "too_many_entries",   "archive_empty",
-                                                   "disk_full",         "unpack_failed"};
+constexpr std::array<std::string_view, 14> kReasons{
+    "entry_refused", "archive_unreadable", "archive_damaged", "archive_too_large", "too_many_entries",
+    "archive_empty", "disk_full",          "unpack_failed",   "pack_failed",       "archive_incomplete",
+    "no_export",     "mount_beneath",      "tree_changing",   "reader_gone"};
+
+constexpr std::size_t kFieldBytes = 1024;
 
 std::string one_field(std::string_view text) {
     std::string field;
-    for (const char c : text.substr(0, kLineBytes / 4)) {
+    for (const char c : text.substr(0, kFieldBytes)) {
         const auto byte = static_cast<unsigned char>(c);
         field += byte < 0x20 || byte == 0x7f ? '?' : c;
     }
@@ -74,6 +79,10 @@ std::string to_line(const Warning& warning) {
     return fmt::format("warning\t{}\n", one_field(warning.text));
 }
 
+std::string to_line(const Metadata& metadata) {
+    return fmt::format("metadata\t{}\n", base64_encode(metadata.text));
+}
+
 std::string to_line(const Error& error) {
     return fmt::format("error\t{}\t{}\t{}\t{}\t{}\n", to_string(error.code), error.name(), error.sys,
                        one_field(error.detail), one_field(error.remedy));
@@ -82,6 +91,10 @@ std::string to_line(const Error& error) {
 std::optional<Report> parse_line(std::string_view line) {
     const auto fields = fields_of(line);
     if (fields[0] == "warning" && fields.size() == 2) return Warning{.text = std::string(fields[1])};
+    if (fields[0] == "metadata" && fields.size() == 2) {
+        auto text = base64_decode(fields[1]);
+        return text ? std::optional<Report>(Metadata{.text = *std::move(text)}) : std::nullopt;
+    }
     if (fields[0] == "error" && fields.size() == 6) return parse_error(fields);
     const bool done = fields[0] == "done" && fields.size() == 5;
     if (!done && !(fields[0] == "count" && fields.size() == 4)) return std::nullopt;

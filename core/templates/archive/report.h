@@ -32,14 +32,24 @@ struct Warning {
     bool operator==(const Warning&) const = default;
 };
 
-using Report = std::variant<Count, Done, Warning, Error>;
+/// What an exported jail's archive begins with. Nothing is unpacked before whoever reads it answers kGoOn.
+struct Metadata {
+    std::string text;
+    bool operator==(const Metadata&) const = default;
+};
+inline constexpr char kGoOn = '+';
+inline constexpr std::size_t kMetadataBytes = 256 << 10;
 
-inline constexpr std::size_t kLineBytes = 4096;
+using Report = std::variant<Count, Done, Warning, Metadata, Error>;
+
+inline constexpr std::size_t kLineBytes = kMetadataBytes * 4 / 3 + 4096;
 
 /// With its line break. Texts are made printable.
 std::string to_line(const Count& count);
 std::string to_line(const Done& done);
 std::string to_line(const Warning& warning);
+/// In base64.
+std::string to_line(const Metadata& metadata);
 /// The last line of one that failed: code, reason, errno, detail and remedy.
 std::string to_line(const Error& error);
 

@@ -73,3 +73,20 @@ TEST_CASE("a message shows any name on one line", "[archive]") {
     CHECK(printable("\xff") == "\\xff");
     CHECK(printable(std::string(300, 'x')).size() < 220);
 }
+
+TEST_CASE("a jail's tree may have what a template may not, but nothing leads out of it", "[archive][attack]") {
+    CHECK(value_of(clean_name("./a\nb\xff/\x1b[2J/", Contents::jail)) == "a\nb\xff/\x1b[2J");
+    CHECK(value_of(clean_hard_link("a", "b\n", Contents::jail)) == "b\n");
+    value_of(check_symbolic_link("a", "../../outside", Contents::jail));
+    value_of(check_symbolic_link("a", "\xff", Contents::jail));
+    value_of(check_kind("a", EntryKind::fifo, Contents::jail));
+    CHECK(error_of(check_kind("a", EntryKind::fifo)).name() == "entry_refused");
+    CHECK(error_of(check_kind("a", EntryKind::other, Contents::jail)).name() == "entry_refused");
+    for (const auto* name : {"", "/etc/passwd", "..", "../x", "a/../../x", "a/.."}) {
+        CHECK(error_of(clean_name(name, Contents::jail)).name() == "entry_refused");
+        CHECK(error_of(clean_hard_link("a", name, Contents::jail)).name() == "entry_refused");
+    }
+    CHECK(error_of(clean_name(std::string(256, 'x'), Contents::jail)).name() == "entry_refused");
+    CHECK(error_of(check_symbolic_link("a", "", Contents::jail)).name() == "entry_refused");
+    CHECK(error_of(check_symbolic_link(".", "x", Contents::jail)).name() == "entry_refused");
+}

@@ -22,6 +22,9 @@ TEST_CASE("what jaild-archive says is understood", "[archive][report]") {
     const Done done{.count = count, .sha256 = std::string(64, 'a')};
     CHECK(std::get<Done>(*spoken_and_heard(to_line(done))) == done);
     CHECK(std::get<Warning>(*spoken_and_heard(to_line(Warning{.text = "a\tb\nc"}))).text == "a?b?c");
+    const Metadata metadata{.text = "{\"name\":\t\"web\"}\n" + std::string(kMetadataBytes - 20, '\n')};
+    CHECK(std::get<Metadata>(*spoken_and_heard(to_line(metadata))) == metadata);
+    CHECK(to_line(metadata).size() <= kLineBytes);
     const auto error = std::get<Error>(*spoken_and_heard(to_line(Error{.code = Errc::exhausted,
                                                                        .op = "unpack",
                                                                        .sys = 28,
@@ -36,8 +39,9 @@ TEST_CASE("what jaild-archive says is understood", "[archive][report]") {
 }
 
 TEST_CASE("what jaild-archive never says is not understood", "[archive][report]") {
-    for (const auto* line : {"", "count", "count\t1\t2", "count\t1\t2\tx", "count\t-1\t2\t3", "count\t1\t2\t3\t4",
-                             "done\t1\t2\t3", "error\tinvalid\tno_such_reason\t0\ta\tb", "error\tinvalid\tdisk_full\t0",
-                             "error\tinvalid\tdisk_full\tx\ta\tb", "hello", "warning"})
+    for (const auto* line :
+         {"", "metadata", "metadata\t?", "metadata\t\t", "count", "count\t1\t2", "count\t1\t2\tx", "count\t-1\t2\t3",
+          "count\t1\t2\t3\t4", "done\t1\t2\t3", "error\tinvalid\tno_such_reason\t0\ta\tb",
+          "error\tinvalid\tdisk_full\t0", "error\tinvalid\tdisk_full\tx\ta\tb", "hello", "warning"})
         CHECK_FALSE(parse_line(line));
 }
