@@ -5,28 +5,16 @@
 #include <algorithm>
 #include <set>
 
-#include "core/base/spawn.h"
+#include "core/kernel/freebsd/jail_datasets.h"
 #include "core/kernel/freebsd/pure/dataset_texts.h"
+#include "core/kernel/freebsd/zfs_program.h"
 
 namespace jaild::kernel::freebsd {
 namespace {
 
-constexpr Milliseconds kTimeout{60'000};
 /// How often destroy is tried: the last vnodes of an unmounted root are let go a moment later.
 constexpr int kAttempts = 5;
 constexpr int kPauseMilliseconds = 100;
-
-/// Its standard output.
-Result<std::string> run_zfs(const Argv& argv) {
-    auto done = run(argv, {.timeout = kTimeout, .output_limit = 16 << 20});
-    if (!done) return std::unexpected(done.error());
-    if (done->exit_code == 0) return std::move(done->output);
-    std::string said = done->error_output;
-    while (!said.empty() && said.back() == '\n') said.pop_back();
-    std::ranges::replace(said, '\n', ' ');
-    return std::unexpected(
-        Error{.code = Errc::kernel, .op = "zfs", .detail = argv[1] + ": " + said, .reason = "zfs_failed"});
-}
 
 /// Makes one by `argv`, unless it is among those that are there.
 template <class T>
@@ -36,7 +24,7 @@ Result<void> make(const Result<std::vector<T>>& there, T id, const std::string& 
     auto made = run_zfs(argv);
     if (made) return {};
     auto error = std::move(made).error();
-    if (error.detail.find("already exists") != std::string::npos)
+    if (says(error, "already exists"))
         error = Error{.code = Errc::conflict,
                       .op = "zfs",
                       .detail = "dataset " + name + " exists, but is not jaild's",
@@ -70,7 +58,7 @@ std::string base_of(const std::string& of_template) {
 Result<bool> is_there(const std::string& name) {
     const auto found = run_zfs({"zfs", "list", "-H", "-o", "name", name});
     if (found) return true;
-    if (found.error().detail.find("does not exist") != std::string::npos) return false;
+    if (says(found.error(), "does not exist")) return false;
     return std::unexpected(found.error());
 }
 
@@ -130,13 +118,12 @@ Result<std::map<std::string, model::Storage>> Datasets::storage(const std::vecto
 
 /// What zfs(8) says of a size that does not fit, as the user's own fault or the pool's.
 Error storage_refused(Error error) {
-    const auto says = [&](const char* words) { return error.detail.find(words) != std::string::npos; };
-    if (says("less than current used")) {
+    if (says(error, "less than current used")) {
         error.code = Errc::conflict;
         error.reason = "quota_below_use";
         error.field = "/root/quota";
         error.remedy = "give it more, or delete files of the jail first";
-    } else if (says("greater than available space")) {
+    } else if (says(error, "greater than available space")) {
         error.code = Errc::exhausted;
         error.reason = "reservation_too_large";
         error.field = "/root/reservation";
@@ -162,9 +149,7 @@ Result<void> Datasets::finish(const std::string& of_template) {
 }
 
 Result<void> Datasets::destroy(JailId id) const {
-    const auto there = jails();
-    if (!there) return std::unexpected(there.error());
-    return std::ranges::find(*there, id) == there->end() ? Result<void>{} : destroy_one(name(id));
+    return configured() ? JailDatasets(instance_, parent_, id).destroy() : Result<void>{};
 }
 
 Result<void> Datasets::destroy(TemplateId id) const {

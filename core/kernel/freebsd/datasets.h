@@ -33,7 +33,8 @@ public:
     [[nodiscard]] static Result<void> set_storage(const std::string& name, const model::Storage& storage);
     /// What is in it stays as it is now, and clones can be made of it.
     [[nodiscard]] static Result<void> finish(const std::string& of_template);
-    /// A missing one: success. Errc::busy when it has snapshots, clones or children, or is mounted: nothing is deleted.
+    /// With its snapshots, as JailDatasets::destroy(). A missing one: success. Errc::busy when it has somebody else's
+    /// snapshots, has children, or is mounted.
     [[nodiscard]] Result<void> destroy(JailId id) const;
     /// With the snapshot that finish() made.
     [[nodiscard]] Result<void> destroy(TemplateId id) const;

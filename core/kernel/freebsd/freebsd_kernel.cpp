@@ -19,7 +19,7 @@ FreeBsdKernel::FreeBsdKernel(const DriverOptions& options, std::unique_ptr<JailA
       mounts_(options),
       template_trees_(options),
       roots_(options, template_trees_),
-      snapshots_(options.state_directory, mounts_),
+      snapshots_(options, mounts_),
       jails_(options),
       links_(options),
       limits_(options),

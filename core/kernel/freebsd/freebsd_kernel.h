@@ -11,9 +11,9 @@
 #include "core/kernel/freebsd/links.h"
 #include "core/kernel/freebsd/mounts.h"
 #include "core/kernel/freebsd/roots.h"
+#include "core/kernel/freebsd/snapshots.h"
 #include "core/kernel/freebsd/template_trees.h"
 #include "core/kernel/kernel.h"
-#include "core/kernel/roots/snapshot_directories.h"
 #include "core/kernel/shim/shim_processes.h"
 
 namespace jaild::kernel {
@@ -44,7 +44,7 @@ private:
     FreeBsdMounts mounts_;
     FreeBsdTemplateTrees template_trees_;
     FreeBsdRoots roots_;
-    SnapshotDirectories snapshots_;
+    FreeBsdSnapshots snapshots_;
     FreeBsdJails jails_;
     FreeBsdLinks links_;
     FreeBsdLimits limits_;

@@ -8,6 +8,7 @@
 
 #include "core/base/files.h"
 #include "core/kernel/freebsd/host_template.h"
+#include "core/kernel/freebsd/jail_dataset_file.h"
 #include "core/kernel/freebsd/pure/dataset_texts.h"
 #include "core/kernel/freebsd/pure/jail_parameters.h"
 #include "core/kernel/roots/etc_text.h"
@@ -25,8 +26,6 @@ namespace host_template = freebsd::host_template;
 
 constexpr std::array<std::string_view, 1> kMountPoints{"dev"};
 constexpr std::size_t kResolvConfLimit = 1 << 16;
-constexpr const char* kDatasetFile = "dataset";
-constexpr std::size_t kDatasetLimit = 1024;
 constexpr const char* kNoStorage =
     "configure zfs_parent and make the jail anew, or use the quota of the file system that it is in";
 
@@ -61,10 +60,7 @@ std::string resolv_conf(const RootParameters& parameters) {
 }  // namespace
 
 Result<std::optional<std::string>> FreeBsdRoots::dataset(JailId id) const {
-    auto text = files::read(directories_.path(id) / kDatasetFile, kDatasetLimit);
-    if (!text && text.error().code == Errc::not_found) return std::nullopt;
-    if (!text) return std::unexpected(text.error());
-    return *std::move(text);
+    return freebsd::dataset_in(directories_.path(id));
 }
 
 /// The name is written down before there is such a dataset: none is ever forgotten.
@@ -76,7 +72,7 @@ Result<void> FreeBsdRoots::make_dataset(int jail, const RootParameters& paramete
         if (!found) return std::unexpected(found.error());
         source = *std::move(found);
     }
-    if (auto written = files::write_atomic(jail, kDatasetFile, datasets_.name(id), 0600); !written) return written;
+    if (auto written = freebsd::write_dataset(jail, datasets_.name(id)); !written) return written;
     const auto made = source ? datasets_.clone(id, *source) : datasets_.ensure(id);
     if (!made || parameters.root.storage == model::Storage{}) return made;
     return freebsd::Datasets::set_storage(datasets_.name(id), parameters.root.storage);

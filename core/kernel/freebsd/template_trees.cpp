@@ -4,15 +4,13 @@
 #include <set>
 
 #include "core/base/files.h"
+#include "core/kernel/freebsd/jail_dataset_file.h"
 #include "core/kernel/freebsd/mount_api.h"
 
 namespace jaild::kernel {
 namespace {
 
 namespace mount_api = freebsd::mount_api;
-
-constexpr const char* kTreeDatasetFile = "dataset";
-constexpr std::size_t kTreeDatasetLimit = 1024;
 
 Error mounted_beneath(const std::string& point) {
     return {.code = Errc::busy,
@@ -25,10 +23,7 @@ Error mounted_beneath(const std::string& point) {
 }  // namespace
 
 Result<std::optional<std::string>> FreeBsdTemplateTrees::dataset(TemplateId id) const {
-    auto text = files::read(directory(id) / kTreeDatasetFile, kTreeDatasetLimit);
-    if (!text && text.error().code == Errc::not_found) return std::nullopt;
-    if (!text) return std::unexpected(text.error());
-    return *std::move(text);
+    return freebsd::dataset_in(directory(id));
 }
 
 Result<std::vector<TemplateId>> FreeBsdTemplateTrees::list() {
@@ -71,8 +66,7 @@ Result<UniqueFd> FreeBsdTemplateTrees::make(TemplateId id) {
     if (!whole) return std::unexpected(whole.error());
     const auto name = datasets_.name(id);
     // The name is written down before there is such a dataset: none is ever forgotten.
-    if (auto written = files::write_atomic(whole->get(), kTreeDatasetFile, name, 0600); !written)
-        return std::unexpected(written.error());
+    if (auto written = freebsd::write_dataset(whole->get(), name); !written) return std::unexpected(written.error());
     if (auto made = datasets_.ensure(id); !made) return std::unexpected(made.error());
     if (auto mounted = mount(id, name); !mounted) return std::unexpected(mounted.error());
     return files::open_directory(directory(id) / "root");

@@ -6,18 +6,12 @@
 #include <map>
 
 #include "core/base/ascii.h"
+#include "core/kernel/freebsd/pure/zfs_rows.h"
 
 namespace jaild::kernel::freebsd::zfs {
 namespace {
 
 constexpr std::size_t kMaxName = 200;  ///< ZFS_MAX_DATASET_NAME_LEN is 256; the jail's part and a snapshot's follow
-
-std::string_view take(std::string_view& text, char separator) {
-    const auto end = text.find(separator);
-    const auto part = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    return part;
-}
 
 struct Seen {
     std::string owner;
@@ -29,29 +23,6 @@ bool is_component(std::string_view text) {
            std::ranges::all_of(
                text, [](char c) { return is_alphanumeric(c) || c == '_' || c == '-' || c == ':' || c == '.'; }) &&
            text != "." && text != "..";
-}
-
-struct Row {
-    std::string_view name;
-    std::string_view property;
-    std::string_view value;
-    std::string_view source;
-};
-
-/// What zfs-get(8) prints with -H -o name,property,value,source.
-Result<std::vector<Row>> rows_of(std::string_view output) {
-    std::vector<Row> all;
-    while (!output.empty()) {
-        auto line = take(output, '\n');
-        if (line.empty()) continue;
-        std::array<std::string_view, 4> fields;
-        for (auto& field : fields) field = take(line, '\t');
-        if (fields.back().empty() || !line.empty())
-            return std::unexpected(
-                Error{.code = Errc::corrupt, .op = "zfs", .detail = "zfs get answered with something else"});
-        all.push_back({.name = fields[0], .property = fields[1], .value = fields[2], .source = fields[3]});
-    }
-    return all;
 }
 
 /// Those with an owner of their own.
@@ -245,7 +216,7 @@ Result<void> check_name(std::string_view dataset) {
     if (dataset.empty() || !is_letter(dataset.front())) return refused("a pool's name begins with a letter");
     for (auto rest = dataset; !rest.empty();) {
         const bool last = rest.find('/') == std::string_view::npos;
-        if (!is_component(take(rest, '/')))
+        if (!is_component(take_part(rest, '/')))
             return refused("between slashes are letters, digits, \"-\", \"_\", \":\" and \".\"");
         if (!last && rest.empty()) return refused("it ends with a slash");
     }
