@@ -171,6 +171,15 @@ public:
     Result<Accepted> clone_snapshot(const Caller&, const model::Name& jail, const std::string& snapshot,
                                     model::Name name, nlohmann::json changes, Retry);
 
+    /// The jail is stopped, a snapshot of its root taken, what changed between the versions of its template merged into
+    /// it, and the jail started again; when it does not come up, the root is what it was. Nothing for the version that
+    /// it has. A dry run answers what would be merged. conflict "no_template_version", "template_not_ready" and those
+    /// of snapshots; invalid "another_template", "template_unknown"; stale.
+    Result<Accepted> upgrade(const Caller&, const model::Name& jail, const model::TemplateRef& to, Precondition, DryRun,
+                             Retry);
+    /// restore_snapshot() of the newest that was taken before an upgrade. conflict "no_upgrade".
+    Result<Accepted> roll_back(const Caller&, const model::Name& jail, Precondition, Retry);
+
     // Networks. Changes are made when they return; what runs on a network follows within moments.
     Result<std::vector<ShownNetwork>> networks(const Caller&);
     /// not_found "network_not_found".

@@ -123,6 +123,8 @@ public:
     /// What the same Idempotency-Key began before.
     Result<std::optional<AcceptedSnapshot>> kept_snapshot(store::Reader& reader, const Caller& caller,
                                                           const Retry& retry) const;
+    /// supervisor_upgrades.cpp: what an upgrade would do, as lines of a plan. Reads both templates and the root.
+    Result<Accepted> try_upgrade(const model::Name& name, const model::TemplateRef& to);
     /// Those that are taken of a jail that is going.
     void interrupt_snapshots(JailId jail);
 
@@ -176,5 +178,14 @@ Result<std::optional<Accepted>> replayed(store::Reader& reader, const Caller& ca
 /// What was kept under the request's Idempotency-Key: an operation's id, most often. Nothing for a new key, or none.
 /// Errc::conflict "idempotency_key_reused" when it came with another request.
 Result<std::optional<std::string>> kept_under(store::Reader& reader, const Caller& caller, const Retry& retry);
+
+/// A root that somebody works on, or that is not ours, has no snapshots, and is not upgraded: Errc::conflict
+/// "jail_removing", "root_changing"; Errc::unsupported "path_root".
+Result<void> check_root_free(const model::Jail& jail);
+/// While a root is copied it is not exchanged. Errc::conflict "snapshot_under_way".
+Result<void> check_none_under_way(store::Reader& reader, const model::Jail& jail);
+/// Two of the same second are "…-2" and so on: nobody chose these names.
+std::string free_snapshot_name(store::Reader& reader, const model::Jail& jail, const std::string& wanted);
+model::Snapshot snapshot_of(const model::Jail& jail, std::string name, model::SnapshotReason reason);
 
 }  // namespace jaild

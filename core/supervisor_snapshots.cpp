@@ -20,8 +20,29 @@ Error conflict(std::string detail, std::string_view reason, std::string remedy) 
                  .remedy = std::move(remedy)};
 }
 
-/// A root that somebody works on, or that is not ours, has no snapshots.
-Result<void> check_root(const model::Jail& jail) {
+Result<void> check_ready(const Snapshot& snapshot) {
+    if (snapshot.state == SnapshotState::ready) return {};
+    return std::unexpected(
+        conflict(fmt::format("snapshot {} is {}", snapshot.reference(),
+                             snapshot.state == SnapshotState::creating ? "still being taken" : "being removed"),
+                 "snapshot_not_ready", "name one that is ready: `jaildctl snapshot ls`"));
+}
+
+/// What a jail made from another's snapshot is, before its maker says more: nothing that only one can have.
+model::JailSpec without_own(model::JailSpec spec) {
+    spec.publish.clear();
+    spec.hostname.clear();
+    if (spec.network.mode == model::NetworkMode::alias) return spec;
+    for (auto& interface : spec.network.interfaces) {
+        interface.addresses.clear();
+        interface.mac.clear();
+    }
+    return spec;
+}
+
+}  // namespace
+
+Result<void> check_root_free(const model::Jail& jail) {
     const auto& name = jail.name.text();
     if (jail.removing)
         return std::unexpected(conflict(fmt::format("jail \"{}\" is being removed", name), "jail_removing", {}));
@@ -41,15 +62,6 @@ Result<void> check_root(const model::Jail& jail) {
     return {};
 }
 
-Result<void> check_ready(const Snapshot& snapshot) {
-    if (snapshot.state == SnapshotState::ready) return {};
-    return std::unexpected(
-        conflict(fmt::format("snapshot {} is {}", snapshot.reference(),
-                             snapshot.state == SnapshotState::creating ? "still being taken" : "being removed"),
-                 "snapshot_not_ready", "name one that is ready: `jaildctl snapshot ls`"));
-}
-
-/// While a root is copied it is not exchanged.
 Result<void> check_none_under_way(store::Reader& reader, const model::Jail& jail) {
     auto there = reader.snapshots(jail.id);
     if (!there) return std::unexpected(there.error());
@@ -59,11 +71,10 @@ Result<void> check_none_under_way(store::Reader& reader, const model::Jail& jail
                                     "snapshot_under_way", "ask again when it is ready"));
 }
 
-/// Two of the same second are "…-2" and so on: nobody chose these names.
-Result<std::string> free_name(store::Reader& reader, const model::Jail& jail, const std::string& wanted) {
+std::string free_snapshot_name(store::Reader& reader, const model::Jail& jail, const std::string& wanted) {
     auto there = reader.snapshots(jail.id);
-    if (!there) return std::unexpected(there.error());
     auto name = wanted;
+    if (!there) return name;  // the insertion meets the same error
     for (int number = 2; std::ranges::find(*there, name, &Snapshot::name) != there->end(); ++number)
         name = fmt::format("{}-{}", wanted, number);
     return name;
@@ -79,20 +90,6 @@ Snapshot snapshot_of(const model::Jail& jail, std::string name, model::SnapshotR
             .base = jail.base ? jail.base->id : TemplateId{},
             .size = {}};
 }
-
-/// What a jail made from another's snapshot is, before its maker says more: nothing that only one can have.
-model::JailSpec without_own(model::JailSpec spec) {
-    spec.publish.clear();
-    spec.hostname.clear();
-    if (spec.network.mode == model::NetworkMode::alias) return spec;
-    for (auto& interface : spec.network.interfaces) {
-        interface.addresses.clear();
-        interface.mac.clear();
-    }
-    return spec;
-}
-
-}  // namespace
 
 Result<AcceptedSnapshot> Supervisor::Impl::write_snapshot_change(store::Writer& writer, const Caller& caller,
                                                                  const Snapshot& value, std::string_view what,
@@ -176,15 +173,16 @@ Result<AcceptedSnapshot> Supervisor::create_snapshot(const Caller& caller, const
             if (*known) return **std::move(known);
             auto current = writer.jail(jail);
             if (!current) return std::unexpected(current.error());
-            if (auto whole = check_root(*current); !whole) return std::unexpected(whole.error());
+            if (auto whole = check_root_free(*current); !whole) return std::unexpected(whole.error());
             if (!*prepared)
                 return std::unexpected(conflict(fmt::format("jail \"{}\" has no root yet", jail.text()),
                                                 "root_not_made",
                                                 fmt::format("start it: jaildctl start {}", jail.text())));
-            auto named = request.name.empty() ? free_name(writer, *current, model::snapshot_name_of(impl_->clock.utc()))
-                                              : Result<std::string>(request.name);
-            if (!named) return std::unexpected(named.error());
-            auto wanted = snapshot_of(*current, *std::move(named), model::SnapshotReason::request);
+            auto wanted = snapshot_of(
+                *current,
+                request.name.empty() ? free_snapshot_name(writer, *current, model::snapshot_name_of(impl_->clock.utc()))
+                                     : request.name,
+                model::SnapshotReason::request);
             wanted.description = request.description;
             auto made = writer.insert_snapshot(wanted);
             if (!made) return std::unexpected(made.error());
@@ -236,15 +234,15 @@ Result<Accepted> Supervisor::restore_snapshot(const Caller& caller, const model:
         }
         auto jail = writer.jail(name);
         if (!jail) return std::unexpected(jail.error());
-        if (auto whole = check_root(*jail); !whole) return whole;
+        if (auto whole = check_root_free(*jail); !whole) return whole;
         if (auto same = check_preconditions(*jail, precondition); !same) return same;
         auto from = writer.find_snapshot(jail->id, snapshot);
         if (!from) return std::unexpected(from.error());
         if (auto ready = check_ready(*from); !ready) return ready;
         if (auto free = check_none_under_way(writer, *jail); !free) return free;
-        auto named = free_name(writer, *jail, "restore-" + model::snapshot_name_of(impl_->clock.utc()));
-        if (!named) return std::unexpected(named.error());
-        auto kept = writer.insert_snapshot(snapshot_of(*jail, *std::move(named), model::SnapshotReason::restore));
+        auto kept = writer.insert_snapshot(snapshot_of(
+            *jail, free_snapshot_name(writer, *jail, "restore-" + model::snapshot_name_of(impl_->clock.utc())),
+            model::SnapshotReason::restore));
         if (!kept) return std::unexpected(kept.error());
         auto changed = writer.change_root(
             jail->id, {.from = from->id, .name = from->reference(), .from_jail = jail->id, .keep = kept->id}, *from);

@@ -111,6 +111,7 @@ Result<std::optional<model::Jail>> Supervisor::Impl::template_source(store::Read
     }
     if (!jail) return std::unexpected(jail.error());
     if (auto possible = templates::check_jail(*jail); !possible) return std::unexpected(possible.error());
+    if (jail->root_change) return std::unexpected(check_root_free(*jail).error());
     const auto state = reconciler.status(*jail).state;
     if (jail->removing || jail->spec.running || state != model::JailState::stopped)
         return std::unexpected(jail_not_stopped(*jail, state));

@@ -37,6 +37,9 @@ Answer create_snapshot(Service& service, const Request& request);
 Answer delete_snapshot(Service& service, const Request& request);
 Answer restore_snapshot(Service& service, const Request& request);
 Answer clone_snapshot(Service& service, const Request& request);
+// upgrades.cpp
+Answer upgrade_jail(Service& service, const Request& request);
+Answer roll_back_jail(Service& service, const Request& request);
 // networks.cpp
 Answer list_networks(Service& service, const Request& request);
 Answer get_network(Service& service, const Request& request);

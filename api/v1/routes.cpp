@@ -20,6 +20,8 @@ const std::array kRoutes{
     ServiceRoute{get, "/v1/jails/{name}/plan", viewer, Content::none, {}, plan_jail},
     ServiceRoute{get, "/v1/jails/{name}/firewall", viewer, Content::none, {}, get_firewall},
     ServiceRoute{post, "/v1/jails/{name}/restart", operator_, Content::none, {}, restart_jail},
+    ServiceRoute{post, "/v1/jails/{name}/upgrade", operator_, Content::json, {"dry_run"}, upgrade_jail},
+    ServiceRoute{post, "/v1/jails/{name}/rollback", operator_, Content::none, {}, roll_back_jail},
     ServiceRoute{post, "/v1/jails/{name}/exec", operator_, Content::json, {}, exec_in_jail},
     ServiceRoute{get, "/v1/jails/{name}/logs", viewer, Content::none, {"tail", "follow", "timestamps"}, read_log},
     ServiceRoute{get, "/v1/jails/{name}/snapshots", viewer, Content::none, {}, list_snapshots_of_jail},

@@ -51,9 +51,9 @@ public:
     virtual Result<void> stage(const Restoration& restoration) = 0;
     /// What was staged for this jail goes: nobody wants it any more.
     virtual Result<void> unstage(JailId jail) = 0;
-    /// All of it. The jail is down and nothing of it mounted (Errc::busy "still_mounted"). Idempotent: what a crash left half-done
-    /// is finished, what was finished stays. Afterwards Roots::prepared() is true. Else as stage(), with the root as it
-    /// was.
+    /// All of it. The jail is down and nothing of it mounted (Errc::busy "still_mounted"). Idempotent: what a crash
+    /// left half-done is finished, what was finished stays. Afterwards Roots::prepared() is true. Else as stage(), with
+    /// the root as it was.
     virtual Result<void> restore(const Restoration& restoration) = 0;
     /// Nothing is left of it. Idempotent.
     virtual Result<void> remove(const SnapshotKey& key) = 0;

@@ -43,6 +43,27 @@ std::optional<SnapshotReason> parse_snapshot_reason(std::string_view text) {
     return std::nullopt;
 }
 
+std::string_view to_string(RootStage stage) {
+    switch (stage) {
+        case RootStage::restore:
+            return "restore";
+        case RootStage::snapshot:
+            return "snapshot";
+        case RootStage::merge:
+            return "merge";
+        case RootStage::trial:
+            return "trial";
+    }
+    return "unknown";
+}
+
+std::optional<RootStage> parse_root_stage(std::string_view text) {
+    using enum RootStage;
+    for (const auto stage : {restore, snapshot, merge, trial})
+        if (to_string(stage) == text) return stage;
+    return std::nullopt;
+}
+
 json to_json(const Snapshot& snapshot) {
     return {{"name", snapshot.name},
             {"jail", snapshot.jail_name},

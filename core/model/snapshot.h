@@ -75,12 +75,25 @@ struct SnapshotRequest {
 };
 Result<SnapshotRequest> parse_snapshot_request(const nlohmann::json& object);
 
+/// How far the root of a jail is on its way to be another.
+enum class RootStage {
+    restore,   ///< it becomes a snapshot
+    snapshot,  ///< an upgrade: what it is becomes one
+    merge,     ///< and what changed in its template is merged into it
+    trial,     ///< and the jail has to run with it; else it becomes that snapshot again
+};
+std::string_view to_string(RootStage stage);
+std::optional<RootStage> parse_root_stage(std::string_view text);
+
 /// What the root of a jail is to become before it is started the next time.
 struct RootChange {
+    RootStage stage = RootStage::restore;
     SnapshotId from;                   ///< its root becomes this snapshot
     std::string name;                  ///< of it, for people: "web@before"
     JailId from_jail;                  ///< whose it is
     std::optional<SnapshotId> keep{};  ///< what it was becomes this one; nothing: the first root of a new jail
+    TemplateId base{};                 ///< of an upgrade: what it was made from
+    std::string failed{};              ///< why an upgrade is taken back; empty: it is not
     bool operator==(const RootChange&) const = default;
 };
 

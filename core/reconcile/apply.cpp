@@ -130,6 +130,10 @@ Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observe
             return kernel.snapshots().stage(restoration_of(jail));
         case StepKind::restore_root:
             return kernel.snapshots().restore(restoration_of(jail));
+        case StepKind::take_snapshot: {
+            auto taken = kernel.snapshots().take({.jail = jail.id, .id = jail.root_change->from}, {});
+            return taken ? Result<void>{} : std::unexpected(taken.error());
+        }
         case StepKind::prepare_root:
             return kernel.roots().prepare(root_parameters(jail));
         case StepKind::refresh_root:
@@ -219,6 +223,8 @@ Milliseconds allowance(const Desired& desired, const Step& step) {
             return desired.jail.base ? kRootPatience : Milliseconds{0};
         case StepKind::stage_root:
         case StepKind::restore_root:
+        case StepKind::take_snapshot:
+        case StepKind::upgrade_root:
         case StepKind::remove_root:
             return kRootPatience;
         default:

@@ -1,5 +1,7 @@
 #include "core/reconcile/journal.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "core/work/end_operation.h"
@@ -14,6 +16,7 @@ using store::Writer;
 
 constexpr std::string_view kRemove = "remove";
 constexpr std::string_view kRestore = "snapshot.restore";
+constexpr std::string_view kUpgrade = "upgrade";
 
 /// Names of files, and what programs printed, may hold bytes that are no UTF-8.
 std::string text_of(const nlohmann::json& data) {
@@ -40,6 +43,25 @@ Result<void> append(Writer& writer, const std::string& jail, const std::string& 
 Result<void> append_all(Writer& writer, const std::string& jail, const std::vector<Note>& notes) {
     for (const auto& note : notes)
         if (auto appended = append(writer, jail, {}, note); !appended) return appended;
+    return {};
+}
+
+Error upgrade_failed(const model::RootChange& change) {
+    return Error{.code = Errc::conflict,
+                 .op = "upgrade",
+                 .detail = change.failed + "; the jail has again the root that it had",
+                 .reason = "upgrade_taken_back",
+                 .remedy = "what the upgrade made of it is kept as a snapshot: jaildctl snapshot ls"};
+}
+
+Result<void> end_upgrades(Writer& writer, const model::Jail& row, const Error& error, UtcTime now) {
+    auto operations = operations_of(writer, row);
+    if (!operations) return std::unexpected(operations.error());
+    for (auto& operation : *operations) {
+        if (operation.kind != kUpgrade) continue;
+        auto ended = work::end_operation(writer, operation, OperationState::failed, model::to_problem(error), {}, now);
+        if (!ended) return ended;
+    }
     return {};
 }
 
@@ -127,8 +149,60 @@ Result<void> Journal::root_changed(const model::Jail& row) {
             auto kept = writer.finish_snapshot(*change.keep, std::nullopt);
             if (!kept && kept.error().code != Errc::conflict) return std::unexpected(kept.error());
         }
+        if (!change.failed.empty())
+            if (auto ended = end_upgrades(writer, row, upgrade_failed(change), clock_.utc()); !ended) return ended;
         const nlohmann::json data{{"id", row.id.value}, {"snapshot", change.name}};
         return append(writer, row.name.text(), {}, {.type = "jail.root_changed", .data = text_of(data)});
+    });
+}
+
+Result<void> Journal::upgrade_went_on(const model::Jail& row, model::RootStage stage) {
+    const auto& change = row.root_change.value();
+    return store_.write([&](Writer& writer) -> Result<void> {
+        auto stored = writer.go_on_with_root(row.id, stage);
+        if (!stored) return std::unexpected(stored.error());
+        auto kept = writer.finish_snapshot(change.from, std::nullopt);
+        if (!kept && kept.error().code != Errc::conflict) return std::unexpected(kept.error());
+        return {};
+    });
+}
+
+Result<void> Journal::upgrade_done(const model::Jail& row) {
+    return store_.write([&](Writer& writer) -> Result<void> {
+        auto stored = writer.end_root_change(row.id);
+        if (!stored) return std::unexpected(stored.error());
+        const nlohmann::json data{{"id", row.id.value}, {"template", row.spec.template_name}};
+        return append(writer, row.name.text(), {}, {.type = "jail.root_changed", .data = text_of(data)});
+    });
+}
+
+Result<void> Journal::take_back_upgrade(const model::Jail& row, const Failure& failure) {
+    const auto& change = row.root_change.value();
+    return store_.write([&](Writer& writer) -> Result<void> {
+        auto from = writer.find_snapshot(change.from);
+        if (!from) return std::unexpected(from.error());
+        auto kept = writer.insert_snapshot(
+            {.id = {},
+             .jail = row.id,
+             .jail_name = {},
+             .name = fmt::format("failed-{}-{}", model::snapshot_name_of(clock_.utc()), change.from.value),
+             .reason = model::SnapshotReason::restore,
+             .description = "what the root was after an upgrade that was taken back",
+             .template_name = row.spec.template_name,
+             .base = row.base ? row.base->id : TemplateId{},
+             .size = {}});
+        if (!kept) return std::unexpected(kept.error());
+        auto stored = writer.change_root(row.id,
+                                         {.from = from->id,
+                                          .name = from->reference(),
+                                          .from_jail = row.id,
+                                          .keep = kept->id,
+                                          .failed = failure.step + ": " + failure.error.detail},
+                                         *from);
+        if (!stored) return std::unexpected(stored.error());
+        const nlohmann::json data{
+            {"id", row.id.value}, {"snapshot", from->reference()}, {"code", failure.error.name()}};
+        return append(writer, row.name.text(), {}, {.type = "jail.upgrade_failed", .data = text_of(data)});
     });
 }
 
@@ -140,7 +214,7 @@ Result<void> Journal::root_change_failed(const model::Jail& row, const Failure& 
         auto problem = model::to_problem(failure.error);
         problem.detail = failure.step + ": " + problem.detail;
         for (auto& operation : *operations) {
-            if (operation.kind != kRestore) continue;
+            if (operation.kind != kRestore && operation.kind != kUpgrade) continue;
             auto ended = work::end_operation(writer, operation, OperationState::failed, problem, {}, clock_.utc());
             if (!ended) return ended;
         }

@@ -37,6 +37,13 @@ public:
                         Operations operations, const std::vector<Note>& notes);
     /// The root of the jail is what RootChange says: what it was is a snapshot, and the row is told.
     Result<void> root_changed(const model::Jail& row);
+    /// An upgrade has come so far; beyond its first stage, what the root was is a snapshot.
+    Result<void> upgrade_went_on(const model::Jail& row, model::RootStage stage);
+    /// And has turned out well.
+    Result<void> upgrade_done(const model::Jail& row);
+    /// An upgrade did not turn out well: the root becomes again what it was, what it is now is kept as another
+    /// snapshot.
+    Result<void> take_back_upgrade(const model::Jail& row, const Failure& failure);
     /// It stays as it is instead, and so does the template; the operations that wanted it fail.
     Result<void> root_change_failed(const model::Jail& row, const Failure& failure);
     /// Nothing is left of the jail: its row goes, its removal has succeeded, whatever else was under way is cancelled.

@@ -81,7 +81,7 @@ Result<Observed> observe(kernel::Kernel& kernel, const model::Jail& row) {
     if (!storage) return std::unexpected(storage.error());
     observed->storage = std::move(storage->at(0));
     if (auto read = read_parameters(kernel, row, *observed); !read) return std::unexpected(read.error());
-    if (!row.root_change) return observed;
+    if (!row.root_change || row.root_change->stage != model::RootStage::restore) return observed;
     auto staged = kernel.snapshots().staged(restoration_of(row));
     if (!staged) return std::unexpected(staged.error());
     observed->staged = *staged;
@@ -218,6 +218,25 @@ kernel::RootParameters root_parameters(const model::Jail& jail) {
 kernel::Restoration restoration_of(const model::Jail& jail) {
     const auto& change = jail.root_change.value();
     return {.jail = jail.id, .from = {.jail = change.from_jail, .id = change.from}, .keep = change.keep};
+}
+
+kernel::RootUpgrade upgrade_of(const model::Jail& jail) {
+    const auto& change = jail.root_change.value();
+    return {.jail = jail.id,
+            .kind = jail.spec.root.kind,
+            .from = change.base,
+            .to = jail.base.value(),
+            .mark = change.from};
+}
+
+std::vector<std::string> lines_of(const upgrade::MergeReport& report) {
+    std::vector<std::string> lines{
+        fmt::format("merged: {} updated, {} merged, {} added, {} removed, {} kept, {} in conflict", report.updated,
+                    report.merged, report.added, report.removed, report.kept, report.conflicted)};
+    for (const auto& conflict : report.conflicts)
+        lines.push_back(fmt::format("conflict: /{} ({}){}", conflict.path, upgrade::to_string(conflict.reason),
+                                    conflict.written.empty() ? "" : "; the template's is /" + conflict.written));
+    return lines;
 }
 
 }  // namespace jaild::reconcile

@@ -48,5 +48,8 @@ Result<NetworkView> observe_network(kernel::Kernel& kernel, const model::Network
 kernel::RootParameters root_parameters(const model::Jail& jail);
 /// Of one whose root is to change.
 kernel::Restoration restoration_of(const model::Jail& jail);
+kernel::RootUpgrade upgrade_of(const model::Jail& jail);
+/// For people: what an upgrade did, or would do.
+std::vector<std::string> lines_of(const upgrade::MergeReport& report);
 
 }  // namespace jaild::reconcile

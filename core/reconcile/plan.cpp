@@ -228,13 +228,17 @@ Plan plan_running(const Desired& desired, const Observed& observed) {
 
 /// While it runs what can be done so, then without it. What comes afterwards is a start like any other.
 Plan plan_root_change(const model::Jail& jail, const Observed& observed) {
+    const auto& change = *jail.root_change;
     Plan steps;
-    if (!observed.staged) {
-        add(steps, StepKind::stage_root, jail.root_change->name);
+    if (change.stage == model::RootStage::restore && !observed.staged) {
+        add(steps, StepKind::stage_root, change.name);
         return steps;
     }
     tear_down(jail, observed, Next::fresh, steps);
-    if (steps.empty()) add(steps, StepKind::restore_root, jail.root_change->name);
+    if (!steps.empty()) return steps;
+    if (change.stage == model::RootStage::restore) add(steps, StepKind::restore_root, change.name);
+    if (change.stage == model::RootStage::snapshot) add(steps, StepKind::take_snapshot, jail.name.text());
+    if (change.stage == model::RootStage::merge) add(steps, StepKind::upgrade_root, change.name);
     return steps;
 }
 
@@ -243,11 +247,19 @@ Plan plan_root_change(const model::Jail& jail, const Observed& observed) {
 Plan plan(const Desired& desired, const Observed& observed) {
     Desired held = desired;
     held.jail = effective(desired.jail, observed).jail;
-    if (held.jail.root_change && !held.jail.removing) return plan_root_change(held.jail, observed);
-    if (wanted(held.jail)) return plan_running(held, observed);
+    const bool changes = held.jail.root_change && !held.jail.removing;
+    const bool trial = changes && held.jail.root_change->stage == model::RootStage::trial;
+    if (changes && !trial) return plan_root_change(held.jail, observed);
+    if (wanted(held.jail)) {
+        auto steps = plan_running(held, observed);
+        if (trial && steps.empty()) add(steps, StepKind::judge_upgrade, held.jail.root_change->name);
+        return steps;
+    }
 
     Plan steps;
     tear_down(held.jail, observed, Next::fresh, steps);
+    // One that should not run cannot be tried.
+    if (trial && steps.empty()) add(steps, StepKind::judge_upgrade, held.jail.root_change->name);
     if (!held.jail.removing) return steps;
     if (observed.directory) add(steps, StepKind::remove_root);
     // One that was just removed may be dying, and is residue until it is gone: the name is free when nothing was seen.

@@ -50,6 +50,9 @@ struct Observed {
 enum class StepKind {
     stage_root,
     restore_root,
+    take_snapshot,
+    upgrade_root,
+    judge_upgrade,
     prepare_root,
     refresh_root,
     set_storage,

@@ -28,6 +28,8 @@ struct ReconcilerOptions {
     Milliseconds stop_patience{10'000};  ///< how long stop() waits for steps under way
     std::size_t halt_workers = 32;       ///< most of a jail's stop is waiting for its programs
     bool manage_forwarding = true;
+    /// So long the command of a jail that was upgraded must not fail after it has come up.
+    Milliseconds upgrade_trial{5'000};
 };
 
 struct Readiness {

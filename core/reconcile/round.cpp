@@ -1,9 +1,11 @@
 #include "core/reconcile/round.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "core/reconcile/apply.h"
@@ -236,6 +238,7 @@ Result<Round::Pass> Round::do_steps(const Look& look) {
             if (auto forgotten = forget(); !forgotten) return std::unexpected(forgotten.error());
             return Pass::forgotten;
         }
+        if (step.kind == StepKind::judge_upgrade) return judge_upgrade();
         if (auto done = do_step(look, step); !done) {
             if (done.error().reason == kInterrupted) return start_over();
             if (does_without(look, step, done.error())) continue;
@@ -246,8 +249,7 @@ Result<Round::Pass> Round::do_steps(const Look& look) {
         }
         done_.push_back(current_);
         engine_.board.add_progress(id_, current_);
-        if (step.kind == StepKind::restore_root)
-            if (auto ended = end_root_change(); !ended) return std::unexpected(ended.error());
+        if (auto told = root_changed(step); !told) return std::unexpected(told.error());
     }
     last_ = look.steps;
     return Pass::again;
@@ -278,8 +280,9 @@ Result<void> Round::do_step(const Look& look, const Step& step) {
     const auto begun = engine_.clock.monotonic();
     const bool of_rules = step.kind == StepKind::ensure_firewall || step.kind == StepKind::remove_firewall;
     if (of_rules) engine_.policies.changes(id_);
-    auto done = step.kind == StepKind::refresh_root ? refresh_root(look, step)
-                                                    : apply(engine_.kernel, look.desired, look.observed, step);
+    auto done = step.kind == StepKind::refresh_root   ? refresh_root(look, step)
+                : step.kind == StepKind::upgrade_root ? upgrade_root()
+                                                      : apply(engine_.kernel, look.desired, look.observed, step);
     if (of_rules && done) tell_rules(look, step);
     tell_duration(current_, begun);
     if (step.kind == StepKind::destroy_link || step.kind == StepKind::remove_jail) released_ = true;
@@ -327,25 +330,78 @@ Result<void> Round::forget() {
     return {};
 }
 
-/// Its root is what it was to become.
-Result<void> Round::end_root_change() {
-    if (auto ended = engine_.journal.root_changed(*row_); !ended) return ended;
-    row_->root_change.reset();
+/// The row hears how far its root is.
+Result<void> Round::root_changed(const Step& step) {
+    if (step.kind == StepKind::restore_root) {
+        if (auto ended = engine_.journal.root_changed(*row_); !ended) return ended;
+        row_->root_change.reset();
+        return {};
+    }
+    const bool taken = step.kind == StepKind::take_snapshot;
+    if (!taken && step.kind != StepKind::upgrade_root) return {};
+    const auto next = taken ? model::RootStage::merge : model::RootStage::trial;
+    if (auto told = engine_.journal.upgrade_went_on(*row_, next); !told) return told;
+    row_->root_change->stage = next;
     return {};
 }
 
-/// What cannot be staged leaves a jail with a root of its own as it is, and does not keep it from running. Whatever may
-/// pass by itself is tried again first.
+/// What cannot be staged, or kept before an upgrade, leaves a jail with a root of its own as it is, and does not keep
+/// it from running; an upgrade that fails later is taken back. Whatever may pass by itself is tried again first.
 Result<bool> Round::give_up_root_change(const Step& step, const Error& error) {
-    if (step.kind != StepKind::stage_root || !row_->root_change->keep) return false;
+    const bool of_upgrade = step.kind == StepKind::take_snapshot || step.kind == StepKind::upgrade_root;
+    if (!of_upgrade && (step.kind != StepKind::stage_root || !row_->root_change->keep)) return false;
     const bool passes = error.code == Errc::kernel || error.code == Errc::busy;
     if (passes && engine_.board.get(id_).tries < kTriesOfOperation) return false;
+    if (step.kind == StepKind::upgrade_root) {
+        auto taken_back = take_back_upgrade({.step = current_, .error = error});
+        return taken_back ? Result<bool>(true) : std::unexpected(taken_back.error());
+    }
     spdlog::warn("jail {}: {}: {}; its root stays as it is", row_->name.text(), current_, error.to_string());
-    auto gone = engine_.kernel.snapshots().unstage(id_);
+    auto& snapshots = engine_.kernel.snapshots();
+    auto gone = of_upgrade ? snapshots.remove({.jail = id_, .id = row_->root_change->from}) : snapshots.unstage(id_);
     if (!gone) return std::unexpected(gone.error());
     auto given_up = engine_.journal.root_change_failed(*row_, {.step = current_, .error = error});
     if (!given_up) return std::unexpected(given_up.error());
     return true;
+}
+
+Result<void> Round::upgrade_root() {
+    const auto report = engine_.kernel.root_upgrades().upgrade(upgrade_of(*row_));
+    if (!report) return std::unexpected(report.error());
+    for (auto& line : lines_of(*report)) engine_.board.add_progress(id_, line);
+    return {};
+}
+
+/// It has come up. Its command must not fail at once.
+Result<Round::Pass> Round::judge_upgrade() {
+    constexpr Milliseconds kLookEvery{200};
+    for (auto left = engine_.options.upgrade_trial;; left -= kLookEvery) {
+        const auto observed = observed_now();
+        const auto* shim = observed && observed->shim ? &*observed->shim : nullptr;
+        const bool ended = wanted(*row_) && shim && shim->command == kernel::CommandState::exited && shim->last_exit;
+        if (ended && shim->last_exit->exit_code != 0)
+            return take_back_upgrade(
+                {.step = current_,
+                 .error = plain_error(
+                     Errc::conflict, "upgrade",
+                     fmt::format("the command ended with exit code {} after the upgrade", shim->last_exit->exit_code),
+                     "command_failed")});
+        if (engine_.stopping || engine_.board.asked(id_) != asked_) return start_over();
+        if (!wanted(*row_) || ended || left <= kLookEvery) break;
+        std::this_thread::sleep_for(kLookEvery);
+    }
+    if (auto ended = engine_.journal.upgrade_done(*row_); !ended) return std::unexpected(ended.error());
+    engine_.board.add_progress(id_, current_);
+    row_->root_change.reset();
+    return Pass::again;
+}
+
+Result<Round::Pass> Round::take_back_upgrade(const Failure& failure) {
+    spdlog::warn("jail {}: {}: {}; the upgrade is taken back", row_->name.text(), failure.step,
+                 failure.error.to_string());
+    if (auto written = engine_.journal.take_back_upgrade(*row_, failure); !written)
+        return std::unexpected(written.error());
+    return start_over();
 }
 
 std::vector<Note> Round::notes_of(const Look& look, model::JailState state) {
@@ -415,9 +471,16 @@ Result<void> Round::fail(Failure failure) {
     auto notes = std::move(notes_);
     if (!repeated) notes.push_back(failure_note(failure));
     if (before.announced != model::JailState::failed) notes.push_back(state_note(model::JailState::failed));
-    const bool ends = !held_back_ && (is_permanent(failure.error) || tries >= kTriesOfOperation);
-    auto written = engine_.journal.failed(*row_, before.progress, failure,
-                                          ends ? Journal::Operations::fail : Journal::Operations::go_on, notes);
+    // One that does not come up after an upgrade has its root of before again, by the next try; its own programs get no
+    // second chance.
+    const bool tried = row_->root_change && row_->root_change->stage == model::RootStage::trial;
+    const bool own = failure.error.sys == 0 && (failure.step == to_string(StepKind::exec_start) ||
+                                                failure.step == to_string(StepKind::start_command));
+    const bool ends = !held_back_ && (is_permanent(failure.error) || tries >= kTriesOfOperation || (tried && own));
+    auto written = ends && tried
+                       ? engine_.journal.take_back_upgrade(*row_, failure)
+                       : engine_.journal.failed(*row_, before.progress, failure,
+                                                ends ? Journal::Operations::fail : Journal::Operations::go_on, notes);
     if (written) {
         engine_.board.update(id_, [](Memory& memory) { memory.announced = model::JailState::failed; });
     } else {

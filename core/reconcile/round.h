@@ -51,8 +51,11 @@ private:
     void tell_duration(std::string_view what, Clock::Monotonic begun) const;
     void release_networks();
     Result<void> forget();
-    Result<void> end_root_change();
+    Result<void> root_changed(const Step& step);
     Result<bool> give_up_root_change(const Step& step, const Error& error);
+    Result<void> upgrade_root();
+    Result<Pass> judge_upgrade();
+    Result<Pass> take_back_upgrade(const Failure& failure);
     Result<void> settle(const Look& look);
     std::optional<Observed> observed_now();
     Result<void> fail(Failure failure);

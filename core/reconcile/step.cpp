@@ -10,6 +10,12 @@ std::string_view to_string(StepKind kind) {
             return "stage_root";
         case StepKind::restore_root:
             return "restore_root";
+        case StepKind::take_snapshot:
+            return "take_snapshot";
+        case StepKind::upgrade_root:
+            return "upgrade_root";
+        case StepKind::judge_upgrade:
+            return "judge_upgrade";
         case StepKind::prepare_root:
             return "prepare_root";
         case StepKind::refresh_root:

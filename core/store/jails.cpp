@@ -36,20 +36,28 @@ Result<std::optional<model::JailBase>> base_of(const Statement& row) {
 Result<std::optional<model::RootChange>> root_change_of(const Statement& row) {
     if (row.null(9)) return std::nullopt;
     const auto facts = Json::parse(row.text(9), nullptr, false);
-    if (!facts.is_object()) return std::unexpected(damaged(row.integer(0), "root change"));
-    model::RootChange change{.from = SnapshotId{facts.value("from", std::int64_t{0})},
+    const auto stage = model::parse_root_stage(facts.is_object() ? facts.value("stage", "") : std::string());
+    if (!stage) return std::unexpected(damaged(row.integer(0), "root change"));
+    model::RootChange change{.stage = *stage,
+                             .from = SnapshotId{facts.value("from", std::int64_t{0})},
                              .name = facts.value("name", ""),
-                             .from_jail = JailId{facts.value("from_jail", std::int64_t{0})}};
+                             .from_jail = JailId{facts.value("from_jail", std::int64_t{0})},
+                             .keep = {},
+                             .base = TemplateId{facts.value("base", std::int64_t{0})},
+                             .failed = facts.value("failed", "")};
     if (const auto keep = facts.value("keep", std::int64_t{0}); keep != 0) change.keep = SnapshotId{keep};
     return change;
 }
 
 std::string root_change_text(const model::RootChange& change) {
-    return Json{{"from", change.from.value},
+    return Json{{"stage", model::to_string(change.stage)},
+                {"base", change.base.value},
+                {"failed", change.failed},
+                {"from", change.from.value},
                 {"name", change.name},
                 {"from_jail", change.from_jail.value},
                 {"keep", change.keep ? change.keep->value : 0}}
-        .dump();
+        .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 /// Of from_row(), by what follows FROM.
@@ -154,6 +162,11 @@ Result<model::Jail> find_staying(Connection& connection, JailId id) {
                                  .op = "update_jail",
                                  .detail = fmt::format("jail \"{}\" is being removed", jail->name.text()),
                                  .reason = "jail_removing"});
+}
+
+Result<void> write_root_change(Connection& connection, JailId id, const model::RootChange& change) {
+    return connection.run("UPDATE jails SET root_change = ?2, root_source = ?3 WHERE id = ?1", id.value,
+                          root_change_text(change), change.from.value);
 }
 
 /// Neither it nor its jail is on its way out.
@@ -269,10 +282,25 @@ Result<model::Jail> change_root(Connection& connection, JailId id, const model::
     auto before = find_staying(connection, id);
     if (!before) return before;
     if (auto there = check_stays(connection, from); !there) return std::unexpected(there.error());
-    auto done = connection.run("UPDATE jails SET root_change = ?2, root_source = ?3 WHERE id = ?1", id.value,
-                               root_change_text(change), change.from.value);
-    if (!done) return std::unexpected(done.error());
+    if (auto written = write_root_change(connection, id, change); !written) return std::unexpected(written.error());
     return set_base(connection, *std::move(before), from);
+}
+
+Result<model::Jail> begin_upgrade(Connection& connection, JailId id, const model::RootChange& change,
+                                  const model::Template& to) {
+    auto before = find_staying(connection, id);
+    if (!before) return before;
+    if (auto written = write_root_change(connection, id, change); !written) return std::unexpected(written.error());
+    return set_base(connection, *std::move(before), {.template_name = to.reference(), .base = to.id, .size = {}});
+}
+
+Result<model::Jail> go_on_with_root(Connection& connection, JailId id, model::RootStage stage) {
+    auto jail = find(connection, id);
+    if (!jail || !jail->root_change) return jail;
+    auto change = *jail->root_change;
+    change.stage = stage;
+    if (auto written = write_root_change(connection, id, change); !written) return std::unexpected(written.error());
+    return find(connection, id);
 }
 
 Result<model::Jail> end_root_change(Connection& connection, JailId id) {

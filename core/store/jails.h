@@ -19,6 +19,9 @@ Result<model::Jail> update(Connection& connection, JailId id, const model::JailS
 Result<model::Jail> request_restart(Connection& connection, JailId id);
 Result<model::Jail> change_root(Connection& connection, JailId id, const model::RootChange& change,
                                 const model::Snapshot& from);
+Result<model::Jail> begin_upgrade(Connection& connection, JailId id, const model::RootChange& change,
+                                  const model::Template& to);
+Result<model::Jail> go_on_with_root(Connection& connection, JailId id, model::RootStage stage);
 Result<model::Jail> end_root_change(Connection& connection, JailId id);
 Result<model::Jail> undo_root_change(Connection& connection, JailId id);
 Result<model::Jail> mark_removing(Connection& connection, JailId id);

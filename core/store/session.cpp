@@ -95,6 +95,16 @@ Result<model::Jail> WriteSession::change_root(JailId id, const model::RootChange
     return store::jails::change_root(connection_, id, change, from);
 }
 
+Result<model::Jail> WriteSession::begin_upgrade(JailId id, const model::RootChange& change, const model::Template& to) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::jails::begin_upgrade(connection_, id, change, to);
+}
+
+Result<model::Jail> WriteSession::go_on_with_root(JailId id, model::RootStage stage) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::jails::go_on_with_root(connection_, id, stage);
+}
+
 Result<model::Jail> WriteSession::end_root_change(JailId id) {
     if (auto open = still_open(); !open) return std::unexpected(open.error());
     return store::jails::end_root_change(connection_, id);

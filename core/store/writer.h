@@ -63,6 +63,12 @@ public:
     /// snapshot's jail, and "snapshot_not_ready".
     virtual Result<model::Jail> change_root(JailId id, const model::RootChange& change,
                                             const model::Snapshot& from) = 0;
+    /// The jail is stopped, and its root goes through the stages of an upgrade: its template is `to` from now on, under
+    /// generation + 1. Errc::conflict "jail_removing".
+    virtual Result<model::Jail> begin_upgrade(JailId id, const model::RootChange& change,
+                                              const model::Template& to) = 0;
+    /// Its root has come so far.
+    virtual Result<model::Jail> go_on_with_root(JailId id, model::RootStage stage) = 0;
     /// That is done.
     virtual Result<model::Jail> end_root_change(JailId id) = 0;
     /// It does not happen: the snapshot that was to keep the root goes, the template is again the one that it says,

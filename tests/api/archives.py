@@ -2,6 +2,10 @@
 
 import bz2
 import io
+import os
+import pathlib
+import re
+import subprocess
 import tarfile
 
 
@@ -22,6 +26,24 @@ def base(extra=()):
             entry("./usr/lib/libc.so", tarfile.SYMTYPE, linkname="../../bin/sh"),
             entry("./etc/termcap", tarfile.SYMTYPE, linkname="/usr/share/misc/termcap"),
             entry("./etc/owned", data=b"x" * 100, mode=0o640, uid=7, gid=9), *extra]
+
+
+def programs(*names):
+    """Programs of this host, each as /usr/bin/NAME, with what they are linked with where they look for it."""
+    files = {f"usr/bin/{name}": pathlib.Path(f"/bin/{name}") for name in names}
+    for path in list(files.values()):
+        said = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
+        for library in re.findall(r"(/\S+) \(0x", said):
+            files[library[1:]] = pathlib.Path(library)
+    known = {"usr", "usr/bin", "usr/lib"}
+    made = []
+    for name in sorted(files):
+        for parent in reversed(pathlib.PurePath(name).parents[:-1]):
+            if str(parent) not in known:
+                known.add(str(parent))
+                made.append(entry(str(parent), tarfile.DIRTYPE))
+        made.append(entry(name, data=pathlib.Path(os.path.realpath(files[name])).read_bytes()))
+    return made
 
 
 def write(path, entries, compression="xz"):

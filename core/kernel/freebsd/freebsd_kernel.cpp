@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "core/upgrade/databases.h"
+
 namespace jaild::kernel {
 
 Result<std::unique_ptr<FreeBsdKernel>> FreeBsdKernel::create(const DriverOptions& options) {
@@ -20,6 +22,11 @@ FreeBsdKernel::FreeBsdKernel(const DriverOptions& options, std::unique_ptr<JailA
       template_trees_(options),
       roots_(options, template_trees_),
       snapshots_(options, mounts_),
+      root_upgrades_(
+          options.state_directory, mounts_,
+          {.bring = [this](JailId id) { return roots_.bring(id); },
+           .make_databases =
+               [](int etc, const std::filesystem::path& scratch) { return upgrade::make_databases(etc, scratch); }}),
       jails_(options),
       links_(options),
       limits_(options),

@@ -14,6 +14,7 @@
 #include "core/kernel/freebsd/snapshots.h"
 #include "core/kernel/freebsd/template_trees.h"
 #include "core/kernel/kernel.h"
+#include "core/kernel/roots/root_upgrade.h"
 #include "core/kernel/shim/shim_processes.h"
 
 namespace jaild::kernel {
@@ -28,6 +29,7 @@ public:
     Roots& roots() override { return roots_; }
     TemplateTrees& template_trees() override { return template_trees_; }
     Snapshots& snapshots() override { return snapshots_; }
+    RootUpgrades& root_upgrades() override { return root_upgrades_; }
     Mounts& mounts() override { return mounts_; }
     Links& links() override { return links_; }
     Limits& limits() override { return limits_; }
@@ -45,6 +47,7 @@ private:
     FreeBsdTemplateTrees template_trees_;
     FreeBsdRoots roots_;
     FreeBsdSnapshots snapshots_;
+    RootMerges root_upgrades_;
     FreeBsdJails jails_;
     FreeBsdLinks links_;
     FreeBsdLimits limits_;

@@ -31,6 +31,9 @@ public:
     Result<std::vector<Mount>> mounts(const RootParameters& parameters) override;
     Result<void> remove(JailId id) override;
 
+    /// Its root is in the jail's directory afterwards, though the jail does not run.
+    Result<void> bring(JailId id) { return mount_dataset(id); }
+
 private:
     /// The dataset that the jail's root is on; none for most.
     [[nodiscard]] Result<std::optional<std::string>> dataset(JailId id) const;

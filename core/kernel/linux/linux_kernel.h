@@ -11,6 +11,7 @@
 #include "core/kernel/linux/mounts.h"
 #include "core/kernel/linux/roots.h"
 #include "core/kernel/linux/runc_attacher.h"
+#include "core/kernel/roots/root_upgrade.h"
 #include "core/kernel/roots/snapshot_directories.h"
 #include "core/kernel/roots/template_directories.h"
 #include "core/kernel/shim/shim_processes.h"
@@ -28,6 +29,7 @@ public:
     Roots& roots() override { return roots_; }
     TemplateTrees& template_trees() override { return template_trees_; }
     Snapshots& snapshots() override { return snapshots_; }
+    RootUpgrades& root_upgrades() override { return root_upgrades_; }
     Mounts& mounts() override { return mounts_; }
     Links& links() override { return links_; }
     Limits& limits() override { return limits_; }
@@ -46,6 +48,7 @@ private:
     LinuxRoots roots_;
     TemplateDirectories template_trees_;
     SnapshotDirectories snapshots_;
+    RootMerges root_upgrades_;
     LinuxJails jails_;
     LinuxLinks links_;
     LinuxLimits limits_;

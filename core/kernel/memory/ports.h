@@ -118,6 +118,16 @@ private:
     World& world_;
 };
 
+class MemoryRootUpgrades : public RootUpgrades {
+public:
+    explicit MemoryRootUpgrades(World& world) : world_(world) {}
+    Result<upgrade::MergeReport> upgrade(const RootUpgrade& upgrade) override;
+    Result<upgrade::MergeReport> try_upgrade(const RootUpgrade& upgrade) override;
+
+private:
+    World& world_;
+};
+
 class MemoryProcesses : public Processes {
 public:
     explicit MemoryProcesses(World& world) : world_(world) {}

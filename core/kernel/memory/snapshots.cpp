@@ -102,6 +102,35 @@ Result<void> MemorySnapshots::restore(const Restoration& restoration) {
     });
 }
 
+/// What an upgrade makes of a root is another content, told from all that a hand writes.
+Result<upgrade::MergeReport> MemoryRootUpgrades::upgrade(const RootUpgrade& asked) {
+    constexpr std::int64_t kUpgraded = 1'000'000;
+    std::lock_guard lock(world_.mutex);
+    const auto id = asked.jail;
+    if (world_.prison(id)) world_.violate(fmt::format("the root of jail {} is changed while it is there", id.value));
+    if (world_.any_mount(id)) world_.violate(fmt::format("the root of jail {} is changed beneath a mount", id.value));
+    auto* held = world_.directory(id);
+    if (!held || !held->prepared) return std::unexpected(missing("there is no root to upgrade", "root_missing"));
+    const auto kept = held->snapshots.find(asked.mark);
+    if (kept == held->snapshots.end() || !kept->second.whole)
+        world_.violate(fmt::format("the root of jail {} is changed before it is safe", id.value));
+    if (world_.state.lost_templates.contains(asked.from) || world_.state.lost_templates.contains(asked.to.id))
+        return std::unexpected(missing("the tree of a template is not there", "template_missing"));
+    auto done = world_.faults.step("root_upgrades.upgrade", [&]() -> Result<void> {
+        if (held->upgraded != asked.mark) held->content += kUpgraded;
+        held->upgraded = asked.mark;
+        return {};
+    });
+    if (!done) return std::unexpected(done.error());
+    return upgrade::MergeReport{.updated = 1};
+}
+
+Result<upgrade::MergeReport> MemoryRootUpgrades::try_upgrade(const RootUpgrade& asked) {
+    std::lock_guard lock(world_.mutex);
+    if (!world_.directory(asked.jail)) return std::unexpected(missing("there is no root to upgrade", "root_missing"));
+    return upgrade::MergeReport{.updated = 1};
+}
+
 Result<void> MemorySnapshots::remove(const SnapshotKey& key) {
     std::lock_guard lock(world_.mutex);
     return world_.faults.step("snapshots.remove", [&]() -> Result<void> {

@@ -119,6 +119,7 @@ struct Directory {
     std::int64_t content = 0;  ///< what the jail made of its root; somebody's hand changes it
     std::map<SnapshotId, SnapshotCopy> snapshots{};
     std::optional<std::int64_t> restored{};  ///< copied whole, to become the root
+    SnapshotId upgraded{};                   ///< the mark of the last upgrade
     model::RootSpec root{};
     std::string generated{};              ///< what refresh() wrote
     std::vector<HostEntry> neighbours{};  ///< what refresh() or write_hosts() wrote of other jails

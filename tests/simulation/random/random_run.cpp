@@ -124,6 +124,7 @@ private:
             return report(wrote ? "write and take" : "take", jail,
                           taken ? Result<void>{} : std::unexpected(taken.error()));
         }
+        if (dice_.chance(0.3)) return report("upgrade", jail, scene_.upgrade(jail.id));
         const auto& from = dice_.pick(snapshots);
         const auto owner = scene_.jail(from.jail);
         if (dice_.chance(0.7)) return report("restore", *owner, scene_.restore(from.jail, from.id));

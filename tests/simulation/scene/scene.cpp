@@ -40,16 +40,17 @@ Scene::Scene(const kernel::memory::MemoryOptions& options)
       striking_store_(*store_, kernel_.faults()) {
     expect(store::write<model::Network>(
         *store_, [](store::Writer& writer) { return writer.insert_network(default_network()); }));
-    expect(store::write<model::Template>(*store_, [](store::Writer& writer) {
-        auto made = writer.insert_template({.name = expect(model::Name::parse("base")), .version = "1"});
-        return made ? writer.finish_template(*made) : made;
-    }));
+    for (const auto* version : {"1", "2"})
+        expect(store::write<model::Template>(*store_, [&](store::Writer& writer) {
+            auto made = writer.insert_template({.name = expect(model::Name::parse("base")), .version = version});
+            return made ? writer.finish_template(*made) : made;
+        }));
     start_daemon();
 }
 
 void Scene::start_daemon() {
-    reconciler_ =
-        std::make_unique<reconcile::Reconciler>(striking_store_, kernel_, clock_, reconcile::ReconcilerOptions{});
+    reconciler_ = std::make_unique<reconcile::Reconciler>(
+        striking_store_, kernel_, clock_, reconcile::ReconcilerOptions{.upgrade_trial = Milliseconds{0}});
 }
 
 void Scene::kill_daemon() {
@@ -154,6 +155,38 @@ Result<void> Scene::restore(JailId id, SnapshotId from) {
     });
     if (!done) return done;
     ++history_[id].starts_asked;
+    if (!lost_hints_.contains(id)) history_[id].disturbed = false;
+    reconciler_->poke(id);
+    return done;
+}
+
+Result<void> Scene::upgrade(JailId id) {
+    auto done = store_->write([&](store::Writer& writer) -> Result<void> {
+        auto jail = writer.jail(id);
+        if (!jail) return std::unexpected(jail.error());
+        if (jail->root_change || !jail->base) return std::unexpected(Error{.code = Errc::conflict, .op = "upgrade"});
+        const auto* wanted = jail->spec.template_name == "base:1" ? "base:2" : "base:1";
+        auto to = writer.find_template(expect(model::TemplateRef::parse(wanted)));
+        if (!to) return std::unexpected(to.error());
+        auto kept = writer.insert_snapshot({.jail = id,
+                                            .name = "s" + std::to_string(++snapshots_taken_),
+                                            .reason = model::SnapshotReason::upgrade,
+                                            .template_name = jail->spec.template_name,
+                                            .base = jail->base->id});
+        if (!kept) return std::unexpected(kept.error());
+        auto begun = writer.begin_upgrade(id,
+                                          {.stage = model::RootStage::snapshot,
+                                           .from = kept->id,
+                                           .name = to->reference(),
+                                           .from_jail = id,
+                                           .keep = kept->id,
+                                           .base = jail->base->id},
+                                          *to);
+        if (!begun) return std::unexpected(begun.error());
+        return note(writer, *begun, "upgrade");
+    });
+    if (!done) return done;
+    history_[id].starts_asked += 2;  // and once more when it is taken back
     if (!lost_hints_.contains(id)) history_[id].disturbed = false;
     reconciler_->poke(id);
     return done;

@@ -48,6 +48,8 @@ public:
     Result<SnapshotId> take_snapshot(JailId id);
     /// Of the jail itself.
     Result<void> restore(JailId id, SnapshotId from);
+    /// To the other version of its template.
+    Result<void> upgrade(JailId id);
     /// A new jail with that root.
     Result<JailId> clone(const model::NamedSpec& spec, SnapshotId from);
     /// The same for networks. Refused is what the supervisor refuses because of what runs; whether a network is good

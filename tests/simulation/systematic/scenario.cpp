@@ -108,6 +108,15 @@ std::vector<Scenario> make_scenarios() {
          [](Scene& scene) { expect(scene.restore(kFirst, scene.snapshots().at(0).id)); }},
         {"make a jail from a snapshot", changed_since_snapshot,
          [](Scene& scene) { (void)expect(scene.clone(full_jail("db"), scene.snapshots().at(0).id)); }},
+        {"upgrade a thin root", [](Scene& scene) { create(scene, template_jail(model::RootKind::thin)); },
+         [](Scene& scene) { expect(scene.upgrade(kFirst)); }},
+        {"upgrade a copy that is stopped",
+         [](Scene& scene) {
+             create(scene, template_jail(model::RootKind::copy));
+             (void)scene.settle();
+             change(scene, [](model::JailSpec& spec) { spec.running = false; });
+         },
+         [](Scene& scene) { expect(scene.upgrade(kFirst)); }},
         {"remove one that is being made from a snapshot",
          [](Scene& scene) {
              changed_since_snapshot(scene);
