@@ -378,6 +378,7 @@ Result<Round::Pass> Round::judge_upgrade() {
     for (auto left = engine_.options.upgrade_trial;; left -= kLookEvery) {
         const auto observed = observed_now();
         const auto* shim = observed && observed->shim ? &*observed->shim : nullptr;
+        const bool runs = wanted(*row_) && shim && shim->command == kernel::CommandState::running;
         const bool ended = wanted(*row_) && shim && shim->command == kernel::CommandState::exited && shim->last_exit;
         if (ended && shim->last_exit->exit_code != 0)
             return take_back_upgrade(
@@ -387,7 +388,7 @@ Result<Round::Pass> Round::judge_upgrade() {
                      fmt::format("the command ended with exit code {} after the upgrade", shim->last_exit->exit_code),
                      "command_failed")});
         if (engine_.stopping || engine_.board.asked(id_) != asked_) return start_over();
-        if (!wanted(*row_) || ended || left <= kLookEvery) break;
+        if (!runs || left <= kLookEvery) break;
         std::this_thread::sleep_for(kLookEvery);
     }
     if (auto ended = engine_.journal.upgrade_done(*row_); !ended) return std::unexpected(ended.error());

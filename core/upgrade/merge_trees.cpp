@@ -15,6 +15,7 @@
 #include "core/base/files.h"
 #include "core/base/tree_entry.h"
 #include "core/upgrade/held_entry.h"
+#include "core/upgrade/merge_records.h"
 #include "core/upgrade/merge_text.h"
 
 namespace jaild::upgrade {
@@ -302,7 +303,9 @@ Result<std::optional<Reason>> TreeMerge::merge(Level& level, const std::string& 
         if (count_lines(*content) > kMaxMergedLines) return Reason::too_large;
         text = *std::move(content);
     }
-    const auto merged = merge_text(texts[0], texts[1], texts[2]);
+    const bool records = is_record_file(level.path_of(name));
+    const auto merged =
+        records ? merge_records(texts[0], texts[1], texts[2]) : merge_text(texts[0], texts[1], texts[2]);
     if (!merged) return Reason::text;
     if (auto placed = place_text(level, name, three, *merged); !placed) return std::unexpected(placed.error());
     ++report_.merged;

@@ -68,7 +68,8 @@ struct MergeOptions {
 ///     unchanged     changed       theirs; one that is new is added, one that is gone goes
 ///     changed       unchanged     ours; what only the jail has stays, what it removed stays removed
 ///     the same change of both     ours
-///     changed       changed       text: merged by lines (merge_text); else a conflict
+///     changed       changed       text: merged by lines (merge_text), of passwd and its like by records
+///                                 (merge_records); else a conflict
 ///     changed       removed       conflict: ours
 ///     removed       changed       conflict: stays removed
 ///

@@ -288,6 +288,13 @@ Result<void> MemoryLinks::set_gateways(Pair& pair, const LinkParameters& paramet
             }
         }
         pair.gateways = std::move(wanted);
+        // A network stack has one default route of a family: the drivers take another interface's away.
+        for (auto& other : world_.state.pairs)
+            if (other.jid == pair.jid && other.owner != pair.owner)
+                std::erase_if(other.gateways, [&](const IpAddress& one) {
+                    return std::ranges::any_of(parameters.gateways,
+                                               [&](const IpAddress& mine) { return mine.family == one.family; });
+                });
         return {};
     });
 }

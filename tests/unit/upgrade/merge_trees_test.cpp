@@ -404,13 +404,13 @@ TEST_CASE("owners, hard links and FIFOs are kept, and a socket is left out", "[u
 TEST_CASE("what is made from other files is no conflict", "[upgrade][merge_trees]") {
     const Merging place;
     for (const char* name : {"pwd.db", "mail/aliases.db", "passwd"}) {
-        Merging::put(place.base(name), "old\n");
-        Merging::put(place.ours(name), "mine\n");
-        Merging::put(place.theirs(name), "theirs\n");
+        Merging::put(place.base(name), "a:old\n");
+        Merging::put(place.ours(name), "a:mine\n");
+        Merging::put(place.theirs(name), "a:theirs\n");
     }
     CHECK(place.merged({.derived = {"passwd"}}) == MergeReport{.kept = 3});
-    CHECK(text_in(place.target("pwd.db")) == "mine\n");
-    CHECK(text_in(place.target("passwd")) == "mine\n");
+    CHECK(text_in(place.target("pwd.db")) == "a:mine\n");
+    CHECK(text_in(place.target("passwd")) == "a:mine\n");
     place.empty_target();
     CHECK(place.merged().conflicts == Conflicts{{"passwd", Reason::text, "passwd.new"}});
 }
