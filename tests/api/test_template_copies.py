@@ -46,7 +46,7 @@ class Copies(ApiTest):
 
     def left(self):
         there = self.daemon.state / "templates"
-        return sorted(os.listdir(there), key=int) if there.exists() else []
+        return sorted(os.listdir(there), key=lambda name: int(name.split(".")[0])) if there.exists() else []
 
     def tree(self):
         """Of the template that was made last."""
