@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/work/end_operation.h"
+#include "core/jobs/end_operation.h"
 
 namespace jaild::reconcile {
 namespace {
@@ -59,7 +59,7 @@ Result<void> end_upgrades(Writer& writer, const model::Jail& row, const Error& e
     if (!operations) return std::unexpected(operations.error());
     for (auto& operation : *operations) {
         if (operation.kind != kUpgrade) continue;
-        auto ended = work::end_operation(writer, operation, OperationState::failed, model::to_problem(error), {}, now);
+        auto ended = jobs::end_operation(writer, operation, OperationState::failed, model::to_problem(error), {}, now);
         if (!ended) return ended;
     }
     return {};
@@ -107,7 +107,7 @@ Result<void> Journal::converged(const model::Jail& row, const std::vector<std::s
         if (!operations) return std::unexpected(operations.error());
         for (auto& operation : *operations) {
             auto ended =
-                work::end_operation(writer, operation, OperationState::succeeded, std::nullopt, progress, clock_.utc());
+                jobs::end_operation(writer, operation, OperationState::succeeded, std::nullopt, progress, clock_.utc());
             if (!ended) return ended;
         }
         return {};
@@ -133,7 +133,7 @@ Result<void> Journal::failed(const model::Jail& row, const std::vector<std::stri
         problem.detail = failure.step + ": " + problem.detail;
         for (auto& operation : *ending) {
             auto ended =
-                work::end_operation(writer, operation, OperationState::failed, problem, progress, clock_.utc());
+                jobs::end_operation(writer, operation, OperationState::failed, problem, progress, clock_.utc());
             if (!ended) return ended;
         }
         return {};
@@ -215,7 +215,7 @@ Result<void> Journal::root_change_failed(const model::Jail& row, const Failure& 
         problem.detail = failure.step + ": " + problem.detail;
         for (auto& operation : *operations) {
             if (operation.kind != kRestore && operation.kind != kUpgrade) continue;
-            auto ended = work::end_operation(writer, operation, OperationState::failed, problem, {}, clock_.utc());
+            auto ended = jobs::end_operation(writer, operation, OperationState::failed, problem, {}, clock_.utc());
             if (!ended) return ended;
         }
         auto stored = writer.undo_root_change(row.id);
@@ -236,7 +236,7 @@ Result<void> Journal::removed(const model::Jail& row, const std::vector<std::str
         for (auto& operation : *running) {
             const bool removal = operation.kind == kRemove;
             auto ended =
-                work::end_operation(writer, operation, removal ? OperationState::succeeded : OperationState::cancelled,
+                jobs::end_operation(writer, operation, removal ? OperationState::succeeded : OperationState::cancelled,
                                     std::nullopt, removal ? progress : operation.steps, clock_.utc());
             if (!ended) return ended;
         }

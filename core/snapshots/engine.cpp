@@ -11,10 +11,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/jobs/end_operation.h"
+#include "core/jobs/job.h"
+#include "core/jobs/workers.h"
 #include "core/snapshots/schedule.h"
-#include "core/work/end_operation.h"
-#include "core/work/job.h"
-#include "core/work/workers.h"
 
 namespace jaild::snapshots {
 namespace {
@@ -25,7 +25,7 @@ using model::SnapshotState;
 
 constexpr std::string_view kCreate = "snapshot.create";
 
-class SnapshotJob : public work::Job {
+class SnapshotJob : public jobs::Job {
 public:
     explicit SnapshotJob(Snapshot subject) : subject_(std::move(subject)) {}
     [[nodiscard]] const Snapshot& subject() const { return subject_; }
@@ -67,7 +67,7 @@ Result<void> end_all(store::Writer& writer, SnapshotId id, const std::vector<std
     if (!running) return std::unexpected(running.error());
     for (const auto& operation : *running) {
         const bool fails = error != nullptr && operation.kind == kCreate;
-        auto ended = work::end_operation(writer, operation, fails ? OperationState::failed : OperationState::succeeded,
+        auto ended = jobs::end_operation(writer, operation, fails ? OperationState::failed : OperationState::succeeded,
                                          fails ? std::optional(model::to_problem(*error)) : std::nullopt, steps, now);
         if (!ended) return ended;
     }
@@ -114,7 +114,7 @@ private:
     Result<void> take_scheduled(const model::Jail& jail, const std::string& series);
     Result<void> prune(const Snapshot& value);
     void keep_looking();
-    void insist(work::Workers& workers, SnapshotJob& job, const std::function<Result<void>()>& attempt);
+    void insist(jobs::Workers& workers, SnapshotJob& job, const std::function<Result<void>()>& attempt);
 
     const Options options_;
     store::Store& store_;
@@ -124,9 +124,9 @@ private:
     std::map<SnapshotId, JobPtr> jobs_;
     std::map<std::pair<JailId, std::string>, Clock::Monotonic> not_before_;  ///< by jail and series
     std::atomic<bool> ending_ = false;
-    work::Workers takers_;
-    work::Workers removers_{1};
-    work::Workers looker_{1};
+    jobs::Workers takers_;
+    jobs::Workers removers_{1};
+    jobs::Workers looker_{1};
 };
 
 Engine::Impl::JobPtr Engine::Impl::add(const Snapshot& value) {
@@ -143,7 +143,7 @@ void Engine::Impl::drop(const SnapshotJob& job) {
     if (known != jobs_.end() && known->second.get() == &job) jobs_.erase(known);
 }
 
-void Engine::Impl::insist(work::Workers& workers, SnapshotJob& job, const std::function<Result<void>()>& attempt) {
+void Engine::Impl::insist(jobs::Workers& workers, SnapshotJob& job, const std::function<Result<void>()>& attempt) {
     workers.insist(attempt, options_.try_again, [&](const Error& error) {
         const auto said = fmt::format("snapshot {}: {}", job.subject().reference(), error.to_string());
         spdlog::warn("{}; tried again", said);
@@ -252,7 +252,7 @@ Result<void> Engine::Impl::end_orphans(const std::vector<Snapshot>& rows) {
         if (!running) return std::unexpected(running.error());
         for (const auto& operation : *running) {
             if (std::ranges::find(rows, operation.snapshot_id, &Snapshot::id) != rows.end()) continue;
-            auto ended = work::end_operation(writer, operation, OperationState::cancelled, {}, {}, clock_.utc());
+            auto ended = jobs::end_operation(writer, operation, OperationState::cancelled, {}, {}, clock_.utc());
             if (!ended) return ended;
         }
         return {};

@@ -11,16 +11,17 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "core/jobs/end_operation.h"
+#include "core/jobs/workers.h"
 #include "core/templates/copy.h"
 #include "core/templates/import.h"
 #include "core/templates/job.h"
-#include "core/work/workers.h"
 
 namespace jaild::templates {
 namespace {
 
+using jobs::Workers;
 using model::OperationState;
-using work::Workers;
 
 constexpr std::string_view kImport = "template.import";
 
@@ -47,21 +48,6 @@ Result<void> note(store::Writer& writer, std::string_view type, const model::Tem
     return {};
 }
 
-Result<void> end(store::Writer& writer, model::Operation operation, OperationState state,
-                 std::optional<model::Problem> problem, const std::vector<std::string>& steps, UtcTime now) {
-    operation.state = state;
-    operation.problem = std::move(problem);
-    operation.steps = steps;
-    operation.finished_at = now;
-    if (auto updated = writer.update_operation(operation); !updated) return updated;
-    nlohmann::json data{
-        {"kind", operation.kind}, {"state", model::to_string(state)}, {"template", operation.template_name}};
-    if (operation.problem) data["code"] = operation.problem->code;
-    auto event = writer.append_event("operation.finished", {}, operation.id, data.dump());
-    if (!event) return std::unexpected(event.error());
-    return {};
-}
-
 /// All that run on it: imports fail by `error`, or succeed; removals succeed.
 Result<void> end_all(store::Writer& writer, const model::Template& value, const std::vector<std::string>& steps,
                      const Error* error, UtcTime now) {
@@ -69,8 +55,8 @@ Result<void> end_all(store::Writer& writer, const model::Template& value, const 
     if (!running) return std::unexpected(running.error());
     for (const auto& operation : *running) {
         const bool fails = error != nullptr && operation.kind == kImport;
-        auto ended = end(writer, operation, fails ? OperationState::failed : OperationState::succeeded,
-                         fails ? std::optional(model::to_problem(*error)) : std::nullopt, steps, now);
+        auto ended = jobs::end_operation(writer, operation, fails ? OperationState::failed : OperationState::succeeded,
+                                         fails ? std::optional(model::to_problem(*error)) : std::nullopt, steps, now);
         if (!ended) return ended;
     }
     return {};
@@ -126,7 +112,7 @@ private:
     Result<void> clear_residue(const std::vector<model::Template>& rows);
     Error with_remedy(Error error, TemplateId id) const;
     /// Until it is done, or all stops.
-    void insist(Workers& workers, Job& job, const std::function<Result<void>()>& work);
+    void insist(Workers& workers, Job& job, const std::function<Result<void>()>& attempt);
 
     store::Store& store_;
     kernel::TemplateTrees& trees_;
@@ -152,21 +138,12 @@ void Engine::Impl::drop(const Job& job) {
     if (known != jobs_.end() && known->second.get() == &job) jobs_.erase(known);
 }
 
-void Engine::Impl::insist(Workers& workers, Job& job, const std::function<Result<void>()>& work) {
-    while (true) {
-        const auto done = [&]() -> Result<void> {
-            try {
-                return work();
-            } catch (const std::exception& caught) {
-                return std::unexpected(Error{.code = Errc::corrupt, .op = "template", .detail = caught.what()});
-            }
-        }();
-        if (done) return;
-        const auto said = fmt::format("template {}: {}", job.subject().reference(), done.error().to_string());
+void Engine::Impl::insist(Workers& workers, Job& job, const std::function<Result<void>()>& attempt) {
+    workers.insist(attempt, options_.try_again, [&](const Error& error) {
+        const auto said = fmt::format("template {}: {}", job.subject().reference(), error.to_string());
         spdlog::warn("{}; tried again", said);
         job.add_step(said);
-        if (!workers.pause(options_.try_again)) return;
-    }
+    });
 }
 
 Error Engine::Impl::with_remedy(Error error, TemplateId id) const {

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "core/jobs/job.h"
 #include "core/model/template.h"
-#include "core/work/job.h"
 
 namespace jaild::templates {
 
 /// An import or a removal that is under way.
-class Job : public work::Job {
+class Job : public jobs::Job {
 public:
     explicit Job(model::Template subject) : subject_(std::move(subject)) {}
 

@@ -1,8 +1,8 @@
-#include "core/work/end_operation.h"
+#include "core/jobs/end_operation.h"
 
 #include <nlohmann/json.hpp>
 
-namespace jaild::work {
+namespace jaild::jobs {
 
 Result<void> end_operation(store::Writer& writer, model::Operation operation, model::OperationState state,
                            std::optional<model::Problem> problem, const std::vector<std::string>& steps, UtcTime now) {
@@ -21,4 +21,4 @@ Result<void> end_operation(store::Writer& writer, model::Operation operation, mo
     return {};
 }
 
-}  // namespace jaild::work
+}  // namespace jaild::jobs

@@ -1,6 +1,6 @@
-#include "core/work/job.h"
+#include "core/jobs/job.h"
 
-namespace jaild::work {
+namespace jaild::jobs {
 namespace {
 constexpr std::size_t kSteps = 64;
 }
@@ -26,4 +26,4 @@ std::vector<std::string> Job::steps() const {
     return steps_;
 }
 
-}  // namespace jaild::work
+}  // namespace jaild::jobs

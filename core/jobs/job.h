@@ -8,7 +8,7 @@
 
 #include "core/model/operation.h"
 
-namespace jaild::work {
+namespace jaild::jobs {
 
 /// Long work that is under way: what others may see of it, and how they end it. Thread-safe.
 class Job {
@@ -29,4 +29,4 @@ private:
     std::vector<std::string> steps_;
 };
 
-}  // namespace jaild::work
+}  // namespace jaild::jobs

@@ -10,7 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/units.h"
 
-namespace jaild::work {
+namespace jaild::jobs {
 
 /// A few threads and what waits for one of them. Thread-safe.
 class Workers {
@@ -44,4 +44,4 @@ private:
     std::vector<std::thread> threads_;
 };
 
-}  // namespace jaild::work
+}  // namespace jaild::jobs

@@ -7,10 +7,10 @@
 #include "core/model/operation.h"
 #include "core/store/writer.h"
 
-namespace jaild::work {
+namespace jaild::jobs {
 
 /// The operation has ended so: its row, and the event "operation.finished". Within the transaction.
 Result<void> end_operation(store::Writer& writer, model::Operation operation, model::OperationState state,
                            std::optional<model::Problem> problem, const std::vector<std::string>& steps, UtcTime now);
 
-}  // namespace jaild::work
+}  // namespace jaild::jobs

@@ -1,6 +1,6 @@
-#include "core/work/workers.h"
+#include "core/jobs/workers.h"
 
-namespace jaild::work {
+namespace jaild::jobs {
 
 void Workers::start() {
     for (std::size_t i = 0; i < wanted_; ++i) threads_.emplace_back([this] { run(); });
@@ -66,4 +66,4 @@ void Workers::run() {
     }
 }
 
-}  // namespace jaild::work
+}  // namespace jaild::jobs
