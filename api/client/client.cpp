@@ -77,13 +77,13 @@ public:
         Parser parser;
         parser.body_limit(bounded ? kMaxBody : std::numeric_limits<std::uint64_t>::max());
         if (request.method == "HEAD") parser.skip(true);
-        if (auto sent = send_head(request, parser); !sent) {
+        if (auto begun = begin(request, bounded, parser); !begun) {
             stream_.reset();
             buffer_.clear();
             // The daemon has closed it meanwhile; whether there is one is for a new connection to say.
-            if (reused && request.method == "GET" && sent.error().reason != kTimeout)
+            if (reused && request.method == "GET" && begun.error().reason != kTimeout)
                 return exchange(request, bounded, on_data);
-            return std::unexpected(sent.error());
+            return std::unexpected(begun.error());
         }
         auto response = head_of(parser);
         const bool streamed = on_data && response.status / 100 == 2;
@@ -125,8 +125,15 @@ private:
         return std::unexpected(connect_error(endpoint_, error));
     }
 
-    Result<void> send_head(const Request& request, Parser& parser) {
-        http::request<http::string_body> message;
+    /// All that is sent, and the head of the answer.
+    Result<void> begin(const Request& request, bool bounded, Parser& parser) {
+        if (!request.upload) return read_head(parser, send_whole(request));
+        const auto sent = send_upload(request, bounded);
+        return sent ? read_head(parser, *sent) : std::unexpected(sent.error());
+    }
+
+    template <class Message>
+    void fill(Message& message, const Request& request) const {
         message.method_string(request.method);
         message.target(request.target);
         message.version(11);
@@ -135,21 +142,51 @@ private:
         message.set(http::field::user_agent, "jaildctl/" JAILD_VERSION);
         if (!token_.empty()) message.set(http::field::authorization, "Bearer " + token_);
         for (const auto& [name, value] : request.headers) message.set(name, value);
+    }
+
+    /// What went wrong in sending is told when there is no answer either: a server that refuses early (413) may close
+    /// before all is written, and its answer is still there to be read.
+    using Sent = boost::system::error_code;
+
+    Sent send_whole(const Request& request) {
+        http::request<http::string_body> message;
+        fill(message, request);
         if (!request.body.empty()) {
             message.set(http::field::content_type, request.content_type);
             message.body() = request.body;
         }
         message.prepare_payload();
+        return wait([&](auto done) { http::async_write(*stream_, message, done); });
+    }
 
-        boost::system::error_code failed;
-        http::async_write(*stream_, message, [&](boost::system::error_code error, std::size_t) { failed = error; });
-        run();
-        // A server that refuses early (413) may close before all is written; its answer is still there to be read.
-        boost::system::error_code unread;
-        http::async_read_header(*stream_, buffer_, parser,
-                                [&](boost::system::error_code error, std::size_t) { unread = error; });
-        run();
-        if (unread) return std::unexpected(transfer_error(failed ? failed : unread));
+    /// The head, then one chunk for each piece, until the end or an answer.
+    Result<Sent> send_upload(const Request& request, bool bounded) {
+        http::request<http::empty_body> message;
+        fill(message, request);
+        message.set(http::field::content_type, "application/octet-stream");
+        message.chunked(true);
+        http::request_serializer<http::empty_body> head(message);
+        auto failed = wait([&](auto done) { http::async_write_header(*stream_, head, done); });
+        while (!failed) {
+            boost::system::error_code ignored;
+            if (stream_->socket().available(ignored) > 0) return failed;
+            const auto piece = request.upload();
+            if (!piece) {
+                stream_.reset();
+                return std::unexpected(piece.error());
+            }
+            if (bounded) stream_->expires_after(request.timeout);
+            const auto bytes = asio::buffer(*piece);
+            if (piece->empty())
+                return wait([&](auto done) { asio::async_write(*stream_, http::make_chunk_last(), done); });
+            failed = wait([&](auto done) { asio::async_write(*stream_, http::make_chunk(bytes), done); });
+        }
+        return failed;
+    }
+
+    Result<void> read_head(Parser& parser, Sent sent) {
+        const auto unread = wait([&](auto done) { http::async_read_header(*stream_, buffer_, parser, done); });
+        if (unread) return std::unexpected(transfer_error(sent ? sent : unread));
         return {};
     }
 
@@ -158,10 +195,7 @@ private:
         while (!parser.is_done()) {
             parser.get().body().data = chunk.data();
             parser.get().body().size = chunk.size();
-            boost::system::error_code failed;
-            http::async_read_some(*stream_, buffer_, parser,
-                                  [&](boost::system::error_code error, std::size_t) { failed = error; });
-            run();
+            auto failed = wait([&](auto done) { http::async_read_some(*stream_, buffer_, parser, done); });
             if (failed == http::error::need_buffer) failed = {};
             if (failed) return std::unexpected(transfer_error(failed));
             const auto size = chunk.size() - parser.get().body().size;
@@ -170,9 +204,14 @@ private:
         return {};
     }
 
-    void run() {
+    /// Starts a call and runs it to its end.
+    template <class Start>
+    boost::system::error_code wait(const Start& start) {
+        boost::system::error_code failed;
+        start([&failed](boost::system::error_code error, std::size_t) { failed = error; });
         io_.restart();
         io_.run();
+        return failed;
     }
 
     Endpoint endpoint_;

@@ -19,6 +19,10 @@ struct Request {
     std::string body{};
     std::string content_type = "application/json";  ///< sent with a body only
     std::vector<std::pair<std::string, std::string>> headers{};
+    /// Instead of `body`: gives its next piece, empty at the end, and is asked again when that was sent. An Error
+    /// leaves the body unfinished, which jaild takes for one that was cut off. Then `timeout` counts from its end; no
+    /// piece may take longer than it either.
+    std::function<Result<std::string>()> upload{};
     Milliseconds timeout{330'000};  ///< for the whole answer; longer than the longest `Prefer: wait`
 };
 

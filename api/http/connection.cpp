@@ -85,6 +85,42 @@ private:
     bool good_ = true;
 };
 
+/// Reads a body in pieces.
+class Connection::BodySource : public Source {
+public:
+    BodySource(Connection& connection, const Request& request, RequestParser& parser)
+        : connection_(connection), request_(request), parser_(parser) {}
+
+    asio::awaitable<Result<std::string_view>> read() override {
+        if (!failure_ && connection_.stopping()) failure_ = ended();
+        if (failure_) co_return std::unexpected(*failure_);
+        if (!std::exchange(begun_, true) && !parser_.done()) {
+            const bool there = co_await connection_.ask_for_body(request_);
+            if (!there) failure_ = ended();
+        }
+        const auto limit = connection_.settings_.limits.stream_stall;
+        connection_.set_deadline(limit);
+        parser_.take(piece_);
+        while (!failure_ && piece_.empty() && !parser_.done()) {
+            failure_ = co_await connection_.feed_body(parser_, "rest of the body", limit);
+            parser_.take(piece_);
+        }
+        connection_.clear_deadline();
+        if (failure_) co_return std::unexpected(*failure_);
+        co_return std::string_view(piece_);
+    }
+
+    [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
+
+private:
+    Connection& connection_;
+    const Request& request_;
+    RequestParser& parser_;
+    std::string piece_;
+    std::optional<Error> failure_;
+    bool begun_ = false;
+};
+
 Connection::Connection(Socket socket, Transport transport, ConnectionSettings& settings, std::optional<Error> refusal)
     : socket_(std::move(socket)),
       transport_(transport),
@@ -235,22 +271,34 @@ asio::awaitable<std::optional<Error>> Connection::read_head(RequestParser& parse
     }
 }
 
-asio::awaitable<std::optional<Error>> Connection::read_body(RequestParser& parser) {
-    set_deadline(settings_.limits.body_timeout);
-    while (!parser.done()) {
-        if (buffer_.size() > 0) {
-            const auto bytes = buffer_.data();
-            auto taken = parser.put({static_cast<const char*>(bytes.data()), bytes.size()});
-            if (!taken) co_return std::move(taken.error());
-            buffer_.consume(*taken);
-            if (*taken > 0) continue;
-        }
-        auto read = co_await read_some(kBodyRead);
-        if (!read && expired_) co_return timed_out("body", settings_.limits.body_timeout);
-        if (!read) co_return std::move(read.error());
-        if (*read == 0) co_return cut_short();
+asio::awaitable<std::optional<Error>> Connection::feed_body(RequestParser& parser, std::string_view what,
+                                                            Milliseconds limit) {
+    if (buffer_.size() > 0) {
+        const auto bytes = buffer_.data();
+        auto taken = parser.put({static_cast<const char*>(bytes.data()), bytes.size()});
+        if (!taken) co_return std::move(taken.error());
+        buffer_.consume(*taken);
+        if (*taken > 0) co_return std::nullopt;
     }
+    auto read = co_await read_some(kBodyRead);
+    if (!read && expired_) co_return timed_out(what, limit);
+    if (!read) co_return std::move(read.error());
+    if (*read == 0) co_return cut_short();
     co_return std::nullopt;
+}
+
+asio::awaitable<std::optional<Error>> Connection::read_body(RequestParser& parser) {
+    const auto limit = settings_.limits.body_timeout;
+    set_deadline(limit);
+    std::optional<Error> failure;
+    while (!failure && !parser.done()) failure = co_await feed_body(parser, "body", limit);
+    clear_deadline();
+    co_return failure;
+}
+
+asio::awaitable<bool> Connection::ask_for_body(const Request& request) {
+    if (!request.field("Expect") || version_ < 11 || buffer_.size() > 0) co_return true;
+    co_return co_await write_all(kContinue, {});
 }
 
 asio::awaitable<Connection::Next> Connection::serve_one() {
@@ -290,19 +338,33 @@ asio::awaitable<Connection::Next> Connection::answer(Request& request, RequestPa
     if (auto content = check_content(route, request, !parser.done()); !content)
         co_return co_await refuse(content.error(), &request, unread);
 
+    const bool streamed = route.content == Content::stream;
+    const auto& limits = settings_.limits;
+    if (auto allowed = parser.allow_body(streamed ? limits.stream_bytes : limits.body_bytes); !allowed)
+        co_return co_await refuse(allowed.error(), &request, unread);
+    if (streamed) co_return co_await answer_stream(request, parser, route);
+
     if (!parser.done()) {
-        if (request.field("Expect") && version_ >= 11 && buffer_.size() == 0) {
-            const bool written = co_await write_all(kContinue, {});
-            if (!written) co_return Next::close;
-        }
+        const bool there = co_await ask_for_body(request);
+        if (!there) co_return Next::close;
         auto failure = co_await read_body(parser);
-        clear_deadline();
         if (failure && failure->reason == kEnded) co_return Next::close;
         if (failure) co_return co_await refuse(*failure, &request, Next::close);
         request.body = parser.body();
     }
     auto response = co_await handle(request, route);
     co_return co_await respond(std::move(response), &request, parser.keep_alive() ? Next::keep : Next::close);
+}
+
+asio::awaitable<Connection::Next> Connection::answer_stream(Request& request, RequestParser& parser,
+                                                            const Route& route) {
+    BodySource source(*this, request, parser);
+    request.source = &source;
+    auto response = co_await handle(request, route);
+    if (source.failure() && source.failure()->reason == kEnded) co_return Next::close;
+    // What nobody read of the body is not a request.
+    const bool whole = parser.done() && parser.keep_alive();
+    co_return co_await respond(std::move(response), &request, whole ? Next::keep : Next::close);
 }
 
 Result<void> Connection::check_authority(const Request& request) const {

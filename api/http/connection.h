@@ -55,13 +55,19 @@ public:
 
 private:
     class ChunkSink;
+    class BodySource;
     enum class Next { keep, close };
 
     asio::awaitable<Next> serve_one();
     /// Nothing when the head is complete. An Error with reason "ended": the client left where it may.
     asio::awaitable<std::optional<Error>> read_head(RequestParser& parser);
     asio::awaitable<std::optional<Error>> read_body(RequestParser& parser);
+    /// Hands the parser some more of the body. The deadline is the caller's.
+    asio::awaitable<std::optional<Error>> feed_body(RequestParser& parser, std::string_view what, Milliseconds limit);
+    /// "100 Continue", to a client that waits for it. False when it is gone.
+    asio::awaitable<bool> ask_for_body(const Request& request);
     asio::awaitable<Next> answer(Request& request, RequestParser& parser);
+    asio::awaitable<Next> answer_stream(Request& request, RequestParser& parser, const Route& route);
     asio::awaitable<Response> handle(Request& request, const Route& route);
     asio::awaitable<Next> options(const Request& request, Next next);
     Result<void> check_authority(const Request& request) const;

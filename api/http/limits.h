@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "core/base/units.h"
 
@@ -8,13 +9,15 @@ namespace jaild::api {
 
 /// What one server gives to its clients. Beyond each bound there is a status of its own, written beside it.
 struct Limits {
-    std::size_t header_bytes = 16 * 1024;  ///< request line and fields: 431
-    std::size_t target_bytes = 8 * 1024;   ///< 414
-    std::size_t body_bytes = 1024 * 1024;  ///< 413
-    std::size_t json_depth = 64;           ///< 400 "json_too_deep"
+    std::size_t header_bytes = 16 * 1024;                  ///< request line and fields: 431
+    std::size_t target_bytes = 8 * 1024;                   ///< 414
+    std::size_t body_bytes = 1024 * 1024;                  ///< 413
+    std::uint64_t stream_bytes = std::uint64_t{64} << 30;  ///< of a body that is handed over as it comes: 413
+    std::size_t json_depth = 64;                           ///< 400 "json_too_deep"
     Milliseconds header_timeout{
         15'000};  ///< from a request's first byte to its empty line: 408; to the first byte: closed
     Milliseconds body_timeout{30'000};            ///< of the whole body: 408
+    Milliseconds stream_stall{30'000};            ///< nothing more of such a body: 408
     Milliseconds idle_timeout{75'000};            ///< between two requests: closed
     Milliseconds write_timeout{30'000};           ///< a reader that takes nothing for so long is dropped
     std::size_t connections = 512;                ///< of each transport: 503 "too_many_connections", then closed

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "api/http/target.h"
+#include "core/base/error.h"
 #include "core/caller.h"
 
 /// A request and a response as handlers see them. Everything here lives on the I/O thread.
@@ -31,6 +32,16 @@ public:
     [[nodiscard]] virtual bool stopping() const = 0;
 };
 
+/// Where a body comes from that is handed over as it arrives, for routes that take Content::stream.
+class Source {
+public:
+    virtual ~Source() = default;
+    /// The next bytes, good until the next call; empty at the end of the body. Not while Client::gone() is waited for.
+    /// Errc::invalid "body_too_large", "bad_framing", "bad_request" (the client left in the middle); Errc::busy
+    /// "request_timeout" when nothing came for Limits::stream_stall. After an Error there is nothing more.
+    virtual asio::awaitable<Result<std::string_view>> read() = 0;
+};
+
 /// One request. Views point into the connection's buffers and are good until the response is written.
 struct Request {
     Method method = Method::other;
@@ -40,6 +51,7 @@ struct Request {
     std::string item;       ///< the same of a second one: "/v1/jails/{name}/snapshots/{snapshot}"
     std::vector<std::pair<std::string_view, std::string_view>> fields;
     std::string_view body;
+    Source* source = nullptr;  ///< of routes that take Content::stream, instead of `body`
     Caller caller;
     Client* client = nullptr;
 

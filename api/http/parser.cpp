@@ -42,7 +42,7 @@ Method method_of(http::verb verb) {
 
 RequestParser::RequestParser(const Limits& limits) : limits_(limits) {
     parser_.header_limit(static_cast<std::uint32_t>(limits.header_bytes));
-    // A Content-Length over the limit is refused by check_form(), when it is known who asks for what.
+    // allow_body() has the limit, when it is known who asks for what.
     parser_.body_limit(boost::none);
 }
 
@@ -58,9 +58,6 @@ Result<std::size_t> RequestParser::put(std::string_view bytes) {
         if (head_bytes_ + waiting > limits_.header_bytes)
             return std::unexpected(head_too_large(head_bytes_ == 0 ? bytes : std::string_view{}));
     }
-    if (failure) return taken;
-    // From here on a chunked body counts too.
-    if (!had_head && has_head() && !done()) parser_.body_limit(limits_.body_bytes);
     return taken;
 }
 
@@ -85,14 +82,22 @@ Result<void> RequestParser::check_form(const Request& request) const {
         if (!equal_ignoring_case(*coding, "chunked"))
             return std::unexpected(refused("unsupported_transfer_coding", "only \"chunked\" is understood"));
     }
-    const auto length = parser_.content_length();
-    if (length && *length > limits_.body_bytes)
-        return std::unexpected(
-            refused("body_too_large", fmt::format("the body is larger than {} bytes", limits_.body_bytes)));
     const auto expectation = request.field("Expect");
     if (expectation && !equal_ignoring_case(*expectation, "100-continue"))
         return std::unexpected(refused("expectation_failed", "only \"100-continue\" is understood"));
     return {};
+}
+
+Result<void> RequestParser::allow_body(std::uint64_t bytes) {
+    body_limit_ = bytes;
+    const auto length = parser_.content_length();
+    if (length && *length > bytes) return std::unexpected(body_too_large());
+    parser_.body_limit(bytes);
+    return {};
+}
+
+Error RequestParser::body_too_large() const {
+    return refused("body_too_large", fmt::format("the body is larger than {} bytes", body_limit_));
 }
 
 Error RequestParser::head_too_large(std::string_view request_line) const {
@@ -105,8 +110,7 @@ Error RequestParser::head_too_large(std::string_view request_line) const {
 
 Error RequestParser::explain(boost::beast::error_code failure, std::string_view bytes) const {
     if (failure == http::error::header_limit) return head_too_large(bytes);
-    if (failure == http::error::body_limit)
-        return refused("body_too_large", fmt::format("the body is larger than {} bytes", limits_.body_bytes));
+    if (failure == http::error::body_limit) return body_too_large();
     if (failure == http::error::bad_version) return refused("unsupported_version", "only HTTP/1.1 and 1.0 are spoken");
     if (failure == http::error::bad_content_length || failure == http::error::multiple_content_length ||
         failure == http::error::bad_transfer_encoding || failure == http::error::bad_chunk ||

@@ -138,6 +138,8 @@ Result<void> check_content(const Route& route, const Request& request, bool has_
                                      .reason = "unexpected_body"});
     }
     const auto type = request.field("Content-Type").value_or("");
+    // Of a form the bytes would be its framing.
+    if (route.content == Content::stream && !is_media_type(type, "multipart/form-data")) return {};
     const bool plain = !request.field("Content-Encoding");
     if (plain && is_media_type(type, "application/json")) return {};
     if (plain && route.content == Content::merge_patch && is_media_type(type, "application/merge-patch+json"))

@@ -16,7 +16,12 @@ namespace jaild::api {
 enum class Access { anyone, viewer, operator_ };
 
 /// Which content a request must carry.
-enum class Content { none, json, merge_patch };
+enum class Content {
+    none,
+    json,
+    merge_patch,
+    stream,  ///< bytes of any type, handed over by Request::source as they come
+};
 
 /// Answers at once, without blocking.
 using QuickHandler = std::function<Response(const Request&)>;

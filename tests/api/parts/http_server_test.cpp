@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "api/http/offload.h"
+#include "api/http/problem.h"
 #include "api/http/sockets.h"
 #include "tests/catch.h"
 #include "tests/results.h"
@@ -34,6 +35,8 @@ Limits short_limits() {
     limits.connections = 4;
     limits.refusals = 2;
     limits.body_bytes = 1000;
+    limits.stream_bytes = 300'000;
+    limits.stream_stall = Milliseconds(300);
     return limits;
 }
 
@@ -71,6 +74,12 @@ public:
                  QuickHandler([](const Request& request) { return Response{.body = std::string(request.body)}; }));
         body.content = Content::json;
         router_.add(std::move(body));
+        auto pieces = open(Method::put, "/pieces", Handler([this](const Request& request) { return count(request); }));
+        pieces.content = Content::stream;
+        router_.add(std::move(pieces));
+        auto unread = open(Method::put, "/unread", QuickHandler([](const Request&) { return Response{.body = "{}"}; }));
+        unread.content = Content::stream;
+        router_.add(std::move(unread));
 
         auto socket = test::value_of(listen_tcp({.host = "127.0.0.1", .port = 0}));
         port_ = test::value_of(local_port(socket.get()));
@@ -92,6 +101,8 @@ public:
     std::atomic<int> left{0};          ///< clients of /waits that went away
     std::atomic<int> stream_ended{0};  ///< streams whose reader was dropped
     std::atomic<bool> release{false};
+    std::atomic<int> cut_off{0};  ///< bodies of /pieces that did not come whole
+    std::atomic<std::size_t> largest{0};
 
 private:
     Response endless() {
@@ -111,6 +122,21 @@ private:
         co_await request.client->gone();
         ++left;
         co_return Response{.status = 204};
+    }
+
+    asio::awaitable<Response> count(const Request& request) {
+        std::size_t bytes = 0;
+        while (true) {
+            const auto piece = co_await request.source->read();
+            if (!piece) {
+                ++cut_off;
+                co_return problem(piece.error());
+            }
+            if (piece->empty()) break;
+            bytes += piece->size();
+            largest = std::max(largest.load(), piece->size());
+        }
+        co_return Response{.body = "bytes " + std::to_string(bytes) + ";"};
     }
 
     asio::awaitable<Response> block() {
@@ -315,4 +341,60 @@ TEST_CASE("connections beyond the bound are told so, and beyond that closed", "[
         peer.get("/quick");
         return peer.read_until("{}").starts_with("HTTP/1.1 200 ");
     }));
+}
+
+TEST_CASE("a body that is handed over in pieces is counted by neither memory nor the time of a small one",
+          "[http][server]") {
+    const Fixture fixture(long_idle());
+    Peer peer(fixture);
+    const std::string piece(10'000, 'x');
+    peer.send("PUT /pieces HTTP/1.1\r\nContent-Length: 200000\r\nExpect: 100-continue\r\n" + std::string(kHead));
+    CHECK(peer.read_until("\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n");
+    for (int i = 0; i < 20; ++i) {
+        peer.send(piece);
+        std::this_thread::sleep_for(Milliseconds(20));  // longer in all than body_timeout and stream_stall
+    }
+    CHECK(peer.read_until(";").ends_with("bytes 200000;"));
+    CHECK(fixture.largest <= 128 * 1024);
+    peer.send("PUT /pieces HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + std::string(kHead) + "3\r\nabc\r\n");
+    peer.send("2\r\nde\r\n0\r\n\r\n");
+    CHECK(peer.read_until(";").ends_with("bytes 5;"));
+    peer.send("PUT /pieces HTTP/1.1\r\nContent-Length: 0\r\n" + std::string(kHead));
+    CHECK(peer.read_until(";").ends_with("bytes 0;"));
+}
+
+TEST_CASE("a body in pieces that is too long, stalls or is cut short ends with a word about it", "[http][server]") {
+    Fixture fixture;
+    Peer announced(fixture);
+    announced.send("PUT /pieces HTTP/1.1\r\nContent-Length: 300001\r\n" + std::string(kHead));
+    CHECK(announced.read_to_end().starts_with("HTTP/1.1 413 "));
+    CHECK(fixture.cut_off == 0);
+    Peer chunked(fixture);
+    chunked.send("PUT /pieces HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + std::string(kHead) + "493e1\r\n");
+    CHECK(chunked.read_to_end().find("body_too_large") != std::string::npos);
+    CHECK(fixture.cut_off == 1);
+    Peer stalled(fixture);
+    stalled.send("PUT /pieces HTTP/1.1\r\nContent-Length: 10\r\n" + std::string(kHead) + "abc");
+    CHECK(stalled.read_to_end().starts_with("HTTP/1.1 408 "));
+    CHECK(fixture.cut_off == 2);
+    Peer shut(fixture);
+    shut.send("PUT /pieces HTTP/1.1\r\nContent-Length: 10\r\n" + std::string(kHead) + "abc");
+    shut.send_no_more();
+    CHECK(shut.read_to_end().starts_with("HTTP/1.1 400 "));
+    CHECK(fixture.cut_off == 3);
+    {
+        Peer left(fixture);
+        left.send("PUT /pieces HTTP/1.1\r\nContent-Length: 10\r\n" + std::string(kHead) + "abc");
+    }
+    CHECK(eventually([&] { return fixture.cut_off == 4; }));
+}
+
+TEST_CASE("what a handler leaves unread of a body is not a request", "[http][server]") {
+    const Fixture fixture(long_idle());
+    Peer peer(fixture);
+    peer.send("PUT /unread HTTP/1.1\r\nContent-Length: 40\r\n" + std::string(kHead) + "GET /quick HTTP/1.1\r\n");
+    const auto answered = peer.read_to_end();
+    CHECK(answered.starts_with("HTTP/1.1 200 "));
+    CHECK(answered.find("Connection: close") != std::string::npos);
+    CHECK(answered.find("HTTP/1.1 ", 10) == std::string::npos);
 }
