@@ -74,6 +74,7 @@ private:
     [[nodiscard]] static std::string in_archive(const std::string& path);
     [[nodiscard]] Error cannot_write() const;
     [[nodiscard]] static Error failed(std::string_view op, const std::string& path);
+    [[nodiscard]] Error failed_to_take(std::string_view op, const std::string& path) const;
     void left_out(const std::string& path);
     void tell_now_and_then();
 
@@ -129,6 +130,13 @@ Error Packing::failed(std::string_view op, const std::string& path) {
     error.code = Errc::kernel;
     error.reason = "pack_failed";
     return error;
+}
+
+/// By its name, after it was looked at.
+Error Packing::failed_to_take(std::string_view op, const std::string& path) const {
+    // Gone, a link, or no link any more (EMLINK: FreeBSD's word for one that O_NOFOLLOW met).
+    const bool another = errno == ENOENT || errno == ELOOP || errno == EMLINK || errno == EINVAL || errno == ENXIO;
+    return another ? walk_.moved() : failed(op, path);
 }
 
 void Packing::left_out(const std::string& path) {
@@ -274,7 +282,7 @@ Result<void> Packing::file(int directory, const std::string& name, const struct 
                                      .reason = "entry_refused"});
     // It was a regular file a moment ago; if not any more, this neither waits nor goes astray.
     const UniqueFd opened(::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    if (!opened) return std::unexpected(failed("openat", where));
+    if (!opened) return std::unexpected(failed_to_take("openat", where));
     struct stat now {};
     if (::fstat(opened.get(), &now) != 0) return std::unexpected(failed("fstat", where));
     if (!S_ISREG(now.st_mode) || now.st_ino != seen.st_ino || now.st_dev != seen.st_dev)
@@ -295,7 +303,7 @@ Result<void> Packing::small(int directory, const std::string& name, const struct
     if (!S_ISLNK(seen.st_mode)) return header(*entry);
     std::array<char, PATH_MAX + 1> text{};
     const auto length = ::readlinkat(directory, name.c_str(), text.data(), text.size() - 1);
-    if (length < 0) return std::unexpected(failed("readlinkat", where));
+    if (length < 0) return std::unexpected(failed_to_take("readlinkat", where));
     if (auto good = check_symbolic_link(where, text.data(), Contents::jail); !good) return good;
     ::archive_entry_copy_symlink(entry->get(), text.data());
     return header(*entry);
@@ -304,7 +312,7 @@ Result<void> Packing::small(int directory, const std::string& name, const struct
 Result<files::TreeVisitor::Next> Packing::entry(int directory, const std::string& name) {
     struct stat seen {};
     if (::fstatat(directory, name.c_str(), &seen, AT_SYMLINK_NOFOLLOW) != 0)
-        return std::unexpected(failed("fstatat", path(name)));
+        return std::unexpected(failed_to_take("fstatat", path(name)));
     Result<void> done;
     if (S_ISREG(seen.st_mode))
         done = file(directory, name, seen);
