@@ -1,5 +1,7 @@
 #include "cli/input.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -20,6 +22,17 @@ Result<std::string> read_standard_input(std::size_t limit) {
     }
     if (std::ferror(stdin) != 0) return std::unexpected(Error::from_errno("read", errno, "standard input"));
     return input;
+}
+
+Result<std::string> read_standard_input_piece() {
+    std::string piece(std::size_t{256} * 1024, '\0');
+    ssize_t count = -1;
+    do {
+        count = ::read(STDIN_FILENO, piece.data(), piece.size());
+    } while (count < 0 && errno == EINTR);
+    if (count < 0) return std::unexpected(Error::from_errno("read", errno, "standard input"));
+    piece.resize(static_cast<std::size_t>(count));
+    return piece;
 }
 
 }  // namespace jaild::cli

@@ -10,4 +10,7 @@ namespace jaild::cli {
 /// Blocking.
 Result<std::string> read_standard_input(std::size_t limit);
 
+/// The next piece of it, for Request::upload; empty at its end. Blocking.
+Result<std::string> read_standard_input_piece();
+
 }  // namespace jaild::cli

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/input.h"
 #include "cli/operation.h"
 #include "cli/table.h"
 #include "core/base/files.h"
@@ -159,7 +161,30 @@ int create_template(Context& context, const TemplateCreateOptions& options) {
     return post_template(context, body, "created");
 }
 
+/// Standard input, which jaild takes as it comes.
+int upload_one(Context& context, const ImportOptions& options) {
+    auto target = template_target(options.name) + "/archive";
+    char mark = '?';
+    const auto add = [&](std::string_view key, const std::string& value) {
+        target += fmt::format("{}{}={}", std::exchange(mark, '&'), key, client::encode(value));
+    };
+    if (!options.checksums.empty()) add("sha256", options.checksums.front());
+    if (!options.description.empty()) add("description", options.description);
+    for (const auto& part : options.private_parts) add("private", part);
+    int exit = kDone;
+    const auto answer =
+        call(context, {.method = "POST", .target = std::move(target), .upload = read_standard_input_piece}, exit);
+    if (!answer) return exit;
+    return finish_import(context, json::parse(answer->body), "imported");
+}
+
 int import_one(Context& context, const ImportOptions& options) {
+    if (std::ranges::find(options.files, "-") != options.files.end()) {
+        if (options.files.size() == 1 && options.manifest.empty() && options.checksums.size() <= 1)
+            return upload_one(context, options);
+        fmt::print(stderr, "jaildctl: \"-\" is one archive, with one --sha256 at most\n");
+        return kUsage;
+    }
     auto body = body_of(options);
     body["sets"] = json::array();
     if (is_url(options.manifest)) body["manifest"] = options.manifest;
@@ -250,7 +275,8 @@ void add_import(CLI::App& app, Command& chosen) {
     auto* sub = app.add_subcommand("import", "make a template of archives");
     sub->add_option("name", options->name, "NAME or NAME:VERSION; without, the next free number")->required();
     sub->add_option("file", options->files,
-                    "archives: files of the daemon's host or http(s) URLs, unpacked one after the other")
+                    "archives: files of the daemon's host or http(s) URLs, unpacked one after the other; \"-\": "
+                    "standard input")
         ->required();
     const auto repeated = [&](const char* flag, std::vector<std::string>& target, const char* description) {
         sub->add_option(flag, target, description)->expected(1)->take_all()->allow_extra_args(false);

@@ -21,6 +21,7 @@
 #include "core/reconcile/reconciler.h"
 #include "core/store/store.h"
 #include "core/templates/options.h"
+#include "core/templates/upload.h"
 
 namespace jaild {
 
@@ -148,6 +149,12 @@ public:
     /// check_jail() and Writer::insert_template(); conflict "jail_running", invalid
     /// "jail_unknown"; the keys' conflicts as create().
     Result<AcceptedTemplate> import_template(const Caller&, model::TemplateRequest request, Retry);
+    /// An archive that comes from the client, beginning with where it goes. Operators: jaild reads nothing of the host
+    /// for it. conflict "template_exists"; as templates::Engine::check() and Upload::begin().
+    Result<templates::Upload> begin_template_upload(const Caller&, const model::TemplateRequest& request, const Retry&);
+    /// Once all of it has come; as import_template().
+    Result<AcceptedTemplate> import_upload(const Caller&, model::TemplateRequest request, templates::Upload upload,
+                                           Retry);
     /// invalid "version_required"; conflict "template_in_use", "template_importing", "template_builtin".
     Result<AcceptedTemplate> remove_template(const Caller&, const model::TemplateRef& reference);
 

@@ -110,6 +110,9 @@ public:
     /// "jail_running".
     Result<std::optional<model::Jail>> template_source(store::Reader& reader,
                                                        const model::TemplateRequest& request) const;
+    /// Once it is known that the caller may.
+    Result<AcceptedTemplate> import_template(const Caller& caller, model::TemplateRequest request, UniqueFd upload,
+                                             const Retry& retry);
     /// The part of a transaction that every change of a template has: the operation, its event and its audit row.
     static Result<std::string> write_template_change(store::Writer& writer, const Caller& caller,
                                                      const model::Template& value, std::string_view what,

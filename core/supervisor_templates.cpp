@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/store/templates.h"
 #include "core/supervisor_impl.h"
 #include "core/templates/copy.h"
 
@@ -175,41 +176,73 @@ Result<AcceptedTemplate> Supervisor::import_template(const Caller& caller, model
     auto allowed = request.jail ? authorize(caller, Role::operator_, "template.create from a jail")
                                 : authorize(caller, Role::admin, "template.import of a file of the host");
     if (!allowed) return std::unexpected(allowed.error());
-    const auto again = [&](store::Reader& reader) { return impl_->kept_template(reader, caller, retry); };
-    auto before = store::read<Kept>(impl_->store, again);
+    return impl_->import_template(caller, std::move(request), {}, retry);
+}
+
+Result<templates::Upload> Supervisor::begin_template_upload(const Caller& caller, const model::TemplateRequest& request,
+                                                            const Retry& retry) {
+    if (auto allowed = authorize(caller, Role::operator_, "template.upload"); !allowed)
+        return std::unexpected(allowed.error());
+    if (auto possible = impl_->engine.check(request); !possible) return std::unexpected(possible.error());
+    const auto reference = model::TemplateRef::make(request.name.text(), request.version, "/name");
+    if (!reference) return std::unexpected(reference.error());
+    // Before gigabytes come for nothing.
+    auto is_free = impl_->store.read([&](store::Reader& reader) -> Result<void> {
+        const auto again = impl_->kept_template(reader, caller, retry);
+        if (!again) return std::unexpected(again.error());
+        if (*again || reference->latest()) return {};
+        const auto there = reader.find_template(*reference);
+        if (there) return std::unexpected(store::templates::exists(*there));
+        return there.error().code == Errc::not_found ? Result<void>{} : std::unexpected(there.error());
+    });
+    if (!is_free) return std::unexpected(is_free.error());
+    return impl_->engine.begin_upload();
+}
+
+Result<AcceptedTemplate> Supervisor::import_upload(const Caller& caller, model::TemplateRequest request,
+                                                   templates::Upload upload, Retry retry) {
+    if (auto allowed = authorize(caller, Role::operator_, "template.upload"); !allowed)
+        return std::unexpected(allowed.error());
+    return impl_->import_template(caller, std::move(request), std::move(upload).take(), retry);
+}
+
+Result<AcceptedTemplate> Supervisor::Impl::import_template(const Caller& caller, model::TemplateRequest request,
+                                                           UniqueFd upload, const Retry& retry) {
+    const auto again = [&](store::Reader& reader) { return kept_template(reader, caller, retry); };
+    auto before = store::read<Kept>(store, again);
     if (!before) return std::unexpected(before.error());
     if (*before) return **std::move(before);
-    if (auto possible = impl_->engine.check(request); !possible) return std::unexpected(possible.error());
+    if (auto possible = engine.check(request); !possible) return std::unexpected(possible.error());
 
     std::optional<model::Jail> jail;
-    auto accepted =
-        store::write<AcceptedTemplate>(impl_->store, [&](store::Writer& writer) -> Result<AcceptedTemplate> {
-            auto known = again(writer);
-            if (!known) return std::unexpected(known.error());
-            if (*known) return **std::move(known);
-            auto source = impl_->template_source(writer, request);
-            if (!source) return std::unexpected(source.error());
-            jail = *std::move(source);
-            auto value = writer.insert_template({.id = {},
-                                                 .name = request.name,
-                                                 .version = request.version,
-                                                 .description = request.description,
-                                                 .source = request.source(),
-                                                 .private_parts = private_parts(request, jail),
-                                                 .sets = {},
-                                                 .created_at = {}});
-            if (!value) return std::unexpected(value.error());
-            auto operation = Impl::write_template_change(writer, caller, *value, "import", "importing");
-            if (!operation) return std::unexpected(operation.error());
-            if (!retry.key.empty()) {
-                auto kept = writer.remember(caller.principal, retry.key,
-                                            {.fingerprint = retry.fingerprint, .operation = *operation});
-                if (!kept) return std::unexpected(kept.error());
-            }
-            return AcceptedTemplate{.shown = {.value = *std::move(value)}, .operation = *std::move(operation)};
-        });
+    auto accepted = store::write<AcceptedTemplate>(store, [&](store::Writer& writer) -> Result<AcceptedTemplate> {
+        auto known = again(writer);
+        if (!known) return std::unexpected(known.error());
+        if (*known) return **std::move(known);
+        auto source = template_source(writer, request);
+        if (!source) return std::unexpected(source.error());
+        jail = *std::move(source);
+        auto value = writer.insert_template({.id = {},
+                                             .name = request.name,
+                                             .version = request.version,
+                                             .description = request.description,
+                                             .source = request.source(),
+                                             .private_parts = private_parts(request, jail),
+                                             .sets = {},
+                                             .created_at = {}});
+        if (!value) return std::unexpected(value.error());
+        auto operation = write_template_change(writer, caller, *value, "import", "importing");
+        if (!operation) return std::unexpected(operation.error());
+        if (!retry.key.empty()) {
+            auto kept = writer.remember(caller.principal, retry.key,
+                                        {.fingerprint = retry.fingerprint, .operation = *operation});
+            if (!kept) return std::unexpected(kept.error());
+        }
+        return AcceptedTemplate{.shown = {.value = *std::move(value)}, .operation = *std::move(operation)};
+    });
     if (accepted && !accepted->replayed)
-        impl_->engine.import(accepted->shown.value, std::move(request), std::move(jail));
+        engine.import(accepted->shown.value, std::move(request),
+                      {.jail = std::move(jail), .upload = std::move(upload)});
     return accepted;
 }
 

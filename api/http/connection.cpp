@@ -25,8 +25,9 @@ constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kHeadRead = 4096;
 constexpr std::size_t kBodyRead = 64 * 1024;
 constexpr std::size_t kBufferMax = 128 * 1024;
-constexpr std::size_t kReadAhead = 16 * 1024;        // of a next request, while one is answered
-constexpr std::size_t kLingerMax = 4 * 1024 * 1024;  // of a refused body, read and dropped
+constexpr std::size_t kReadAhead = 16 * 1024;  // of a next request, while one is answered
+// Of a refused body, read and dropped: many a client reads no answer before it has sent all.
+constexpr std::size_t kLingerMax = 256 * 1024 * 1024;
 constexpr Milliseconds kLinger{2'000};
 constexpr Milliseconds kLookForHalfClosed{200};  // Asio has no way to wait for POLLHUP alone
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";

@@ -17,13 +17,14 @@ struct Limits {
     Milliseconds header_timeout{
         15'000};  ///< from a request's first byte to its empty line: 408; to the first byte: closed
     Milliseconds body_timeout{30'000};            ///< of the whole body: 408
-    Milliseconds stream_stall{30'000};            ///< nothing more of such a body: 408
+    Milliseconds stream_stall{60'000};            ///< nothing more of such a body: 408
     Milliseconds idle_timeout{75'000};            ///< between two requests: closed
     Milliseconds write_timeout{30'000};           ///< a reader that takes nothing for so long is dropped
     std::size_t connections = 512;                ///< of each transport: 503 "too_many_connections", then closed
     std::size_t refusals = 64;                    ///< connections beyond those that are still told so
     std::size_t event_streams = 64;               ///< followers of /v1/events: 503 "too_many_streams"
     std::size_t log_streams = 64;                 ///< followers of logs: 503 "too_many_streams"
+    std::size_t uploads = 4;                      ///< bodies that go to disk: 503 "too_many_uploads"
     std::size_t programs = 64;                    ///< exec at a time: 503 "too_many_programs"
     std::size_t jail_calls = 4;                   ///< into one jail (exec until it runs, plan); the next ones wait
     Milliseconds jail_patience{10'000};           ///< so long: 503 "jail_not_answering"

@@ -53,6 +53,7 @@ constexpr auto kStatuses = std::to_array<CodeStatus>({
     // what passes
     {"too_many_connections", 503},
     {"too_many_streams", 503},
+    {"too_many_uploads", 503},
     {"too_many_programs", 503},
     {"jail_not_answering", 503},
     {"not_ready", 503},

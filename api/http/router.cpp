@@ -55,6 +55,16 @@ bool is_media_type(std::string_view value, std::string_view type) {
            equal_ignoring_case(parameter, "charset=\"utf-8\"");
 }
 
+/// Bytes of any type; those of a form would be its framing.
+Result<void> check_stream(std::string_view type) {
+    if (!equal_ignoring_case(trim(type.substr(0, type.find(';'))), "multipart/form-data")) return {};
+    return std::unexpected(Error{.code = Errc::invalid,
+                                 .op = "content",
+                                 .detail = "the body is a form",
+                                 .reason = "unsupported_media_type",
+                                 .remedy = "send the file itself: curl -T FILE -X POST"});
+}
+
 }  // namespace
 
 void Router::add(Route route) {
@@ -120,7 +130,7 @@ Result<void> check_parameters(const Route& route, const Query& query) {
                 .reason = "unknown_parameter",
                 .remedy = route.parameters.empty() ? "it takes none"
                                                    : fmt::format("it takes {}", fmt::join(route.parameters, ", "))});
-        if (!seen.insert(name).second && name != "label")
+        if (!seen.insert(name).second && name != "label" && name != "private")
             return std::unexpected(Error{.code = Errc::invalid,
                                          .op = "query",
                                          .detail = fmt::format("the query parameter \"{}\" is there twice", name),
@@ -138,8 +148,7 @@ Result<void> check_content(const Route& route, const Request& request, bool has_
                                      .reason = "unexpected_body"});
     }
     const auto type = request.field("Content-Type").value_or("");
-    // Of a form the bytes would be its framing.
-    if (route.content == Content::stream && !is_media_type(type, "multipart/form-data")) return {};
+    if (route.content == Content::stream) return check_stream(type);
     const bool plain = !request.field("Content-Encoding");
     if (plain && is_media_type(type, "application/json")) return {};
     if (plain && route.content == Content::merge_patch && is_media_type(type, "application/merge-patch+json"))

@@ -32,7 +32,7 @@ struct Route {
     std::string_view pattern;  ///< "/v1/jails/{name}", at most two placeholders
     Access access = Access::viewer;
     Content content = Content::none;
-    std::vector<std::string_view> parameters{};  ///< of the query; only "label" may repeat
+    std::vector<std::string_view> parameters{};  ///< of the query; only "label" and "private" may repeat
     std::variant<QuickHandler, Handler> handler{};
 };
 

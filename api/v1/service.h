@@ -26,6 +26,7 @@ struct Service {
     Slots output_bytes;  ///< of programs, beyond what each has of its own
     Slots event_streams;
     Slots log_streams;
+    Slots uploads;
 };
 
 /// One line of the table of routes.

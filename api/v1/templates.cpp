@@ -10,12 +10,69 @@
 namespace jaild::api::v1 {
 namespace {
 
+constexpr std::size_t kUploadPiece = std::size_t{512} << 10;  // one turn of a thread for each
+
 /// "freebsd:14.2-p1" in the path.
 Result<model::TemplateRef> reference_of(const Request& request) {
     return model::TemplateRef::parse(request.parameter, "");
 }
 
+/// What is said of an upload besides its bytes.
+Result<model::TemplateRequest> upload_of(const Request& request) {
+    const auto reference = reference_of(request);
+    if (!reference) return std::unexpected(reference.error());
+    nlohmann::json body{{"name", reference->name().text()}};
+    if (!reference->latest()) body["version"] = reference->version();
+    for (const auto& [key, value] : request.target.query.items()) {
+        if (key == "private")
+            body[key].push_back(value);
+        else
+            body[key] = value;
+    }
+    return model::parse_template_upload(body);
+}
+
+/// All of the body, a piece at a time.
+asio::awaitable<Result<void>> receive(Service& service, const Request& request, templates::Upload& upload) {
+    std::string piece;
+    while (true) {
+        const auto bytes = co_await request.source->read();
+        if (!bytes) co_return std::unexpected(bytes.error());
+        piece += *bytes;
+        if (!bytes->empty() && piece.size() < kUploadPiece) continue;
+        auto written = co_await offload(service.pool, [&] { return upload.add(piece); });
+        if (!written) co_return std::unexpected(written.error());
+        if (bytes->empty()) co_return Result<void>{};
+        piece.clear();
+    }
+}
+
 }  // namespace
+
+Answer upload_template(Service& service, const Request& request) {
+    if (auto none = refuse_precondition(request); !none) co_return problem(none.error());
+    const auto retry = retry_of(request);
+    if (!retry) co_return problem(retry.error());
+    auto asked = upload_of(request);
+    if (!asked) co_return problem(asked.error());
+    const auto slot = service.uploads.take();
+    if (!slot)
+        co_return problem(Error{.code = Errc::busy,
+                                .op = "upload",
+                                .detail = "as many clients as jaild serves send archives",
+                                .reason = "too_many_uploads",
+                                .remedy = "try again when one of them is done"});
+    auto upload = co_await offload(
+        service.pool, [&] { return service.supervisor.begin_template_upload(request.caller, *asked, *retry); });
+    if (!upload) co_return problem(upload.error());
+    const auto received = co_await receive(service, request, *upload);
+    if (!received) co_return problem(received.error());
+    auto accepted = co_await offload(service.pool, [&] {
+        return service.supervisor.import_upload(request.caller, *std::move(asked), *std::move(upload), *retry);
+    });
+    if (!accepted) co_return problem(accepted.error());
+    co_return co_await answer_template_change(service, request, *std::move(accepted));
+}
 
 Answer list_templates(Service& service, const Request& request) {
     auto templates = co_await offload(service.pool, [&] { return service.supervisor.templates(request.caller); });

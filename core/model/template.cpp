@@ -86,7 +86,7 @@ Result<SetSource> parse_set(const json& value, const std::string& at) {
     return set;
 }
 
-Result<void> read_name(const json& value, const std::string& at, std::optional<Name>& target) {
+Result<void> read_name(const json& value, const std::string& at, Name& target) {
     if (!value.is_string()) return std::unexpected(wrong_type(at, "a string"));
     auto name = Name::parse(value.get_ref<const std::string&>(), at);
     if (!name) return std::unexpected(name.error());
@@ -104,6 +104,21 @@ Result<void> read_version(const json& value, const std::string& at, std::string&
         return std::unexpected(Error::invalid("invalid_version", at, "\"latest\" points to the version made last"));
     target = *std::move(text);
     return {};
+}
+
+/// What is said of a template whatever it is made of.
+void read_description(Fields& fields, TemplateRequest& request) {
+    fields.require("name");
+    fields.read("name", [&](const json& value, const std::string& at) { return read_name(value, at, request.name); });
+    fields.read("version",
+                [&](const json& value, const std::string& at) { return read_version(value, at, request.version); });
+    fields.text("description", request.description, TemplateLimits::description_bytes);
+    fields.each("private", TemplateLimits::private_parts, [&](const json& value, const std::string& at) {
+        std::string part;
+        auto read = read_path(value, at, RootPath::refused, part);
+        if (read) request.private_parts.push_back(std::move(part));
+        return read;
+    });
 }
 
 /// Exactly one of "sets", "jail" and "directory".
@@ -228,12 +243,14 @@ json to_json(const Template& value, const std::vector<std::string>& jails) {
 }
 
 std::string SetSource::name() const {
+    if (uploaded) return "upload";
     if (url.empty()) return last_part(file);
     const auto last = last_part(place());
     return last.empty() ? "archive" : last;
 }
 
 std::string SetSource::place() const {
+    if (uploaded) return "the uploaded archive";
     return url.empty() ? file : url.substr(0, url.find('?'));
 }
 
@@ -246,23 +263,22 @@ std::string TemplateRequest::source() const {
 }
 
 Result<TemplateRequest> parse_template_request(const json& object) {
-    std::optional<Name> name;
     TemplateRequest request{.name = *Name::parse("unnamed")};
     Fields fields(object, "");
-    fields.require("name");
-    fields.read("name", [&](const json& value, const std::string& at) { return read_name(value, at, name); });
-    fields.read("version",
-                [&](const json& value, const std::string& at) { return read_version(value, at, request.version); });
-    fields.text("description", request.description, TemplateLimits::description_bytes);
-    fields.each("private", TemplateLimits::private_parts, [&](const json& value, const std::string& at) {
-        std::string part;
-        auto read = read_path(value, at, RootPath::refused, part);
-        if (read) request.private_parts.push_back(std::move(part));
-        return read;
-    });
+    read_description(fields, request);
     read_source(fields, request);
     if (auto done = fields.done(); !done) return std::unexpected(done.error());
-    request.name = *std::move(name);
+    return request;
+}
+
+Result<TemplateRequest> parse_template_upload(const json& object) {
+    TemplateRequest request{.name = *Name::parse("unnamed")};
+    SetSource set{.uploaded = true};
+    Fields fields(object, "");
+    read_description(fields, request);
+    fields.read("sha256", [&](const json& sum, const std::string& at) { return read_checksum(sum, at, set.sha256); });
+    if (auto done = fields.done(); !done) return std::unexpected(done.error());
+    request.sets.push_back(std::move(set));
     return request;
 }
 

@@ -85,12 +85,13 @@ Template host_template();
 /// `jails`: whose roots are made from it. {"name", "version", "reference", …}
 nlohmann::json to_json(const Template& value, const std::vector<std::string>& jails);
 
-/// An archive to import: of the host, or from the net.
+/// An archive to import: of the host, from the net, or one that came with the request.
 struct SetSource {
-    std::string file{};    ///< absolute path of the host; empty: `url`
-    std::string url{};     ///< http or https
-    std::string sha256{};  ///< lower case; empty: any
-    /// The last part of the path: "base.txz".
+    std::string file{};     ///< absolute path of the host
+    std::string url{};      ///< http or https
+    bool uploaded = false;  ///< else `file` or `url`
+    std::string sha256{};   ///< lower case; empty: any
+    /// The last part of the path: "base.txz"; "upload".
     [[nodiscard]] std::string name() const;
     /// For people: the path, or the URL without its query, which can be a secret.
     [[nodiscard]] std::string place() const;
@@ -123,5 +124,7 @@ struct TemplateLimits {
 /// Reads what POST /v1/templates takes. Errc::invalid with its JSON pointer, as parse_spec; "name_reserved" for "host",
 /// "invalid_checksum", "invalid_url", "invalid_value" for more than one source.
 Result<TemplateRequest> parse_template_request(const nlohmann::json& object);
+/// The same of an archive that comes as the body of its request: name, version, description, private and sha256.
+Result<TemplateRequest> parse_template_upload(const nlohmann::json& object);
 
 }  // namespace jaild::model

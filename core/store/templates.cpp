@@ -96,20 +96,20 @@ Result<std::string> free_number(Connection& connection, const model::Name& name)
     return std::to_string(highest->value_or(0) + 1);
 }
 
-Error taken(const model::Template& value, const model::Template& by) {
-    const bool going = by.state == model::TemplateState::removing;
+}  // namespace
+
+Error exists(const model::Template& there) {
+    const bool going = there.state == model::TemplateState::removing;
     return Error{
         .code = Errc::conflict,
         .op = "insert_template",
-        .detail = going ? fmt::format("template {} is being removed", by.reference())
-                        : fmt::format("there is a template {} already", by.reference()),
+        .detail = going ? fmt::format("template {} is being removed", there.reference())
+                        : fmt::format("there is a template {} already", there.reference()),
         .reason = "template_exists",
         .field = "/version",
         .remedy = going ? "ask again when it is gone"
-                        : fmt::format("a template never changes: choose another version than {}", value.version)};
+                        : fmt::format("a template never changes: choose another version than {}", there.version)};
 }
-
-}  // namespace
 
 Result<model::Template> find(Connection& connection, TemplateId id) {
     auto found = first(connection.prepare(kById, id.value));
@@ -156,7 +156,7 @@ Result<model::Template> insert(Connection& connection, const model::Template& va
     auto reference = model::TemplateRef::make(stored.name.text(), stored.version, "/version");
     if (!reference) return std::unexpected(reference.error());
     auto there = find(connection, *reference);
-    if (there) return std::unexpected(taken(stored, *there));
+    if (there) return std::unexpected(exists(*there));
     if (there.error().code != Errc::not_found) return std::unexpected(there.error());
     auto done =
         connection.run("INSERT INTO templates (name, version, state, facts, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",

@@ -18,6 +18,8 @@ Result<std::vector<std::string>> users(Connection& connection, TemplateId id);
 /// Of all templates.
 Result<std::vector<TemplateUser>> users(Connection& connection);
 
+/// What insert() says when this one has the name and version.
+Error exists(const model::Template& there);
 Result<model::Template> insert(Connection& connection, const model::Template& value, UtcTime now);
 Result<model::Template> finish(Connection& connection, const model::Template& value);
 Result<model::Template> mark_removing(Connection& connection, TemplateId id);

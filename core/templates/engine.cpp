@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -14,6 +13,7 @@
 #include "core/jobs/end_operation.h"
 #include "core/jobs/workers.h"
 #include "core/templates/copy.h"
+#include "core/templates/disk_full.h"
 #include "core/templates/import.h"
 #include "core/templates/job.h"
 
@@ -31,14 +31,6 @@ Error interrupted_by_end() {
                  .detail = "jaild ended before the import was finished; what there was of it is removed",
                  .reason = "import_interrupted",
                  .remedy = "import it again"};
-}
-
-/// Of the file system that `path` lies in, for a message.
-std::string free_space(const std::filesystem::path& path) {
-    struct statvfs seen {};
-    if (::statvfs(path.c_str(), &seen) != 0) return path.string();
-    const auto megabytes = static_cast<std::uint64_t>(seen.f_bavail) * seen.f_frsize >> 20;
-    return fmt::format("{} ({} MiB free now)", path.string(), megabytes);
 }
 
 Result<void> note(store::Writer& writer, std::string_view type, const model::Template& value) {
@@ -86,7 +78,8 @@ public:
         : options_(std::move(options)), store_(store), trees_(trees), clock_(clock), importers_(options_.at_once) {}
 
     Result<void> prepare();
-    void import(const model::Template& value, model::TemplateRequest request, std::optional<model::Jail> jail);
+    void import(const model::Template& value, model::TemplateRequest request, Material material);
+    [[nodiscard]] std::filesystem::path uploads() const { return options_.state / "uploads"; }
     void remove(const model::Template& value);
     void interrupt(TemplateId id);
     Seen see(TemplateId id) const;
@@ -100,7 +93,7 @@ private:
     /// What a template is to be made of.
     struct Wanted {
         model::TemplateRequest request;
-        std::optional<model::Jail> jail;
+        Material material;
     };
     void run_import(Job& job, const Wanted& wanted);
     Result<model::Template> make(Job& job, const Wanted& wanted);
@@ -110,7 +103,6 @@ private:
     Result<void> undo(const Job& job, const Error& error);
     Result<void> clear(Job& job);
     Result<void> clear_residue(const std::vector<model::Template>& rows);
-    Error with_remedy(Error error, TemplateId id) const;
     /// Until it is done, or all stops.
     void insist(Workers& workers, Job& job, const std::function<Result<void>()>& attempt);
 
@@ -146,27 +138,18 @@ void Engine::Impl::insist(Workers& workers, Job& job, const std::function<Result
     });
 }
 
-Error Engine::Impl::with_remedy(Error error, TemplateId id) const {
-    if (error.reason != "disk_full" && error.sys != ENOSPC && error.sys != EDQUOT) return error;
-    error.code = Errc::exhausted;
-    error.reason = "disk_full";
-    error.remedy = fmt::format(
-        "free space in the file system of {}; `jaildctl template rm --unused` removes templates that no jail has",
-        free_space(trees_.directory(id).parent_path()));
-    return error;
-}
-
 Result<model::Template> Engine::Impl::fill(Job& job, const Wanted& wanted, int root) {
-    if (wanted.jail) return copy_jail(*wanted.jail, root, job, options_);
+    if (wanted.material.jail) return copy_jail(*wanted.material.jail, root, job, options_);
     if (!wanted.request.directory.empty()) return copy_directory(wanted.request.directory, root, job, options_);
-    return import_sets(wanted.request, trees_.directory(job.subject().id), root, job, options_);
+    return import_sets(wanted.request, trees_.directory(job.subject().id), root, wanted.material.upload.get(), job,
+                       options_);
 }
 
 Result<model::Template> Engine::Impl::make(Job& job, const Wanted& wanted) {
     const auto id = job.subject().id;
     if (job.interrupted()) return std::unexpected(interrupted_error());
     // Others were before it.
-    auto same = store_.read([&](store::Reader& reader) { return check_unchanged(reader, wanted.jail); });
+    auto same = store_.read([&](store::Reader& reader) { return check_unchanged(reader, wanted.material.jail); });
     if (!same) return std::unexpected(same.error());
     const auto root = trees_.make(id);
     if (!root) return std::unexpected(root.error());
@@ -181,7 +164,7 @@ Result<void> Engine::Impl::finish(const Job& job, const Wanted& wanted, const mo
         auto running = writer.running_operations(made.id);
         if (!running) return std::unexpected(running.error());
         if (running->empty()) return std::unexpected(interrupted_error());
-        if (auto same = check_unchanged(writer, wanted.jail); !same) return same;
+        if (auto same = check_unchanged(writer, wanted.material.jail); !same) return same;
         auto ready = writer.finish_template(made);
         if (!ready) return std::unexpected(ready.error());
         if (auto told = note(writer, "template.ready", made); !told) return told;
@@ -217,7 +200,7 @@ void Engine::Impl::run_import(Job& job, const Wanted& wanted) {
     }();
     // The next daemon clears up.
     if (!done && !ending_) {
-        const auto error = with_remedy(done.error(), job.subject().id);
+        const auto error = or_disk_full(done.error(), trees_.directory(job.subject().id).parent_path());
         spdlog::warn("import of template {}: {}", job.subject().reference(), error.to_string());
         insist(importers_, job, [&] { return undo(job, error); });
     }
@@ -235,11 +218,11 @@ Result<void> Engine::Impl::clear(Job& job) {
     });
 }
 
-void Engine::Impl::import(const model::Template& value, model::TemplateRequest request,
-                          std::optional<model::Jail> jail) {
+void Engine::Impl::import(const model::Template& value, model::TemplateRequest request, Material material) {
     auto job = add(value);
-    Wanted wanted{.request = std::move(request), .jail = std::move(jail)};
-    importers_.add([this, job = std::move(job), wanted = std::move(wanted)] { run_import(*job, wanted); });
+    // std::function copies what it holds, a descriptor is not copied.
+    auto wanted = std::make_shared<const Wanted>(std::move(request), std::move(material));
+    importers_.add([this, job = std::move(job), wanted = std::move(wanted)] { run_import(*job, *wanted); });
 }
 
 void Engine::Impl::remove(const model::Template& value) {
@@ -296,6 +279,10 @@ Result<void> Engine::Impl::prepare() {
         if (row.state == model::TemplateState::removing) remove(row);
     if (!options_.program.empty())
         if (auto cleared = clear_residue(*rows); !cleared) return cleared;
+    // One that was made when the daemon was killed, before it had no name any more.
+    std::error_code none_yet;
+    for (const auto& entry : std::filesystem::directory_iterator(uploads(), none_yet))
+        if (entry.symlink_status().type() == std::filesystem::file_type::regular) ::unlink(entry.path().c_str());
     importers_.start();
     removers_.start();
     return {};
@@ -334,8 +321,12 @@ Result<void> Engine::check(const model::TemplateRequest& request) const {
     return check_sources(request);
 }
 
-void Engine::import(const model::Template& value, model::TemplateRequest request, std::optional<model::Jail> jail) {
-    impl_->import(value, std::move(request), std::move(jail));
+Result<Upload> Engine::begin_upload() const {
+    return Upload::begin(impl_->uploads(), impl_->options_.max_bytes);
+}
+
+void Engine::import(const model::Template& value, model::TemplateRequest request, Material material) {
+    impl_->import(value, std::move(request), std::move(material));
 }
 
 void Engine::remove(const model::Template& value) {

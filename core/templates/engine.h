@@ -11,8 +11,16 @@
 #include "core/model/template.h"
 #include "core/store/store.h"
 #include "core/templates/options.h"
+#include "core/templates/upload.h"
 
 namespace jaild::templates {
+
+/// What a request names, as it was when it came.
+struct Material {
+    /// Stopped; when it is changed, started or removed meanwhile, that ends the import ("jail_changed").
+    std::optional<model::Jail> jail{};
+    UniqueFd upload{};  ///< whole
+};
 
 /// Makes and removes templates: what was written down, on threads of its own. Crash-only: what a daemon left unfinished
 /// is removed by the next one. Thread-safe.
@@ -28,9 +36,10 @@ public:
     /// Errc::unsupported "imports_unavailable" for archives in a build or a daemon without jaild-archive;
     /// check_sources(), check_directory().
     Result<void> check(const model::TemplateRequest& request) const;
-    /// After COMMIT of its row, in state importing, and of its operation. `jail`: the one of the request, stopped; when
-    /// it is changed, started or removed meanwhile, that ends it ("jail_changed"). Never blocks.
-    void import(const model::Template& value, model::TemplateRequest request, std::optional<model::Jail> jail = {});
+    /// After COMMIT of its row, in state importing, and of its operation. Never blocks.
+    void import(const model::Template& value, model::TemplateRequest request, Material material = {});
+    /// For an archive that a client sends. Blocking. As Upload::begin().
+    [[nodiscard]] Result<Upload> begin_upload() const;
     /// After COMMIT of its row in state removing. Never blocks.
     void remove(const model::Template& value);
     /// Its operation was cancelled: the import ends soon, and its row goes. Never blocks.

@@ -12,6 +12,7 @@
 #include "core/base/sha256.h"
 #include "core/model/manifest.h"
 #include "core/templates/download.h"
+#include "core/templates/upload.h"
 
 namespace jaild::templates {
 namespace {
@@ -30,6 +31,7 @@ struct Place {
     int root;
     Job& job;
     const Options& options;
+    int upload;
 };
 
 Result<std::string> read_all(int file) {
@@ -61,13 +63,14 @@ Result<Source> open_source(const model::SetSource& set) {
     return source;
 }
 
-/// An open file in `directory` that is gone with its descriptor.
-Result<UniqueFd> nameless_file(const std::filesystem::path& directory) {
-    const auto path = directory / "download";
-    UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!file) return std::unexpected(Error::from_errno("open", errno, path));
-    if (::unlink(path.c_str()) != 0) return std::unexpected(Error::from_errno("unlink", errno, path));
-    return file;
+/// What a client sent, which is whole.
+Result<Source> uploaded(int upload) {
+    Source source{.file = UniqueFd(::fcntl(upload, F_DUPFD_CLOEXEC, 0))};
+    if (!source.file) return std::unexpected(Error::from_errno("fcntl", errno));
+    struct stat seen {};
+    if (::fstat(upload, &seen) != 0) return std::unexpected(Error::from_errno("fstat", errno));
+    source.bytes = static_cast<std::uint64_t>(seen.st_size);
+    return source;
 }
 
 Result<Source> fetch(const std::string& url, const std::string& item, std::uint64_t most, const Place& place) {
@@ -160,10 +163,15 @@ ArchiveProgram::Watch watch_of(const std::string& item, const Source& source, co
     };
 }
 
+Result<Source> source_of(const model::SetSource& set, const Place& place) {
+    if (set.uploaded) return uploaded(place.upload);
+    return set.url.empty() ? open_source(set) : fetch(set.url, set.name(), place.options.max_bytes, place);
+}
+
 Result<void> import_set(const model::SetSource& set, const Place& place, model::Template& value) {
     auto& job = place.job;
     const auto& options = place.options;
-    auto source = set.url.empty() ? open_source(set) : fetch(set.url, set.name(), options.max_bytes, place);
+    auto source = source_of(set, place);
     if (!source) return std::unexpected(source.error());
     if (auto same = check_sum(set, *source, job); !same) return same;
     const ArchiveProgram program(options.program);
@@ -191,7 +199,7 @@ Result<void> import_set(const model::SetSource& set, const Place& place, model::
 
 Result<void> check_sources(const model::TemplateRequest& request) {
     for (std::size_t i = 0; i < request.sets.size(); ++i) {
-        if (!request.sets[i].url.empty()) continue;
+        if (request.sets[i].file.empty()) continue;
         auto source = open_source(request.sets[i]);
         if (source) continue;
         source.error().field = fmt::format("/sets/{}/file", i);
@@ -201,8 +209,8 @@ Result<void> check_sources(const model::TemplateRequest& request) {
 }
 
 Result<model::Template> import_sets(const model::TemplateRequest& request, const std::filesystem::path& directory,
-                                    int root, Job& job, const Options& options) {
-    const Place place{.directory = directory, .root = root, .job = job, .options = options};
+                                    int root, int upload, Job& job, const Options& options) {
+    const Place place{.directory = directory, .root = root, .job = job, .options = options, .upload = upload};
     const auto sets = with_checksums(request, place);
     if (!sets) return std::unexpected(sets.error());
     auto value = job.subject();

@@ -17,11 +17,12 @@ namespace jaild::templates {
 Result<void> check_sources(const model::TemplateRequest& request);
 
 /// Each archive is downloaded if it has a URL, compared with its checksum, then unpacked into `root`. `directory` holds
-/// what is downloaded, without a name: a crash leaves nothing. The template with its sets, bytes and entries.
+/// what is downloaded, without a name: a crash leaves nothing. `upload`: what came with the request, for the set that
+/// is so. The template with its sets, bytes and entries.
 /// Errc::invalid "checksum_mismatch", before anything of that archive is unpacked; Errc::exhausted "disk_full";
 /// Errc::conflict "interrupted"; what ArchiveProgram::unpack() and download() say; Errc::invalid "manifest_unreadable",
 /// "manifest_incomplete".
 Result<model::Template> import_sets(const model::TemplateRequest& request, const std::filesystem::path& directory,
-                                    int root, Job& job, const Options& options);
+                                    int root, int upload, Job& job, const Options& options);
 
 }  // namespace jaild::templates

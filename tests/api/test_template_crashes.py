@@ -226,6 +226,15 @@ class FullDisk(OnABadDay):
         now = os.statvfs(self.daemon.state)
         self.assertGreater(now.f_bavail * now.f_frsize, free.f_bavail * free.f_frsize - (8 << 20))
 
+    def test_an_upload_that_does_not_fit(self):
+        free = os.statvfs(self.daemon.state)
+        answer = self.daemon.request("POST", f"{TEMPLATES}/big:1/archive", os.urandom(64 << 20), WAIT)
+        problem = self.refused(answer, 507, "disk_full")
+        self.assertIn(str(self.daemon.state), problem["remedy"])
+        self.nothing_is_left()
+        now = os.statvfs(self.daemon.state)
+        self.assertGreater(now.f_bavail * now.f_frsize, free.f_bavail * free.f_frsize - (8 << 20))
+
     def test_reads_go_on_while_the_disk_is_full(self):
         answer, program = self.held()
         filler = self.daemon.state / "filler"

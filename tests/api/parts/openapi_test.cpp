@@ -69,7 +69,8 @@ TEST_CASE("routes and document are the same, in both directions", "[api][openapi
 
         CHECK(query_parameters(operation) == std::set<std::string>(route.parameters.begin(), route.parameters.end()));
         const std::set<std::string> types =
-            route.content == Content::none ? std::set<std::string>{}
+            route.content == Content::none     ? std::set<std::string>{}
+            : route.content == Content::stream ? std::set<std::string>{"application/octet-stream"}
             : route.content == Content::json
                 ? std::set<std::string>{"application/json"}
                 : std::set<std::string>{"application/json", "application/merge-patch+json"};
