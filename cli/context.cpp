@@ -110,6 +110,10 @@ int finish_output(int exit) {
     return output_failed && exit == kDone ? kFailed : exit;
 }
 
+std::string body_text(const json& body) {
+    return body.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 client::Request change(const Context& context, std::string method, std::string target, std::string body) {
     client::Request request{.method = std::move(method), .target = std::move(target), .body = std::move(body)};
     if (context.wait) request.headers.emplace_back("Prefer", fmt::format("wait={}", kWaitSeconds));

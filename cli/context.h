@@ -42,6 +42,8 @@ bool write_out(std::string_view data);
 /// At the end: `exit`, or kFailed where all would be well if the output had arrived.
 int finish_output(int exit);
 
+/// For a request. Arguments are bytes, JSON is UTF-8: what is not becomes U+FFFD.
+std::string body_text(const nlohmann::json& body);
 /// A request that changes something; waits for it unless --no-wait.
 client::Request change(const Context& context, std::string method, std::string target, std::string body = {});
 /// Sends it and says what became of it in one line: `done` ("started web"). With -o json it says nothing; `answer` is

@@ -102,7 +102,7 @@ int exec(Context& context, const ExecOptions& options) {
     }
     client::Request request{.method = "POST",
                             .target = jail_target(options.name, "/exec"),
-                            .body = body.dump(-1, ' ', false, json::error_handler_t::replace),
+                            .body = body_text(body),
                             .timeout = std::chrono::seconds(options.timeout + 30)};
     int exit = kDone;
     const auto response = call(context, request, exit);

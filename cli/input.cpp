@@ -1,10 +1,14 @@
 #include "cli/input.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/table.h"
 
 namespace jaild::cli {
 
@@ -33,6 +37,19 @@ Result<std::string> read_standard_input_piece() {
     if (count < 0) return std::unexpected(Error::from_errno("read", errno, "standard input"));
     piece.resize(static_cast<std::size_t>(count));
     return piece;
+}
+
+std::optional<nlohmann::json> pairs(const std::vector<std::string>& texts, std::string_view option) {
+    auto object = nlohmann::json::object();
+    for (const auto& text : texts) {
+        const auto equals = text.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            fmt::print(stderr, "jaildctl: {} \"{}\" is not KEY=VALUE\n", option, printable(text));
+            return std::nullopt;
+        }
+        object[text.substr(0, equals)] = text.substr(equals + 1);
+    }
+    return object;
 }
 
 }  // namespace jaild::cli

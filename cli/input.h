@@ -1,6 +1,10 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/base/error.h"
 
@@ -12,5 +16,8 @@ Result<std::string> read_standard_input(std::size_t limit);
 
 /// The next piece of it, for Request::upload; empty at its end. Blocking.
 Result<std::string> read_standard_input_piece();
+
+/// "KEY=VALUE" options as an object. One that has no "=" is said on standard error: nothing then.
+std::optional<nlohmann::json> pairs(const std::vector<std::string>& texts, std::string_view option);
 
 }  // namespace jaild::cli

@@ -44,20 +44,6 @@ struct CreateOptions {
     std::vector<std::string> command;
 };
 
-/// "KEY=VALUE" options as an object. Nothing: one has no "=".
-std::optional<json> pairs(const std::vector<std::string>& texts, const char* option) {
-    json object = json::object();
-    for (const auto& text : texts) {
-        const auto equals = text.find('=');
-        if (equals == std::string::npos || equals == 0) {
-            fmt::print(stderr, "jaildctl: {} \"{}\" is not KEY=VALUE\n", option, text);
-            return std::nullopt;
-        }
-        object[text.substr(0, equals)] = text.substr(equals + 1);
-    }
-    return object;
-}
-
 /// What an option adds to must be an object, or null for the default.
 bool is_object_or_absent(const json& spec, const char* pointer) {
     const json::json_pointer place(pointer);
@@ -273,8 +259,7 @@ int create(Context& context, const CreateOptions& options) {
     const auto spec = spec_of(options);
     if (!spec) return kUsage;
     context.wait = !options.no_wait;
-    // Arguments are bytes, JSON is UTF-8.
-    const auto body = spec->dump(-1, ' ', false, json::error_handler_t::replace);
+    const auto body = body_text(*spec);
     int exit = kDone;
     if (!options.dry_run) {
         json created;

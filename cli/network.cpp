@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/input.h"
 #include "cli/table.h"
 
 /// jaildctl network ls|show|create|set|rm
@@ -96,13 +97,10 @@ std::optional<json> body_of(const NetworkOptions& options) {
     put_list(body, "nameservers", options.nameservers);
     put_list(body, "search", options.search);
     put_list(body, "reserved", options.reserved);
-    for (const auto& label : options.labels) {
-        const auto equals = label.find('=');
-        if (equals == std::string::npos || equals == 0) {
-            fmt::print(stderr, "jaildctl: --label: \"{}\" is not KEY=VALUE\n", printable(label));
-            return std::nullopt;
-        }
-        body["labels"][label.substr(0, equals)] = label.substr(equals + 1);
+    if (!options.labels.empty()) {
+        auto labels = pairs(options.labels, "--label");
+        if (!labels) return std::nullopt;
+        body["labels"] = *std::move(labels);
     }
     return body;
 }

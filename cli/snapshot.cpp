@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/input.h"
 #include "cli/table.h"
 
 /// jaildctl snapshot ls|show|create|rm|restore|clone|schedule
@@ -31,11 +32,6 @@ std::optional<std::string> snapshot_target(const std::string& reference, const s
         return jail_target(reference.substr(0, at), "/snapshots/" + client::encode(reference.substr(at + 1)) + rest);
     fmt::print(stderr, "jaildctl: \"{}\" is no snapshot: write JAIL@NAME\n", printable(reference));
     return std::nullopt;
-}
-
-/// Arguments are bytes, JSON is UTF-8.
-std::string body_text(const json& body) {
-    return body.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 int send(Context& context, const client::Request& request, const std::string& doing, const std::string& done) {
@@ -124,13 +120,10 @@ int clone_snapshot(Context& context, const SnapshotOptions& options) {
     if (!target) return kUsage;
     json body{{"name", options.name}};
     if (options.stopped) body["running"] = false;
-    for (const auto& label : options.labels) {
-        const auto equals = label.find('=');
-        if (equals == std::string::npos || equals == 0) {
-            fmt::print(stderr, "jaildctl: --label \"{}\" is not KEY=VALUE\n", printable(label));
-            return kUsage;
-        }
-        body["labels"][label.substr(0, equals)] = label.substr(equals + 1);
+    if (!options.labels.empty()) {
+        auto labels = pairs(options.labels, "--label");
+        if (!labels) return kUsage;
+        body["labels"] = *std::move(labels);
     }
     return send(context, change(context, "POST", *target, body_text(body)), "creating " + options.name,
                 fmt::format("created {} from {}", options.name, options.jail));

@@ -143,8 +143,7 @@ std::string absolute(const std::string& path) {
 
 int post_template(Context& context, const json& body, std::string_view verb) {
     int exit = kDone;
-    // Arguments are bytes, JSON is UTF-8.
-    auto text = body.dump(-1, ' ', false, json::error_handler_t::replace);
+    auto text = body_text(body);
     const auto answer = call(context, {.method = "POST", .target = "/v1/templates", .body = std::move(text)}, exit);
     if (!answer) return exit;
     return finish_import(context, json::parse(answer->body), verb);

@@ -63,7 +63,7 @@ int try_one(Context& context, const std::string& name, const std::string& target
     const auto answer = call(context,
                              {.method = "POST",
                               .target = jail_target(name, "/upgrade?dry_run=true"),
-                              .body = json{{"template", target}}.dump(-1, ' ', false, json::error_handler_t::replace)},
+                              .body = body_text({{"template", target}})},
                              exit);
     if (!answer) return exit;
     const auto value = json::parse(answer->body);
@@ -89,11 +89,9 @@ void print_steps(Context& context, const std::string& operation) {
 
 /// Begins it: the operation's id, empty when nothing has to be done. Nothing, and `exit` set, when it is refused.
 std::optional<std::string> begin_one(Context& context, const std::string& name, const std::string& target, int& exit) {
-    const auto answer = call(context,
-                             {.method = "POST",
-                              .target = jail_target(name, "/upgrade"),
-                              .body = json{{"template", target}}.dump(-1, ' ', false, json::error_handler_t::replace)},
-                             exit);
+    const auto answer = call(
+        context, {.method = "POST", .target = jail_target(name, "/upgrade"), .body = body_text({{"template", target}})},
+        exit);
     if (!answer) return std::nullopt;
     return json::parse(answer->body).value("operation", "");
 }

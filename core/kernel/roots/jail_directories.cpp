@@ -3,11 +3,9 @@
 #include <fcntl.h>
 
 #include <cerrno>
-#include <charconv>
-#include <optional>
-#include <set>
 
 #include "core/base/files.h"
+#include "core/kernel/roots/numbered.h"
 
 namespace jaild::kernel {
 
@@ -23,25 +21,10 @@ std::string tombstone(JailId id) {
     return std::to_string(id.value) + std::string(kTombstone);
 }
 
-std::optional<JailId> parse_directory(std::string_view name) {
-    if (name.ends_with(kTombstone)) name.remove_suffix(kTombstone.size());
-    JailId id;
-    const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), id.value);
-    if (failed != std::errc{} || end != name.data() + name.size() || id.value <= 0) return std::nullopt;
-    return id;
-}
-
 }  // namespace
 
 Result<std::vector<JailId>> JailDirectories::list() const {
-    std::set<JailId> ids;
-    std::error_code failed;
-    for (fs::directory_iterator at(all(), failed), end; !failed && at != end; at.increment(failed)) {
-        if (const auto id = parse_directory(at->path().filename().native())) ids.insert(*id);
-    }
-    if (failed && failed != std::errc::no_such_file_or_directory)
-        return std::unexpected(Error::from_errno("readdir", failed.value(), all()));
-    return std::vector<JailId>(ids.begin(), ids.end());
+    return numbered<JailId>(all(), {kTombstone});
 }
 
 Result<bool> JailDirectories::prepared(JailId id) const {

@@ -23,8 +23,10 @@ constexpr const char* kProgress = "upgrade";
 constexpr std::size_t kProgressLimit = 64;
 /// In the root, so that rename(2) reaches it: what becomes the root's directories, and what they were.
 constexpr const char* kWork = ".jaild-upgrade";
-/// In the jail's directory, for databases.
+/// In the jail's directory: for databases, while an upgrade makes them.
 constexpr const char* kScratch = "upgrade-scratch";
+/// There too, and always empty: what stands for a directory that a tree does not have. Dry runs share it.
+constexpr const char* kNothing = "nothing";
 /// A whole userland, not only /etc.
 constexpr std::uint64_t kMaxEntries = std::uint64_t{4} << 20;
 
@@ -159,10 +161,7 @@ struct RootMerges::Workshop {
     UniqueFd root;
     Templates trees;
     std::vector<std::string> parts;
-    UniqueFd nothing;  ///< an empty directory
-    fs::path scratch;  ///< another one
-    /// The two directories go.
-    void close() const { static_cast<void>(files::remove_tree(jail.get(), kScratch)); }
+    UniqueFd nothing;
 };
 
 Result<RootMerges::Workshop> RootMerges::open(const RootUpgrade& asked) const {
@@ -177,22 +176,17 @@ Result<RootMerges::Workshop> RootMerges::open(const RootUpgrade& asked) const {
     if (!trees) return std::unexpected(trees.error());
     auto parts = parts_of(trees->theirs.get(), asked);
     if (!parts) return std::unexpected(parts.error());
-    if (auto gone = files::remove_tree(jail->get(), kScratch); !gone) return std::unexpected(gone.error());
-    const fs::path scratch(kScratch);
-    auto nothing = files::make_directories(jail->get(), scratch / "nothing", 0700);
+    auto nothing = files::make_directories(jail->get(), kNothing, 0700);
     if (!nothing) return std::unexpected(nothing.error());
-    if (auto made = files::make_directories(jail->get(), scratch / "databases", 0700); !made)
-        return std::unexpected(made.error());
     return Workshop{.jail = *std::move(jail),
                     .root = *std::move(root),
                     .trees = *std::move(trees),
                     .parts = *std::move(parts),
-                    .nothing = *std::move(nothing),
-                    .scratch = path / scratch / "databases"};
+                    .nothing = *std::move(nothing)};
 }
 
 /// What the parts become, in kWork; nothing is left of it with an error.
-Result<MergeReport> RootMerges::merge_parts(const Workshop& shop) const {
+Result<MergeReport> RootMerges::merge_parts(const Workshop& shop, const fs::path& scratch) const {
     const int root = shop.root.get();
     if (auto gone = files::remove_tree(root, kWork); !gone) return std::unexpected(gone.error());
     const auto work = files::make_directories(root, kWork, 0700);
@@ -203,7 +197,7 @@ Result<MergeReport> RootMerges::merge_parts(const Workshop& shop) const {
         if (!target) return std::unexpected(target.error());
         auto one = upgrade::merge_trees(of, target->get(), options_of(databases));
         if (!one || !databases) return one;
-        auto made = ways_.make_databases(target->get(), shop.scratch);
+        auto made = ways_.make_databases(target->get(), scratch);
         return made ? one : std::unexpected(made.error());
     };
     auto all = for_each_part(shop.trees, root, shop.nothing.get(), shop.parts, merge);
@@ -224,13 +218,14 @@ Result<MergeReport> RootMerges::upgrade(const RootUpgrade& asked) {
 
     Result<MergeReport> report;
     if (*progress != merged(asked.mark) && *progress != done(asked.mark)) {
-        report = merge_parts(*shop);
-        shop->close();
+        if (auto gone = files::remove_tree(jail, kScratch); !gone) return std::unexpected(gone.error());
+        if (auto made = files::make_directories(jail, kScratch, 0700); !made) return std::unexpected(made.error());
+        report = merge_parts(*shop, directories_.path(asked.jail) / kScratch);
         if (!report) return report;
         if (auto told = files::write_atomic(jail, kProgress, merged(asked.mark), 0600); !told)
             return std::unexpected(told.error());
     }
-    shop->close();
+    if (auto gone = files::remove_tree(jail, kScratch); !gone) return std::unexpected(gone.error());
     if (*progress != done(asked.mark)) {
         const auto work = files::open_beneath(shop->root.get(), kWork, O_RDONLY | O_DIRECTORY);
         if (!work) return std::unexpected(work.error());
@@ -249,9 +244,7 @@ Result<MergeReport> RootMerges::try_upgrade(const RootUpgrade& asked) {
     const auto merge = [&](const upgrade::Trees& of, std::size_t i) {
         return upgrade::try_merge_trees(of, options_of(shop->parts[i] == "etc" && ways_.make_databases));
     };
-    auto report = for_each_part(shop->trees, shop->root.get(), shop->nothing.get(), shop->parts, merge);
-    shop->close();
-    return report;
+    return for_each_part(shop->trees, shop->root.get(), shop->nothing.get(), shop->parts, merge);
 }
 
 }  // namespace jaild::kernel

@@ -28,7 +28,8 @@ public:
 private:
     struct Workshop;
     [[nodiscard]] Result<Workshop> open(const RootUpgrade& upgrade) const;
-    [[nodiscard]] Result<upgrade::MergeReport> merge_parts(const Workshop& shop) const;
+    [[nodiscard]] Result<upgrade::MergeReport> merge_parts(const Workshop& shop,
+                                                           const std::filesystem::path& scratch) const;
 
     JailDirectories directories_;
     Mounts& mounts_;

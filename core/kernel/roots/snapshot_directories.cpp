@@ -6,12 +6,11 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
-#include <set>
 #include <string_view>
 
 #include "core/base/copy_tree.h"
 #include "core/base/files.h"
+#include "core/kernel/roots/numbered.h"
 
 namespace jaild::kernel {
 namespace {
@@ -31,15 +30,6 @@ constexpr const char* kCopied = "restored";
 
 std::string snapshot_name(SnapshotId id, std::string_view ending = {}) {
     return std::to_string(id.value).append(ending);
-}
-
-std::optional<SnapshotId> parse_snapshot(std::string_view name) {
-    for (const auto ending : {kMaking, kLeaving})
-        if (name.ends_with(ending)) name.remove_suffix(ending.size());
-    SnapshotId id;
-    const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), id.value);
-    if (failed != std::errc{} || end != name.data() + name.size() || id.value <= 0) return std::nullopt;
-    return id;
 }
 
 Result<bool> there(int directory, const std::string& name) {
@@ -139,15 +129,10 @@ Result<void> move_in(int jail) {
 }  // namespace
 
 Result<std::vector<SnapshotKey>> SnapshotDirectories::list(JailId jail) const {
-    std::set<SnapshotId> ids;
-    std::error_code failed;
-    const auto all = directories_.path(jail) / kSnapshots;
-    for (fs::directory_iterator at(all, failed), end; !failed && at != end; at.increment(failed))
-        if (const auto id = parse_snapshot(at->path().filename().native())) ids.insert(*id);
-    if (failed && failed != std::errc::no_such_file_or_directory)
-        return std::unexpected(Error::from_errno("readdir", failed.value(), all));
+    const auto ids = numbered<SnapshotId>(directories_.path(jail) / kSnapshots, {kMaking, kLeaving});
+    if (!ids) return std::unexpected(ids.error());
     std::vector<SnapshotKey> keys;
-    for (const auto id : ids) keys.push_back({.jail = jail, .id = id});
+    for (const auto id : *ids) keys.push_back({.jail = jail, .id = id});
     return keys;
 }
 

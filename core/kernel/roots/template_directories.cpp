@@ -5,12 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
-#include <optional>
-#include <set>
 #include <string_view>
 
 #include "core/base/files.h"
+#include "core/kernel/roots/numbered.h"
 #include "core/kernel/roots/place.h"
 
 namespace jaild::kernel {
@@ -24,14 +22,6 @@ std::string going_name(TemplateId id) {
     return std::to_string(id.value) + std::string(kGoing);
 }
 
-std::optional<TemplateId> parse_template_directory(std::string_view name) {
-    if (name.ends_with(kGoing)) name.remove_suffix(kGoing.size());
-    TemplateId id;
-    const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), id.value);
-    if (failed != std::errc{} || end != name.data() + name.size() || id.value <= 0) return std::nullopt;
-    return id;
-}
-
 }  // namespace
 
 std::filesystem::path TemplateDirectories::directory(TemplateId id) const {
@@ -39,14 +29,7 @@ std::filesystem::path TemplateDirectories::directory(TemplateId id) const {
 }
 
 Result<std::vector<TemplateId>> TemplateDirectories::list() {
-    std::set<TemplateId> ids;
-    std::error_code failed;
-    const auto all = state_ / kTemplates;
-    for (std::filesystem::directory_iterator at(all, failed), end; !failed && at != end; at.increment(failed))
-        if (const auto id = parse_template_directory(at->path().filename().native())) ids.insert(*id);
-    if (failed && failed != std::errc::no_such_file_or_directory)
-        return std::unexpected(Error::from_errno("readdir", failed.value(), all));
-    return std::vector<TemplateId>(ids.begin(), ids.end());
+    return numbered<TemplateId>(state_ / kTemplates, {kGoing});
 }
 
 Result<UniqueFd> TemplateDirectories::make(TemplateId id) {
