@@ -123,6 +123,16 @@ Result<std::string> Supervisor::Impl::write_change(store::Writer& writer, const 
     return operation->id;
 }
 
+Result<void> Supervisor::Impl::begin_change(store::Writer& writer, const Caller& caller, const Change& change,
+                                            const Retry& retry, Accepted& accepted) {
+    auto operation = write_change(writer, caller, change, accepted.jail);
+    if (!operation) return std::unexpected(operation.error());
+    accepted.operation = *std::move(operation);
+    if (retry.key.empty()) return {};
+    return writer.remember(caller.principal, retry.key,
+                           {.fingerprint = retry.fingerprint, .operation = accepted.operation});
+}
+
 void Supervisor::Impl::committed(const Accepted& accepted) {
     const auto& row = accepted.jail;
     const auto before = cache.find(row.name);
@@ -179,12 +189,7 @@ Result<Accepted> Supervisor::Impl::create(const Caller& caller, model::NamedSpec
         accepted = Accepted{.jail = *std::move(jail), .operation = {}};
         if (dry_run == DryRun::yes) return undo_dry_run();
         const Change change{.kind = "create", .event = "jail.created", .action = "jail.create"};
-        auto operation = write_change(writer, caller, change, accepted->jail);
-        if (!operation) return std::unexpected(operation.error());
-        accepted->operation = *std::move(operation);
-        if (retry.key.empty()) return {};
-        return writer.remember(caller.principal, retry.key,
-                               {.fingerprint = retry.fingerprint, .operation = accepted->operation});
+        return begin_change(writer, caller, change, retry, *accepted);
     });
     return finish(std::move(written), std::move(accepted), dry_run);
 }
@@ -329,12 +334,7 @@ Result<Accepted> Supervisor::restart(const Caller& caller, model::Name name, Pre
         auto again = writer.request_restart(jail->id);
         if (!again) return std::unexpected(again.error());
         accepted = Accepted{.jail = *std::move(again), .operation = {}};
-        auto operation = impl_->write_change(writer, caller, Impl::kRestart, accepted->jail);
-        if (!operation) return std::unexpected(operation.error());
-        accepted->operation = *std::move(operation);
-        if (retry.key.empty()) return {};
-        return writer.remember(caller.principal, retry.key,
-                               {.fingerprint = retry.fingerprint, .operation = accepted->operation});
+        return impl_->begin_change(writer, caller, Impl::kRestart, retry, *accepted);
     });
     return impl_->finish(std::move(written), std::move(accepted), DryRun::no);
 }

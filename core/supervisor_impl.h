@@ -38,6 +38,9 @@ public:
     };
     Result<std::string> write_change(store::Writer& writer, const Caller& caller, const Change& change,
                                      const model::Jail& jail);
+    /// The same of a change that a client may repeat; `accepted` has its row, and is given the operation.
+    Result<void> begin_change(store::Writer& writer, const Caller& caller, const Change& change, const Retry& retry,
+                              Accepted& accepted);
     static inline const Change kRestart{.kind = "restart", .event = "jail.restarted", .action = "jail.restart"};
     using MakeSpec = std::function<Result<model::JailSpec>(const model::JailSpec& current)>;
     /// What PUT and PATCH have in common once it is known how the new spec follows from the old.

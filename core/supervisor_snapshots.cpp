@@ -252,12 +252,7 @@ Result<Accepted> Supervisor::restore_snapshot(const Caller& caller, const model:
                                   .event = "jail.restoring",
                                   .action = "snapshot.restore",
                                   .snapshot = from->reference()};
-        auto operation = impl_->write_change(writer, caller, change, accepted->jail);
-        if (!operation) return std::unexpected(operation.error());
-        accepted->operation = *std::move(operation);
-        if (retry.key.empty()) return {};
-        return writer.remember(caller.principal, retry.key,
-                               {.fingerprint = retry.fingerprint, .operation = accepted->operation});
+        return impl_->begin_change(writer, caller, change, retry, *accepted);
     });
     return impl_->finish(std::move(written), std::move(accepted), DryRun::no);
 }

@@ -122,12 +122,7 @@ Result<Accepted> Supervisor::upgrade(const Caller& caller, const model::Name& na
         accepted->jail = *std::move(begun);
         const Impl::Change change{
             .kind = "upgrade", .event = "jail.upgrading", .action = "jail.upgrade", .snapshot = kept->reference()};
-        auto operation = impl_->write_change(writer, caller, change, accepted->jail);
-        if (!operation) return std::unexpected(operation.error());
-        accepted->operation = *std::move(operation);
-        if (retry.key.empty()) return {};
-        return writer.remember(caller.principal, retry.key,
-                               {.fingerprint = retry.fingerprint, .operation = accepted->operation});
+        return impl_->begin_change(writer, caller, change, retry, *accepted);
     });
     return impl_->finish(std::move(written), std::move(accepted), DryRun::no);
 }

@@ -7,6 +7,7 @@
 #include "api/v1/answers.h"
 #include "api/v1/conditions.h"
 #include "api/v1/handlers.h"
+#include "api/v1/offload_change.h"
 
 namespace jaild::api::v1 {
 namespace {
@@ -36,14 +37,6 @@ Result<ChangeRequest> change_of(Service& service, const Request& request) {
                          .dry_run = *dry_run,
                          .restart = *restart,
                          .force = *force};
-}
-
-/// A dry run asks kernel and shim for its plan; any other change is only written down here.
-template <class Work>
-asio::awaitable<Result<Accepted>> offload_change(Service& service, std::string jail, DryRun dry_run, Work work) {
-    if (dry_run == DryRun::yes)
-        co_return co_await offload_through(service.gates, std::move(jail), service.jail_pool, std::move(work));
-    co_return co_await offload(service.pool, std::move(work));
 }
 
 }  // namespace

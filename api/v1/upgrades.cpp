@@ -6,6 +6,7 @@
 #include "api/v1/answers.h"
 #include "api/v1/conditions.h"
 #include "api/v1/handlers.h"
+#include "api/v1/offload_change.h"
 
 namespace jaild::api::v1 {
 namespace {
@@ -21,14 +22,6 @@ Result<model::TemplateRef> target_of(const nlohmann::json& body) {
         return std::unexpected(Error::invalid("missing_field", "/template", "the version to upgrade to is missing"));
     if (!wanted->is_string()) return std::unexpected(Error::invalid("wrong_type", "/template", "must be a string"));
     return model::TemplateRef::parse(wanted->get_ref<const std::string&>());
-}
-
-/// A dry run reads whole trees; an upgrade is only written down here.
-template <class Work>
-asio::awaitable<Result<Accepted>> offload_upgrade(Service& service, std::string jail, DryRun dry_run, Work work) {
-    if (dry_run == DryRun::yes)
-        co_return co_await offload_through(service.gates, std::move(jail), service.jail_pool, std::move(work));
-    co_return co_await offload(service.pool, std::move(work));
 }
 
 }  // namespace
@@ -49,7 +42,7 @@ Answer upgrade_jail(Service& service, const Request& request) {
         if (!to) return std::unexpected(to.error());
         return service.supervisor.upgrade(request.caller, *name, *to, *precondition, *dry_run, *retry);
     };
-    auto accepted = co_await offload_upgrade(service, name->text(), *dry_run, work);
+    auto accepted = co_await offload_change(service, name->key(), *dry_run, work);
     if (!accepted) co_return problem(accepted.error());
     co_return co_await answer_change(service, request, *std::move(accepted), Change::restart, *dry_run);
 }
