@@ -13,7 +13,7 @@
 #include "core/base/files.h"
 #include "core/model/manifest.h"
 
-/// jaildctl template ls|show|import|create|rm
+/// jaildctl template ls|show|import|create|update|rm
 namespace jaild::cli {
 namespace {
 
@@ -39,6 +39,13 @@ struct TemplateCreateOptions {
     bool no_wait = false;
 };
 
+struct TemplateUpdateOptions {
+    std::string name;
+    std::string to;
+    std::string description;
+    bool no_wait = false;
+};
+
 struct TemplateNames {
     std::vector<std::string> names;
     bool unused = false;
@@ -60,6 +67,15 @@ int report_failed(const json& operation) {
     return kFailed;
 }
 
+/// What was asked for is so: there is nothing newer.
+int report_up_to_date(Context& context, const json& operation) {
+    if (context.json)
+        print_json(operation);
+    else
+        fmt::print("{}: no new version\n", text(operation.at("problem"), "detail"));
+    return kDone;
+}
+
 /// What came of a template that was accepted. `verb`: "imported".
 int finish_import(Context& context, const json& accepted, std::string_view verb) {
     const auto reference = text(accepted, "reference");
@@ -73,6 +89,9 @@ int finish_import(Context& context, const json& accepted, std::string_view verb)
     int exit = kDone;
     const auto operation = wait_for_operation(context, accepted.value("operation", ""), exit);
     if (operation.is_null()) return exit;
+    const auto problem = operation.value("problem", json());
+    if (problem.is_object() && text(problem, "code") == "template_up_to_date")
+        return report_up_to_date(context, operation);
     if (operation.value("state", "") != "succeeded") return report_failed(operation);
     const auto made = get(context, template_target(reference), exit);
     if (!made) return exit;
@@ -141,10 +160,11 @@ std::string absolute(const std::string& path) {
     return std::filesystem::absolute(path).lexically_normal().string();
 }
 
-int post_template(Context& context, const json& body, std::string_view verb) {
+int post_template(Context& context, const json& body, std::string_view verb,
+                  const std::string& target = "/v1/templates") {
     int exit = kDone;
     auto text = body_text(body);
-    const auto answer = call(context, {.method = "POST", .target = "/v1/templates", .body = std::move(text)}, exit);
+    const auto answer = call(context, {.method = "POST", .target = target, .body = std::move(text)}, exit);
     if (!answer) return exit;
     return finish_import(context, json::parse(answer->body), verb);
 }
@@ -175,6 +195,13 @@ int upload_one(Context& context, const ImportOptions& options) {
         call(context, {.method = "POST", .target = std::move(target), .upload = read_standard_input_piece}, exit);
     if (!answer) return exit;
     return finish_import(context, json::parse(answer->body), "imported");
+}
+
+int update_template(Context& context, const TemplateUpdateOptions& options) {
+    json body = json::object();
+    if (!options.to.empty()) body["version"] = options.to;
+    if (!options.description.empty()) body["description"] = options.description;
+    return post_template(context, body, "made", template_target(options.name) + "/update");
 }
 
 int import_one(Context& context, const ImportOptions& options) {
@@ -314,10 +341,27 @@ void add_template_create(CLI::App& app, Command& chosen) {
     });
 }
 
+void add_template_update(CLI::App& app, Command& chosen) {
+    auto options = std::make_shared<TemplateUpdateOptions>();
+    auto* sub = app.add_subcommand("update", "make a new version of a template by the system's updater");
+    sub->add_option("name", options->name, "NAME for its latest version, or NAME:VERSION; it stays as it is")
+        ->required();
+    sub->add_option("--to", options->to, "the new version; without, the next free number");
+    sub->add_option("--description", options->description, "for people; without, as it was");
+    sub->add_flag("--no-wait", options->no_wait, "return when it is written down");
+    sub->footer("Example:\n  jaildctl template update freebsd:14.2-p1 --to 14.2-p3");
+    sub->callback([options, &chosen] {
+        chosen = [options](Context& context) {
+            context.wait = !options->no_wait;
+            return update_template(context, *options);
+        };
+    });
+}
+
 }  // namespace
 
 void add_template_commands(CLI::App& app, Command& chosen) {
-    auto* templates = app.add_subcommand("template", "templates: ls, show, import, create, rm");
+    auto* templates = app.add_subcommand("template", "templates: ls, show, import, create, update, rm");
     templates->require_subcommand(1);
     auto* ls = templates->add_subcommand("ls", "list templates");
     ls->callback([&chosen] { chosen = [](Context& context) { return list_templates(context); }; });
@@ -327,6 +371,7 @@ void add_template_commands(CLI::App& app, Command& chosen) {
     show->callback([name, &chosen] { chosen = [name](Context& context) { return show_template(context, *name); }; });
     add_import(*templates, chosen);
     add_template_create(*templates, chosen);
+    add_template_update(*templates, chosen);
     auto names = std::make_shared<TemplateNames>();
     auto* rm = templates->add_subcommand("rm", "remove templates that no jail is made from");
     rm->add_option("name", names->names, "NAME:VERSION");

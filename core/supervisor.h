@@ -155,6 +155,11 @@ public:
     /// Once all of it has come; as import_template().
     Result<AcceptedTemplate> import_upload(const Caller&, model::TemplateRequest request, templates::Upload upload,
                                            Retry);
+    /// A new version of it: a copy, on which the system's updater runs as root. Admins only. unsupported
+    /// "updates_unavailable"; conflict "template_builtin", "template_not_ready" and those of Writer::insert_template();
+    /// the keys' conflicts as create().
+    Result<AcceptedTemplate> update_template(const Caller&, const model::TemplateRef& reference,
+                                             model::TemplateUpdate update, Retry);
     /// invalid "version_required"; conflict "template_in_use", "template_importing", "template_builtin".
     Result<AcceptedTemplate> remove_template(const Caller&, const model::TemplateRef& reference);
 

@@ -117,9 +117,15 @@ public:
     Result<AcceptedTemplate> import_template(const Caller& caller, model::TemplateRequest request, UniqueFd upload,
                                              const Retry& retry);
     /// The part of a transaction that every change of a template has: the operation, its event and its audit row.
+    /// `what`: "import"; `happened`: "importing".
     static Result<std::string> write_template_change(store::Writer& writer, const Caller& caller,
                                                      const model::Template& value, std::string_view what,
                                                      std::string_view happened);
+
+    /// A row that is to become a template, with what write_template_change() writes and its Idempotency-Key.
+    static Result<AcceptedTemplate> write_new_template(store::Writer& writer, const Caller& caller,
+                                                       const model::Template& value, std::string_view what,
+                                                       const Retry& retry);
 
     // supervisor_snapshots.cpp
     /// The part of a transaction that every change of a snapshot has.

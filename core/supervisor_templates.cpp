@@ -21,11 +21,16 @@ Error version_required(const model::TemplateRef& reference) {
         .remedy = fmt::format("name the one that is to go: jaildctl template rm {}:VERSION", reference.text())};
 }
 
-Error builtin() {
+Error builtin(std::string_view op) {
+    return Error{
+        .code = Errc::conflict, .op = op, .detail = "the template \"host\" is built in", .reason = "template_builtin"};
+}
+
+Error not_ready(const model::Template& value) {
     return Error{.code = Errc::conflict,
-                 .op = "remove_template",
-                 .detail = "the template \"host\" is built in",
-                 .reason = "template_builtin"};
+                 .op = "update_template",
+                 .detail = fmt::format("template {} is {}", value.reference(), model::to_string(value.state)),
+                 .reason = "template_not_ready"};
 }
 
 Error cancelled_import(const model::Template& value) {
@@ -139,6 +144,21 @@ Result<std::string> Supervisor::Impl::write_template_change(store::Writer& write
     return operation->id;
 }
 
+Result<AcceptedTemplate> Supervisor::Impl::write_new_template(store::Writer& writer, const Caller& caller,
+                                                              const model::Template& value, std::string_view what,
+                                                              const Retry& retry) {
+    auto made = writer.insert_template(value);
+    if (!made) return std::unexpected(made.error());
+    auto operation = write_template_change(writer, caller, *made, what, "importing");
+    if (!operation) return std::unexpected(operation.error());
+    if (!retry.key.empty()) {
+        auto kept =
+            writer.remember(caller.principal, retry.key, {.fingerprint = retry.fingerprint, .operation = *operation});
+        if (!kept) return std::unexpected(kept.error());
+    }
+    return AcceptedTemplate{.shown = {.value = *std::move(made)}, .operation = *std::move(operation)};
+}
+
 Result<std::vector<ShownTemplate>> Supervisor::templates(const Caller& caller) {
     if (auto allowed = authorize(caller, Role::viewer, "template.list"); !allowed)
         return std::unexpected(allowed.error());
@@ -222,23 +242,16 @@ Result<AcceptedTemplate> Supervisor::Impl::import_template(const Caller& caller,
         auto source = template_source(writer, request);
         if (!source) return std::unexpected(source.error());
         jail = *std::move(source);
-        auto value = writer.insert_template({.id = {},
-                                             .name = request.name,
-                                             .version = request.version,
-                                             .description = request.description,
-                                             .source = request.source(),
-                                             .private_parts = private_parts(request, jail),
-                                             .sets = {},
-                                             .created_at = {}});
-        if (!value) return std::unexpected(value.error());
-        auto operation = write_template_change(writer, caller, *value, "import", "importing");
-        if (!operation) return std::unexpected(operation.error());
-        if (!retry.key.empty()) {
-            auto kept = writer.remember(caller.principal, retry.key,
-                                        {.fingerprint = retry.fingerprint, .operation = *operation});
-            if (!kept) return std::unexpected(kept.error());
-        }
-        return AcceptedTemplate{.shown = {.value = *std::move(value)}, .operation = *std::move(operation)};
+        return write_new_template(writer, caller,
+                                  {.id = {},
+                                   .name = request.name,
+                                   .version = request.version,
+                                   .description = request.description,
+                                   .source = request.source(),
+                                   .private_parts = private_parts(request, jail),
+                                   .sets = {},
+                                   .created_at = {}},
+                                  "import", retry);
     });
     if (accepted && !accepted->replayed)
         engine.import(accepted->shown.value, std::move(request),
@@ -246,10 +259,49 @@ Result<AcceptedTemplate> Supervisor::Impl::import_template(const Caller& caller,
     return accepted;
 }
 
+Result<AcceptedTemplate> Supervisor::update_template(const Caller& caller, const model::TemplateRef& reference,
+                                                     model::TemplateUpdate update, Retry retry) {
+    // The host asks the net, and what comes from there runs as root.
+    if (auto allowed = authorize(caller, Role::admin, "template.update"); !allowed)
+        return std::unexpected(allowed.error());
+    const auto again = [&](store::Reader& reader) { return impl_->kept_template(reader, caller, retry); };
+    auto before = store::read<Kept>(impl_->store, again);
+    if (!before) return std::unexpected(before.error());
+    if (*before) return **std::move(before);
+    if (reference.is_host()) return std::unexpected(builtin("update_template"));
+    if (auto possible = impl_->engine.check_update(); !possible) return std::unexpected(possible.error());
+
+    std::optional<model::Template> from;
+    auto accepted =
+        store::write<AcceptedTemplate>(impl_->store, [&](store::Writer& writer) -> Result<AcceptedTemplate> {
+            auto known = again(writer);
+            if (!known) return std::unexpected(known.error());
+            if (*known) return **std::move(known);
+            auto found = writer.find_template(reference);
+            if (!found) return std::unexpected(found.error());
+            if (found->state != model::TemplateState::ready) return std::unexpected(not_ready(*found));
+            from = *std::move(found);
+            return Impl::write_new_template(
+                writer, caller,
+                {.id = {},
+                 .name = from->name,
+                 .version = update.version,
+                 .description = update.description.empty() ? from->description : update.description,
+                 .source = "update of " + from->reference(),
+                 .private_parts = from->private_parts,
+                 .sets = {},
+                 .created_at = {}},
+                "update", retry);
+        });
+    if (accepted && !accepted->replayed)
+        impl_->engine.import(accepted->shown.value, {.name = accepted->shown.value.name}, {.from = std::move(from)});
+    return accepted;
+}
+
 Result<AcceptedTemplate> Supervisor::remove_template(const Caller& caller, const model::TemplateRef& reference) {
     if (auto allowed = authorize(caller, Role::operator_, "template.remove"); !allowed)
         return std::unexpected(allowed.error());
-    if (reference.is_host()) return std::unexpected(builtin());
+    if (reference.is_host()) return std::unexpected(builtin("remove_template"));
     if (reference.latest()) return std::unexpected(version_required(reference));
     auto accepted =
         store::write<AcceptedTemplate>(impl_->store, [&](store::Writer& writer) -> Result<AcceptedTemplate> {

@@ -17,6 +17,7 @@ constexpr std::array<std::string_view, 5> kLevels{"trace", "debug", "info", "war
 constexpr std::size_t kMinTokenBytes = 16;
 constexpr std::size_t kMaxTokens = 64;
 constexpr std::size_t kMaxMountSources = 64;
+constexpr std::size_t kMaxUpdateArguments = 64;
 
 Error refused(const std::filesystem::path& file, const toml::node* node, std::string detail) {
     const auto line = node ? fmt::format(":{}", node->source().begin.line) : std::string{};
@@ -119,10 +120,31 @@ Result<void> parse_mount_sources(const std::filesystem::path& file, const toml::
     return {};
 }
 
+/// A program by its absolute path, and its arguments.
+Result<void> parse_template_update(const std::filesystem::path& file, const toml::node& node, Config& config) {
+    const auto* array = node.as_array();
+    if (!array || array->empty())
+        return std::unexpected(
+            refused(file, &node, "template_update must be an array: a program's absolute path, and its arguments"));
+    if (array->size() > kMaxUpdateArguments)
+        return std::unexpected(
+            refused(file, &node, fmt::format("template_update has more than {} elements", kMaxUpdateArguments)));
+    for (const auto& element : *array) {
+        const auto text = element.value_exact<std::string>();
+        if (!text || text->find('\0') != std::string::npos)
+            return std::unexpected(refused(file, &element, "an element of template_update must be a string"));
+        config.template_update.push_back(*text);
+    }
+    if (!std::filesystem::path(config.template_update.front()).is_absolute())
+        return std::unexpected(refused(file, &node, "the program of template_update must be an absolute path"));
+    return {};
+}
+
 Result<void> parse_key(const std::filesystem::path& file, std::string_view key, const toml::node& node,
                        Config& config) {
     if (key == "token") return parse_tokens(file, node, config);
     if (key == "mount_sources") return parse_mount_sources(file, node, config);
+    if (key == "template_update") return parse_template_update(file, node, config);
     if (key == "manage_forwarding") {
         const auto value = node.value_exact<bool>();
         if (!value) return std::unexpected(refused(file, &node, "manage_forwarding must be true or false"));

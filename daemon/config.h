@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/spawn.h"
 #include "core/supervisor.h"
 
 namespace jaild::daemon {
@@ -31,7 +32,8 @@ struct Config {
     std::string zfs_parent;  ///< FreeBSD: "zroot/jaild", the roots of new jails are datasets in it; empty: directories
     std::uint64_t template_max_bytes = templates::Options{}.max_bytes;      ///< of one template, unpacked
     std::uint64_t template_max_entries = templates::Options{}.max_entries;  ///< of one template
-    bool claim = false;  ///< take over a state directory that was made on another machine
+    Argv template_update;  ///< what updates a template's copy; empty: the system's own updater, where it has one
+    bool claim = false;    ///< take over a state directory that was made on another machine
     std::vector<Token> tokens;
 };
 

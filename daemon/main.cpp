@@ -88,7 +88,8 @@ Result<void> serve(const CommandLine& line, Config& config) {
                           {.state = *state,
                            .program = archive_program(*helpers),
                            .max_bytes = config.template_max_bytes,
-                           .max_entries = config.template_max_entries});
+                           .max_entries = config.template_max_entries,
+                           .updater = config.template_update});
     if (auto prepared = supervisor.prepare(); !prepared) return prepared;
     api::Server server(supervisor, server_options(config));
     if (auto listening = server.listen(); !listening) return listening;

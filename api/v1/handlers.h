@@ -29,6 +29,7 @@ Answer list_templates(Service& service, const Request& request);
 Answer get_template(Service& service, const Request& request);
 Answer import_template(Service& service, const Request& request);
 Answer upload_template(Service& service, const Request& request);
+Answer update_template(Service& service, const Request& request);
 Answer delete_template(Service& service, const Request& request);
 // snapshots.cpp
 Answer list_snapshots(Service& service, const Request& request);

@@ -40,6 +40,7 @@ const std::array kRoutes{
                  Content::stream,
                  {"sha256", "description", "private"},
                  upload_template},
+    ServiceRoute{post, "/v1/templates/{name}/update", operator_, Content::json, {}, update_template},
     ServiceRoute{delete_, "/v1/templates/{name}", operator_, Content::none, {}, delete_template},
     ServiceRoute{get, "/v1/networks", viewer, Content::none, {}, list_networks},
     ServiceRoute{post, "/v1/networks", operator_, Content::json, {"dry_run"}, create_network},

@@ -106,6 +106,23 @@ Answer import_template(Service& service, const Request& request) {
     co_return co_await answer_template_change(service, request, *std::move(accepted));
 }
 
+Answer update_template(Service& service, const Request& request) {
+    if (auto none = refuse_precondition(request); !none) co_return problem(none.error());
+    const auto reference = reference_of(request);
+    if (!reference) co_return problem(reference.error());
+    const auto retry = retry_of(request);
+    if (!retry) co_return problem(retry.error());
+    auto accepted = co_await offload(service.pool, [&]() -> Result<AcceptedTemplate> {
+        auto body = parse_json(request.body, service.limits.json_depth);
+        if (!body) return std::unexpected(body.error());
+        auto update = model::parse_template_update(*body);
+        if (!update) return std::unexpected(update.error());
+        return service.supervisor.update_template(request.caller, *reference, *std::move(update), *retry);
+    });
+    if (!accepted) co_return problem(accepted.error());
+    co_return co_await answer_template_change(service, request, *std::move(accepted));
+}
+
 Answer delete_template(Service& service, const Request& request) {
     if (auto none = refuse_precondition(request); !none) co_return problem(none.error());
     const auto reference = reference_of(request);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <climits>
+#include <functional>
 
 #include "core/base/exit_watch.h"
 #include "core/base/spawn.h"
@@ -90,6 +91,7 @@ struct Capture {
     UniqueFd fd{};
     std::string kept{};
     std::size_t limit = 0;
+    std::function<void(std::string_view)> tell{};
 
     /// Reads what is there, at most about a megabyte at a time so that nobody starves; closes at the end of the stream.
     void drain() {
@@ -103,6 +105,7 @@ struct Capture {
                 return;
             }
             kept.append(buffer.data(), std::min(static_cast<std::size_t>(got), limit - kept.size()));
+            if (tell) tell({buffer.data(), static_cast<std::size_t>(got)});
         }
     }
 };
@@ -150,14 +153,25 @@ Result<pid_t> start(const Argv& argv, const RunOptions& options, Conversation& c
                          Grouping::own_group);
 }
 
+/// How often somebody who watches is asked.
+constexpr std::chrono::milliseconds kAskEvery{100};
+
 /// Milliseconds to the deadline as poll(2) takes them, rounded up: woken early it would spin.
-int poll_timeout(Monotonic::time_point deadline) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Monotonic::now()).count();
-    return static_cast<int>(std::clamp<long long>(left, 0, INT_MAX));
+int poll_timeout(Monotonic::time_point deadline, const RunOptions& options) {
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Monotonic::now());
+    if (options.watch) left = std::min(left, kAskEvery);
+    return static_cast<int>(std::clamp<long long>(left.count(), 0, INT_MAX));
 }
 
-/// Talks to the program until it has ended; false when the deadline came first.
-Result<bool> converse(Conversation& conversation, const ExitWatch& exit, Monotonic::time_point deadline) {
+enum class End { by_itself, late, interrupted };
+
+/// Talks to the program until it has ended, the deadline came, or nobody wants it any more.
+Result<End> converse(Conversation& conversation, const ExitWatch& exit, Monotonic::time_point deadline,
+                     const RunOptions& options) {
+    bool wanted = true;
+    if (options.watch)
+        for (auto* stream : {&conversation.output, &conversation.error_output})
+            stream->tell = [&](std::string_view text) { wanted = options.watch(text) && wanted; };
     for (;;) {
         conversation.input.push();
         // poll(2) passes over a descriptor of -1.
@@ -165,19 +179,29 @@ Result<bool> converse(Conversation& conversation, const ExitWatch& exit, Monoton
                                       pollfd{.fd = conversation.output.fd.get(), .events = POLLIN, .revents = 0},
                                       pollfd{.fd = conversation.error_output.fd.get(), .events = POLLIN, .revents = 0},
                                       pollfd{.fd = conversation.input.fd.get(), .events = POLLOUT, .revents = 0}};
-        const int timeout = poll_timeout(deadline);
-        const int ready = ::poll(watched.data(), watched.size(), timeout);
+        const int ready = ::poll(watched.data(), watched.size(), poll_timeout(deadline, options));
         if (ready < 0 && errno != EINTR) return std::unexpected(Error::from_errno("poll", errno));
-        if (ready <= 0) {
-            if (Monotonic::now() >= deadline) return false;
-            continue;
-        }
-        const bool ended = watched[0].revents != 0;
-        if (watched[1].revents != 0) conversation.output.drain();
-        if (watched[2].revents != 0) conversation.error_output.drain();
-        if (ended) return true;
-        if (Monotonic::now() >= deadline) return false;
+        const bool ended = ready > 0 && watched[0].revents != 0;
+        if (ready > 0 && (ended || watched[1].revents != 0)) conversation.output.drain();
+        if (ready > 0 && (ended || watched[2].revents != 0)) conversation.error_output.drain();
+        if (options.watch) wanted = options.watch("") && wanted;
+        if (!wanted) return End::interrupted;
+        // All that it wrote was in the pipes (64 KiB each by default, 1 MiB at most); a child of its own that keeps
+        // them open is not waited for.
+        if (ended) return End::by_itself;
+        if (Monotonic::now() >= deadline) return End::late;
     }
+}
+
+Error not_to_its_end(End end, const Argv& argv, const RunOptions& options) {
+    if (end == End::interrupted)
+        return Error{
+            .code = Errc::conflict, .op = "run", .detail = argv[0] + " was interrupted", .reason = "interrupted"};
+    return Error{
+        .code = Errc::busy,
+        .op = "run",
+        .detail = argv[0] + " did not end within " + std::to_string(options.timeout.count()) + " ms and was killed",
+        .reason = "timeout"};
 }
 
 }  // namespace
@@ -192,18 +216,11 @@ Result<Completed> run(const Argv& argv, const RunOptions& options) {
     const auto exit = ExitWatch::create(*pid);
     if (!exit) return std::unexpected(exit.error());
 
-    const auto ended = converse(conversation, *exit, deadline);
-    if (!ended) return std::unexpected(ended.error());
-    if (!*ended)
-        return std::unexpected(Error{
-            .code = Errc::busy,
-            .op = "run",
-            .detail = argv[0] + " did not end within " + std::to_string(options.timeout.count()) + " ms and was killed",
-            .reason = "timeout"});
-    // All that it wrote is in the pipes now (64 KiB each by default, 1 MiB at most); a child of its own that keeps
-    // them open is not waited for.
-    conversation.output.drain();
-    conversation.error_output.drain();
+    const auto end = converse(conversation, *exit, deadline, options);
+    if (!end) return std::unexpected(end.error());
+    if (*end != End::by_itself) return std::unexpected(not_to_its_end(*end, argv, options));
+    // Not waited for yet, it keeps the number of its group.
+    if (options.leftovers == Leftovers::killed) child.kill();
     const auto code = child.wait();
     if (!code) return std::unexpected(code.error());
     return Completed{.exit_code = *code,

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,11 +21,18 @@ using Argv = std::vector<std::string>;
 
 inline constexpr std::string_view kSystemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// What a program leaves behind in its process group when it ends by itself.
+enum class Leftovers { stay, killed };
+
 struct RunOptions {
     std::string input{};                     ///< written to the program's standard input
     std::vector<std::string> environment{};  ///< "NAME=value"; empty: only PATH of the host's system directories
     Milliseconds timeout{30'000};            ///< then SIGKILL to its process group and Errc::busy "timeout"
     std::size_t output_limit = 1 << 20;      ///< of each stream, bytes; the rest is read and dropped
+    Leftovers leftovers = Leftovers::stay;
+    /// Told what the program writes to either stream, as it comes, and ten times a second nothing (""). False ends it
+    /// as a timeout does: Errc::conflict "interrupted".
+    std::function<bool(std::string_view)> watch{};
 };
 
 struct Completed {

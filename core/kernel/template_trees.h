@@ -18,6 +18,8 @@ public:
     /// Makes it, empty, whatever was there before, and opens its root. Owner root, mode 0755; nobody else gets through
     /// the directory above it.
     virtual Result<UniqueFd> make(TemplateId id) = 0;
+    /// The root of one that is finished, to read from.
+    virtual Result<UniqueFd> open(TemplateId id) = 0;
     /// Its tree is whole and on disk, and will not change any more: jails can be made from it.
     virtual Result<void> finish(TemplateId id) = 0;
     /// Nothing is left of it. Errc::busy while something is mounted there.

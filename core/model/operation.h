@@ -29,8 +29,8 @@ Errc parse_problem_kind(std::string_view word);
 
 /// How far an import is.
 struct Progress {
-    std::string phase;          ///< "checking", "unpacking", "copying"
-    std::string item;           ///< what is read: "base.txz", a jail, a directory
+    std::string phase;          ///< "downloading", "checking", "unpacking", "copying", "updating"
+    std::string item;           ///< what is read: "base.txz", a jail, a directory; what the updater said last
     std::uint64_t done = 0;     ///< bytes of it
     std::uint64_t total = 0;    ///< its bytes; 0: unknown
     std::uint64_t bytes = 0;    ///< written so far

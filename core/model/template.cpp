@@ -282,4 +282,14 @@ Result<TemplateRequest> parse_template_upload(const json& object) {
     return request;
 }
 
+Result<TemplateUpdate> parse_template_update(const json& object) {
+    TemplateUpdate update;
+    Fields fields(object, "");
+    fields.read("version",
+                [&](const json& value, const std::string& at) { return read_version(value, at, update.version); });
+    fields.text("description", update.description, TemplateLimits::description_bytes);
+    if (auto done = fields.done(); !done) return std::unexpected(done.error());
+    return update;
+}
+
 }  // namespace jaild::model

@@ -112,6 +112,12 @@ struct TemplateRequest {
     [[nodiscard]] std::string source() const;
 };
 
+/// What an updated version of a template is to be called.
+struct TemplateUpdate {
+    std::string version{};      ///< empty: the next free number
+    std::string description{};  ///< empty: as the version that it is made of
+};
+
 /// How much a template may be asked with; each is tested.
 struct TemplateLimits {
     static constexpr std::size_t description_bytes = 1024;
@@ -126,5 +132,8 @@ struct TemplateLimits {
 Result<TemplateRequest> parse_template_request(const nlohmann::json& object);
 /// The same of an archive that comes as the body of its request: name, version, description, private and sha256.
 Result<TemplateRequest> parse_template_upload(const nlohmann::json& object);
+
+/// Reads what POST /v1/templates/{name}/update takes, as parse_template_request().
+Result<TemplateUpdate> parse_template_update(const nlohmann::json& object);
 
 }  // namespace jaild::model

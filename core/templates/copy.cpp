@@ -141,4 +141,11 @@ Result<model::Template> copy_jail(const model::Jail& jail, int root, Job& job, c
     return made;
 }
 
+Result<model::Template> copy_template(const std::string& reference, int source, int root, Job& job,
+                                      const Options& options) {
+    Watched watched(reference, job, options);
+    return watched.end(
+        files::copy_tree(source, root, {.go_on = [&](const files::CopyTotals& now) { return watched.go_on(now); }}));
+}
+
 }  // namespace jaild::templates

@@ -29,4 +29,8 @@ Result<model::Template> copy_directory(const std::filesystem::path& directory, i
 /// The same of a stopped jail, without what says which one it was. Errc::conflict "root_not_made".
 Result<model::Template> copy_jail(const model::Jail& jail, int root, Job& job, const Options& options);
 
+/// The same of another template, open as `source`.
+Result<model::Template> copy_template(const std::string& reference, int source, int root, Job& job,
+                                      const Options& options);
+
 }  // namespace jaild::templates

@@ -16,6 +16,7 @@
 #include "core/templates/disk_full.h"
 #include "core/templates/import.h"
 #include "core/templates/job.h"
+#include "core/templates/updater.h"
 
 namespace jaild::templates {
 namespace {
@@ -23,7 +24,7 @@ namespace {
 using jobs::Workers;
 using model::OperationState;
 
-constexpr std::string_view kImport = "template.import";
+constexpr std::string_view kRemove = "template.remove";
 
 Error interrupted_by_end() {
     return Error{.code = Errc::conflict,
@@ -40,13 +41,13 @@ Result<void> note(store::Writer& writer, std::string_view type, const model::Tem
     return {};
 }
 
-/// All that run on it: imports fail by `error`, or succeed; removals succeed.
+/// All that run on it: what makes it fails by `error`, or succeeds; removals succeed.
 Result<void> end_all(store::Writer& writer, const model::Template& value, const std::vector<std::string>& steps,
                      const Error* error, UtcTime now) {
     auto running = writer.running_operations(value.id);
     if (!running) return std::unexpected(running.error());
     for (const auto& operation : *running) {
-        const bool fails = error != nullptr && operation.kind == kImport;
+        const bool fails = error != nullptr && operation.kind != kRemove;
         auto ended = jobs::end_operation(writer, operation, fails ? OperationState::failed : OperationState::succeeded,
                                          fails ? std::optional(model::to_problem(*error)) : std::nullopt, steps, now);
         if (!ended) return ended;
@@ -68,6 +69,17 @@ Result<void> check_unchanged(store::Reader& reader, const std::optional<model::J
                                  .reason = "jail_changed",
                                  .field = {},
                                  .remedy = "ask again, and leave the jail as it is until the template is ready"});
+}
+
+/// A template that is copied is ready yet: of one on its way out, parts may have been gone already.
+Result<void> check_ready(store::Reader& reader, const model::Template& from) {
+    const auto now = reader.find_template(from.id);
+    if (!now && now.error().code != Errc::not_found) return std::unexpected(now.error());
+    if (now && now->state == model::TemplateState::ready) return {};
+    return std::unexpected(Error{.code = Errc::conflict,
+                                 .op = "copy_template",
+                                 .detail = fmt::format("template {} was removed while it was copied", from.reference()),
+                                 .reason = "template_removed"});
 }
 
 }  // namespace
@@ -98,6 +110,7 @@ private:
     void run_import(Job& job, const Wanted& wanted);
     Result<model::Template> make(Job& job, const Wanted& wanted);
     Result<model::Template> fill(Job& job, const Wanted& wanted, int root);
+    Result<model::Template> fill_updated(Job& job, const model::Template& from, int root);
     Result<void> finish(const Job& job, const Wanted& wanted, const model::Template& made);
     /// Row and tree of an import that came to nothing.
     Result<void> undo(const Job& job, const Error& error);
@@ -138,7 +151,19 @@ void Engine::Impl::insist(Workers& workers, Job& job, const std::function<Result
     });
 }
 
+/// A plain copy where templates are datasets, too: a clone could not outlive the version that it was made of.
+Result<model::Template> Engine::Impl::fill_updated(Job& job, const model::Template& from, int root) {
+    const auto source = trees_.open(from.id);
+    if (!source) return std::unexpected(source.error());
+    const auto copied = copy_template(from.reference(), source->get(), root, job, options_);
+    auto whole = store_.read([&](store::Reader& reader) { return check_ready(reader, from); });
+    if (!whole) return std::unexpected(whole.error());
+    if (!copied) return copied;
+    return update_tree(trees_.directory(job.subject().id), root, from, job, options_);
+}
+
 Result<model::Template> Engine::Impl::fill(Job& job, const Wanted& wanted, int root) {
+    if (wanted.material.from) return fill_updated(job, *wanted.material.from, root);
     if (wanted.material.jail) return copy_jail(*wanted.material.jail, root, job, options_);
     if (!wanted.request.directory.empty()) return copy_directory(wanted.request.directory, root, job, options_);
     return import_sets(wanted.request, trees_.directory(job.subject().id), root, wanted.material.upload.get(), job,
@@ -327,6 +352,10 @@ Result<Upload> Engine::begin_upload() const {
 
 void Engine::import(const model::Template& value, model::TemplateRequest request, Material material) {
     impl_->import(value, std::move(request), std::move(material));
+}
+
+Result<void> Engine::check_update() const {
+    return check_updater(impl_->options_);
 }
 
 void Engine::remove(const model::Template& value) {

@@ -20,6 +20,9 @@ struct Material {
     /// Stopped; when it is changed, started or removed meanwhile, that ends the import ("jail_changed").
     std::optional<model::Jail> jail{};
     UniqueFd upload{};  ///< whole
+    /// To be copied and updated, with nothing else in the request than a name; when it is removed before it is copied,
+    /// that ends it ("template_removed").
+    std::optional<model::Template> from{};
 };
 
 /// Makes and removes templates: what was written down, on threads of its own. Crash-only: what a daemon left unfinished
@@ -40,6 +43,8 @@ public:
     void import(const model::Template& value, model::TemplateRequest request, Material material = {});
     /// For an archive that a client sends. Blocking. As Upload::begin().
     [[nodiscard]] Result<Upload> begin_upload() const;
+    /// Errc::unsupported "updates_unavailable".
+    Result<void> check_update() const;
     /// After COMMIT of its row in state removing. Never blocks.
     void remove(const model::Template& value);
     /// Its operation was cancelled: the import ends soon, and its row goes. Never blocks.

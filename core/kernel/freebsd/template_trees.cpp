@@ -72,6 +72,11 @@ Result<UniqueFd> FreeBsdTemplateTrees::make(TemplateId id) {
     return files::open_directory(directory(id) / "root");
 }
 
+Result<UniqueFd> FreeBsdTemplateTrees::open(TemplateId id) {
+    if (auto mounted = ensure_mounted(id); !mounted) return std::unexpected(mounted.error());
+    return directories_.open(id);
+}
+
 Result<void> FreeBsdTemplateTrees::finish(TemplateId id) {
     const auto name = dataset(id);
     if (!name) return std::unexpected(name.error());

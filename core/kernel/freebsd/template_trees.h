@@ -20,6 +20,7 @@ public:
     /// Without those of a pool that is away and that have no directory.
     Result<std::vector<TemplateId>> list() override;
     Result<UniqueFd> make(TemplateId id) override;
+    Result<UniqueFd> open(TemplateId id) override;
     Result<void> finish(TemplateId id) override;
     /// Errc::busy "dataset_busy" while there are clones of it, or somebody's snapshots.
     Result<void> remove(TemplateId id) override;

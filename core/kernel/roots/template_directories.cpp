@@ -42,8 +42,12 @@ Result<UniqueFd> TemplateDirectories::make(TemplateId id) {
     return place::directory(whole->get(), "root", 0755);
 }
 
+Result<UniqueFd> TemplateDirectories::open(TemplateId id) {
+    return files::open_directory(directory(id) / "root");
+}
+
 Result<void> TemplateDirectories::finish(TemplateId id) {
-    const auto root = files::open_directory(directory(id) / "root");
+    const auto root = open(id);
     if (!root) return std::unexpected(root.error());
     return files::sync_filesystem(root->get());
 }

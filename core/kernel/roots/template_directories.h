@@ -11,6 +11,7 @@ public:
 
     Result<std::vector<TemplateId>> list() override;
     Result<UniqueFd> make(TemplateId id) override;
+    Result<UniqueFd> open(TemplateId id) override;
     Result<void> finish(TemplateId id) override;
     Result<void> remove(TemplateId id) override;
     [[nodiscard]] std::filesystem::path directory(TemplateId id) const override;

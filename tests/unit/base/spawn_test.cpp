@@ -1,6 +1,7 @@
 #include "core/base/spawn.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -8,6 +9,7 @@
 #include <chrono>
 
 #include "tests/temp_directory.h"
+#include "tests/unit/base/alive.h"
 
 using namespace jaild;
 using namespace jaild::test;
@@ -84,20 +86,14 @@ TEST_CASE("output beyond the limit is read and dropped", "[spawn]") {
 }
 
 TEST_CASE("a program that does not end is killed with its children at the deadline", "[spawn]") {
-    const TempDirectory directory;
-    const auto fifo = directory.path() / "alive";
-    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
-    const UniqueFd alive(::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-    REQUIRE(alive);
+    Alive alive;
     RunOptions options;
     options.timeout = 2s;  // long enough for a shell to begin, on any machine
     const auto error = error_of(
-        run({"sh", "-c", "exec 5>\"$0\"; echo begun >&5; trap '' TERM; sleep 600 & wait", fifo.string()}, options));
+        run({"sh", "-c", "exec 5>\"$0\"; echo begun >&5; trap '' TERM; sleep 600 & wait", alive.path()}, options));
     CHECK(error.code == Errc::busy);
     CHECK(error.name() == "timeout");
-    // The end of the stream comes only when nobody holds the other end any more.
-    REQUIRE(::fcntl(alive.get(), F_SETFL, 0) == 0);
-    CHECK(read_to_end(alive.get()) == "begun\n");
+    CHECK(alive.wait_for_end() == "begun\n");
 }
 
 TEST_CASE("a child that keeps the output open is not waited for", "[spawn]") {
@@ -107,6 +103,44 @@ TEST_CASE("a child that keeps the output open is not waited for", "[spawn]") {
     CHECK(done.exit_code == 0);
     const auto child = static_cast<pid_t>(std::stol(done.output));
     CHECK(::kill(child, SIGKILL) == 0);  // it was still there, with our output
+}
+
+TEST_CASE("who watches a program hears both its streams while it runs", "[spawn]") {
+    std::string heard;
+    RunOptions options;
+    // It goes on only when what it said was heard.
+    const TempDirectory own;
+    const auto flag = own.path() / "heard";
+    options.watch = [&](std::string_view text) {
+        heard += text;
+        if (heard.contains("one") && heard.contains("two")) static_cast<void>(files::write_atomic(flag, "x", 0600));
+        return true;
+    };
+    const auto done = sh("echo one; echo two >&2; until [ -e " + flag.string() + " ]; do :; done; echo three", options);
+    CHECK(done.exit_code == 0);
+    CHECK(heard.ends_with("three\n"));
+    CHECK(done.output == "one\nthree\n");
+}
+
+TEST_CASE("a program that nobody wants any more is killed with its children", "[spawn]") {
+    Alive alive;
+    RunOptions options;
+    options.watch = [](std::string_view text) { return text.empty(); };
+    const auto ended =
+        run({"sh", "-c", "exec 5>\"$0\"; echo begun >&5; sleep 600 & echo on; wait", alive.path()}, options);
+    REQUIRE_FALSE(ended);
+    CHECK((ended.error().code == Errc::conflict && ended.error().reason == "interrupted"));
+    CHECK(alive.wait_for_end() == "begun\n");
+}
+
+TEST_CASE("what a program leaves running in its group is killed when that was asked for", "[spawn]") {
+    Alive alive;
+    RunOptions options;
+    options.leftovers = Leftovers::killed;
+    const auto done =
+        value_of(run({"sh", "-c", "exec 5>\"$0\"; echo begun >&5; sleep 600 & exit 3", alive.path()}, options));
+    CHECK(done.exit_code == 3);
+    CHECK(alive.wait_for_end() == "begun\n");
 }
 
 TEST_CASE("a program is looked up where only the administrator writes", "[spawn]") {
