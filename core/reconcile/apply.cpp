@@ -212,6 +212,25 @@ Result<void> apply(kernel::Kernel& kernel, const model::Network& network, const 
     }
 }
 
+bool writes_files(StepKind kind) {
+    switch (kind) {
+        case StepKind::stage_root:
+        case StepKind::restore_root:
+        case StepKind::take_snapshot:
+        case StepKind::upgrade_root:
+        case StepKind::prepare_root:
+        case StepKind::refresh_root:
+        case StepKind::hold:
+        case StepKind::record_begun:
+        case StepKind::record_change:
+        case StepKind::record_done:
+        case StepKind::record_stopped:
+            return true;
+        default:
+            return false;
+    }
+}
+
 Milliseconds allowance(const Desired& desired, const Step& step) {
     switch (step.kind) {
         case StepKind::exec_start:

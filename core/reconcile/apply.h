@@ -14,6 +14,9 @@ Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observe
 /// Does one step of plan_network().
 Result<void> apply(kernel::Kernel& kernel, const model::Network& network, const Step& step);
 
+/// It puts files where roots are: ENOSPC of such a step is a full disk, that of others a kernel's table.
+bool writes_files(StepKind kind);
+
 /// How long the step may take by its own nature: programs of the user's with their timeout.
 Milliseconds allowance(const Desired& desired, const Step& step);
 

@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/base/disk_full.h"
 #include "core/reconcile/apply.h"
 #include "core/reconcile/effective.h"
 
@@ -287,6 +288,7 @@ Result<void> Round::do_step(const Look& look, const Step& step) {
     tell_duration(current_, begun);
     if (step.kind == StepKind::destroy_link || step.kind == StepKind::remove_jail) released_ = true;
     if (done) return {};
+    if (writes_files(step.kind)) done = std::unexpected(or_disk_full(done.error()));
     if (step.kind != StepKind::exec_stop || done.error().reason == kInterrupted) return done;
     // As with jail(8): a failing exec.stop makes no jail unstoppable.
     spdlog::warn("jail {}: exec_stop: {}", row_->name.text(), done.error().to_string());

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/base/disk_full.h"
 #include "core/jobs/end_operation.h"
 #include "core/jobs/job.h"
 #include "core/jobs/workers.h"
@@ -42,14 +42,6 @@ Error plain(Errc code, std::string detail, std::string_view reason, std::string 
 Error ended_by_daemon() {
     return plain(Errc::conflict, "jaild ended before the snapshot was finished; what there was of it is removed",
                  "snapshot_interrupted", "take it again");
-}
-
-Error with_remedy(Error error) {
-    if (error.code != Errc::exhausted && error.sys != ENOSPC && error.sys != EDQUOT) return error;
-    error.code = Errc::exhausted;
-    error.reason = "disk_full";
-    error.remedy = "free space in the file system of the state directory; `jaildctl snapshot rm` removes snapshots";
-    return error;
 }
 
 Result<void> tell(store::Writer& writer, std::string_view type, const Snapshot& value, const Error* error = nullptr) {
@@ -200,7 +192,7 @@ void Engine::Impl::run_take(SnapshotJob& job) {
     // The next daemon clears up.
     if (!done && !ending_) {
         const auto& value = job.subject();
-        const auto error = with_remedy(done.error());
+        const auto error = or_disk_full(done.error());
         spdlog::warn("snapshot {}: {}", value.reference(), error.to_string());
         if (value.reason == model::SnapshotReason::schedule) {
             const std::lock_guard lock(mutex_);

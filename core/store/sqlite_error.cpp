@@ -4,6 +4,9 @@
 #include <sqlite3.h>
 
 #include <cerrno>
+#include <filesystem>
+
+#include "core/base/disk_full.h"
 
 namespace jaild::store {
 namespace {
@@ -14,13 +17,10 @@ bool no_room(int sys) {
     return sys == ENOSPC || sys == EDQUOT || sys == EFBIG;
 }
 
-Error disk_full(std::string_view op, int sys, std::string detail) {
-    return Error{.code = Errc::exhausted,
-                 .op = op,
-                 .sys = sys,
-                 .detail = std::move(detail),
-                 .reason = "disk_full",
-                 .remedy = "make room on the file system of the state directory, then ask again"};
+Error disk_full(std::string_view op, int sys, std::string detail, sqlite3* database) {
+    const char* const file = database ? sqlite3_db_filename(database, "main") : nullptr;
+    return as_disk_full({.op = op, .sys = sys, .detail = std::move(detail)},
+                        std::filesystem::path(file ? file : "").parent_path());
 }
 
 }  // namespace
@@ -42,9 +42,9 @@ Error sqlite_error(std::string_view op, sqlite3* database, int code, int last_er
     auto detail = fmt::format("database: {} (SQLite code {})", said, code);
     switch (code & 0xff) {  // the primary code, https://www.sqlite.org/rescode.html
         case SQLITE_FULL:
-            return disk_full(op, sys, std::move(detail));
+            return disk_full(op, sys, std::move(detail), database);
         case SQLITE_IOERR:
-            if (no_room(sys)) return disk_full(op, sys, std::move(detail));
+            if (no_room(sys)) return disk_full(op, sys, std::move(detail), database);
             return Error{.code = Errc::kernel, .op = op, .sys = sys, .detail = std::move(detail)};
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:

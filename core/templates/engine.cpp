@@ -10,10 +10,10 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "core/base/disk_full.h"
 #include "core/jobs/end_operation.h"
 #include "core/jobs/workers.h"
 #include "core/templates/copy.h"
-#include "core/templates/disk_full.h"
 #include "core/templates/import.h"
 #include "core/templates/job.h"
 #include "core/templates/updater.h"

@@ -7,8 +7,8 @@
 
 #include <cerrno>
 
+#include "core/base/disk_full.h"
 #include "core/base/random.h"
-#include "core/templates/disk_full.h"
 
 namespace jaild::templates {
 

@@ -141,6 +141,11 @@ class Daemon:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=DEADLINE)
 
+    def kill(self):
+        """SIGKILL; start() begins another."""
+        self.process.kill()
+        self.process.wait()
+
     def remove(self):
         """Jails, process and directory."""
         try:
@@ -154,8 +159,7 @@ class Daemon:
                     raise AssertionError(f"jaild ended with {code}:\n{self.log_tail()}")
         finally:
             if self.process and self.process.poll() is None:
-                self.process.kill()
-                self.process.wait()
+                self.kill()
             self.remove_directory()
 
     def remove_directory(self):

@@ -235,8 +235,7 @@ class Ends(ApiTest):
     def test_a_stale_socket_is_replaced_and_a_living_one_is_not(self):
         daemon = Daemon()
         try:
-            daemon.process.kill()
-            daemon.process.wait()
+            daemon.kill()
             self.assertTrue(daemon.socket.exists())
             daemon.start()
             other = Daemon(start=False)

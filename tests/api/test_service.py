@@ -163,8 +163,7 @@ class Halt(unittest.TestCase):
     def test_a_kill_in_the_middle_loses_nothing(self):
         self.daemon.process.send_signal(signal.SIGUSR1)
         eventually(lambda: self.lines("the host goes down"), "the halt began")
-        self.daemon.process.kill()
-        self.daemon.process.wait()
+        self.daemon.kill()
         self.daemon.start()
         eventually(lambda: self.state("web") == "running", "web runs again")
 

@@ -1,6 +1,5 @@
 """Snapshots: taking, listing, restoring, cloning, schedules."""
 
-import os
 import threading
 
 from cli import jaildctl
@@ -282,8 +281,7 @@ class SnapshotCrashes(SnapshotTest):
             self.assertEqual(answer.status, 202, answer.body)
             # At another moment each time: the first at once, the last most likely when all is done.
             threading.Event().wait(0.02 * attempt * attempt)
-            os.kill(self.daemon.process.pid, 9)
-            self.daemon.process.wait()
+            self.daemon.kill()
             self.daemon.start()
             operation = eventually(
                 lambda: (lambda now: now if now["state"] != "running" else None)(
@@ -303,8 +301,7 @@ class SnapshotCrashes(SnapshotTest):
             (root / f"root/file{index}").write_text("x" * 10_000)
         answer = self.daemon.request("POST", "/v1/jails/c-half/snapshots", {"name": "half"})
         self.assertEqual(answer.status, 202, answer.body)
-        os.kill(self.daemon.process.pid, 9)
-        self.daemon.process.wait()
+        self.daemon.kill()
         self.daemon.start()
         operation = self.daemon.request("GET", answer.headers["location"]).json()
         if operation["state"] == "succeeded":

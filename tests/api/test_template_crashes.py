@@ -1,68 +1,18 @@
-"""Templates on a bad day: archives that are bombs, a daemon that is killed, a disk that is full, imports that are ended."""
+"""Templates on a bad day: archives that are bombs, a daemon that is killed, imports that are ended."""
 
 import os
 import pathlib
 import signal
-import subprocess
 
 import archives
-from archives import base, entry
-from harness import DEADLINE, ApiTest, Daemon, children_named, eventually, needs_root
-
-TEMPLATES = "/v1/templates"
-WAIT = {"Prefer": "wait=60"}
-
-
-class OnABadDay(ApiTest):
-    settings = ()
-
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon(config=cls.settings)
-        cls.archives = cls.daemon.directory / "archives"
-        cls.archives.mkdir()
-
-    def left(self):
-        there = self.daemon.state / "templates"
-        return sorted(os.listdir(there)) if there.exists() else []
-
-    def imported(self):
-        return [one for one in self.daemon.request("GET", TEMPLATES).json()["items"] if not one["builtin"]]
-
-    def post(self, path, headers=None, **fields):
-        return self.daemon.request("POST", TEMPLATES, {"name": "base", "sets": [{"file": str(path)}], **fields}, headers)
-
-    def operation(self, answer):
-        return self.daemon.request("GET", answer.headers["Location"]).json()
-
-    def ended(self, answer, deadline=DEADLINE):
-        return eventually(lambda: (lambda one: one if one["state"] != "running" else None)(self.operation(answer)),
-                          "the end of the operation", deadline)
-
-    def held(self):
-        """An import that stands still in the middle: the answer, and the pid of its program."""
-        answer = self.post(archives.write_zeros(self.archives / "zeros.tbz", 8))
-        self.assertEqual(answer.status, 202, answer.body)
-        eventually(lambda: list((self.daemon.state / "templates").glob("*/root/zeros")), "the first entry")
-        (program,) = children_named(self.daemon.process.pid, "jaild-archive")
-        os.kill(program, signal.SIGSTOP)
-        return answer, program
-
-    def kill(self):
-        self.daemon.process.kill()
-        self.daemon.process.wait()
-
-    def nothing_is_left(self):
-        eventually(lambda: self.imported() == [] and self.left() == [], "nothing left")
-        answer = self.post(archives.write(self.archives / "whole.txz", base()), WAIT)
-        self.assertEqual(answer.status, 201, answer.body)
-        self.assertEqual(len(self.left()), 1)
-        gone = self.daemon.request("DELETE", f"{TEMPLATES}/{answer.json()['reference']}", headers=WAIT)
-        self.assertEqual((gone.status, self.left()), (204, []))
+from archives import entry
+from explained import unexplained
+from harness import eventually, needs_root
+from importing import TEMPLATES, WAIT, Importing
 
 
 @needs_root
-class Bounds(OnABadDay):
+class Bounds(Importing):
     settings = ('template_max_bytes = "1G"', "template_max_entries = 20")
 
     def test_ten_gigabytes_of_zeros_in_a_few_kilobytes(self):
@@ -88,7 +38,7 @@ class Bounds(OnABadDay):
 
 
 @needs_root
-class Ended(OnABadDay):
+class Ended(Importing):
     def test_an_import_that_is_cancelled_leaves_nothing(self):
         answer, program = self.held()
         self.assertEqual(self.operation(answer)["state"], "running")
@@ -127,7 +77,7 @@ class Ended(OnABadDay):
 
     def test_a_daemon_that_is_killed_in_the_middle(self):
         answer, program = self.held()
-        self.kill()
+        self.daemon.kill()
         eventually(lambda: not pathlib.Path(f"/proc/{program}").exists(), "jaild-archive goes with jaild")
         self.assertEqual(len(self.left()), 1)
         self.daemon.start()
@@ -135,122 +85,53 @@ class Ended(OnABadDay):
         self.assertEqual((ended["state"], ended["problem"]["code"]), ("failed", "import_interrupted"))
         self.nothing_is_left()
 
-    def test_a_daemon_that_is_killed_at_any_moment_of_import_and_removal(self):
-        names = [entry(f"./{number}", data=os.urandom(2000)) for number in range(1500)]
-        path = archives.write(self.archives / "any.tar", names, "")
+    def killed_at_any_moment(self, rounds, post, check):
+        """Each round asks for a template by post(round), kills the daemon some requests later, and starts it again:
+        there is nothing of it, or all, which check() looks at and which goes."""
         outcomes = set()
-        for round_ in range(16):
-            answer = self.post(path, version=str(round_))
+        for round_ in range(rounds):
+            answer = post(round_)
             self.assertEqual(answer.status, 202, answer.body)
-            for _ in range(round_ * 3):  # so many requests later
+            for _ in range(round_ * 3):
                 self.operation(answer)
-            self.kill()
+            self.daemon.kill()
             self.daemon.start()
             ended = self.ended(answer)
             outcomes.add(ended["state"])
             if ended["state"] == "failed":
                 self.assertEqual(ended["problem"]["code"], "import_interrupted")
-                eventually(lambda: self.imported() == [] and self.left() == [], "nothing left")
-                continue
-            only = self.imported()[0]
-            self.assertEqual((only["state"], only["entries"]), ("ready", 1500))
-            root = self.daemon.state / "templates" / self.left()[0] / "root"
-            self.assertEqual(sum(len((root / str(number)).read_bytes()) for number in range(1500)), 1500 * 2000)
-            gone = self.daemon.request("DELETE", f"{TEMPLATES}/{only['reference']}")
-            self.assertEqual(gone.status, 202)
-            self.kill()
-            self.daemon.start()
-            self.assertEqual(self.ended(gone)["state"], "succeeded")
+            else:
+                only = self.imported()[0]
+                self.assertEqual(only["state"], "ready")
+                check(only)
+                gone = self.daemon.request("DELETE", f"{TEMPLATES}/{only['reference']}")
+                self.assertEqual(gone.status, 202)
+                self.daemon.kill()
+                self.daemon.start()
+                self.assertEqual(self.ended(gone)["state"], "succeeded")
             eventually(lambda: self.imported() == [] and self.left() == [], "nothing left")
+            self.assertEqual(unexplained(self.daemon), [])
         self.assertIn("failed", outcomes)
         self.nothing_is_left()
 
+    def test_a_daemon_that_is_killed_at_any_moment_of_import_and_removal(self):
+        names = [entry(f"./{number}", data=os.urandom(2000)) for number in range(1500)]
+        path = archives.write(self.archives / "any.tar", names, "")
+
+        def check(only):
+            self.assertEqual(only["entries"], 1500)
+            root = self.daemon.state / "templates" / self.left()[0] / "root"
+            self.assertEqual(sum(len((root / str(number)).read_bytes()) for number in range(1500)), 1500 * 2000)
+        self.killed_at_any_moment(16, lambda round_: self.post(path, version=str(round_)), check)
 
     def test_a_daemon_that_is_killed_at_any_moment_of_a_copy(self):
         tree = self.daemon.directory / "tree"
         (tree / "deep").mkdir(parents=True)
         for number in range(1500):
             (tree / "deep" / str(number)).write_bytes(bytes([number % 251]) * 2000)
-        outcomes = set()
-        for round_ in range(10):
+
+        def post(round_):
             body = {"name": "copied", "version": str(round_), "directory": str(tree)}
-            answer = self.daemon.request("POST", TEMPLATES, body)
-            self.assertEqual(answer.status, 202, answer.body)
-            for _ in range(round_ * 4):  # so many requests later
-                self.operation(answer)
-            self.kill()
-            self.daemon.start()
-            ended = self.ended(answer)
-            outcomes.add(ended["state"])
-            if ended["state"] == "failed":
-                self.assertEqual(ended["problem"]["code"], "import_interrupted")
-                eventually(lambda: self.imported() == [] and self.left() == [], "nothing left")
-                continue
-            only = self.imported()[0]
-            self.assertEqual((only["state"], only["entries"], only["bytes"]), ("ready", 1502, 1500 * 2000))
-            gone = self.daemon.request("DELETE", f"{TEMPLATES}/{only['reference']}", headers=WAIT)
-            self.assertEqual((gone.status, self.left()), (204, []))
-        self.assertIn("failed", outcomes)
-        self.nothing_is_left()
-
-
-@needs_root
-class FullDisk(OnABadDay):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon(start=False)
-        try:
-            cls.daemon.state.mkdir(mode=0o700)
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m,mode=0700", "tmpfs", str(cls.daemon.state)], check=True)
-            cls.daemon.start()
-            cls.archives = cls.daemon.directory / "archives"
-            cls.archives.mkdir()
-        except BaseException:
-            cls.tearDownClass()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        if cls.daemon.process:
-            cls.daemon.stop()
-        subprocess.run(["umount", str(cls.daemon.state)], check=False)
-        cls.daemon.remove()
-
-    def test_an_import_that_does_not_fit(self):
-        free = os.statvfs(self.daemon.state)
-        path = archives.write(self.archives / "big.tar", base([entry("./big", data=bytes(96 << 20))]), "gz")
-        problem = self.refused(self.post(path, WAIT), 507, "disk_full")
-        self.assertIn(str(self.daemon.state), problem["remedy"])
-        self.assertIn("--unused", problem["remedy"])
-        self.nothing_is_left()
-        now = os.statvfs(self.daemon.state)
-        self.assertGreater(now.f_bavail * now.f_frsize, free.f_bavail * free.f_frsize - (8 << 20))
-
-    def test_an_upload_that_does_not_fit(self):
-        free = os.statvfs(self.daemon.state)
-        answer = self.daemon.request("POST", f"{TEMPLATES}/big:1/archive", os.urandom(64 << 20), WAIT)
-        problem = self.refused(answer, 507, "disk_full")
-        self.assertIn(str(self.daemon.state), problem["remedy"])
-        self.nothing_is_left()
-        now = os.statvfs(self.daemon.state)
-        self.assertGreater(now.f_bavail * now.f_frsize, free.f_bavail * free.f_frsize - (8 << 20))
-
-    def test_reads_go_on_while_the_disk_is_full(self):
-        answer, program = self.held()
-        filler = self.daemon.state / "filler"
-        with open(filler, "wb") as file:
-            try:
-                while True:
-                    file.write(bytes(1 << 16))
-                    file.flush()
-            except OSError:
-                pass
-        self.assertEqual(self.daemon.request("GET", TEMPLATES).status, 200)
-        self.assertEqual(self.operation(answer)["state"], "running")
-        os.kill(program, signal.SIGCONT)
-        eventually(lambda: not pathlib.Path(f"/proc/{program}").exists(), "the end of jaild-archive")
-        self.assertEqual(self.daemon.request("GET", TEMPLATES).status, 200)
-        filler.unlink()  # until then not even the end of the operation may fit
-        ended = self.ended(answer, 3 * DEADLINE)  # jaild tries every 30 s
-        self.assertEqual((ended["state"], ended["problem"]["code"]), ("failed", "disk_full"))
-        self.nothing_is_left()
+            return self.daemon.request("POST", TEMPLATES, body)
+        self.killed_at_any_moment(
+            12, post, lambda only: self.assertEqual((only["entries"], only["bytes"]), (1502, 1500 * 2000)))

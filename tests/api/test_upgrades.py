@@ -1,6 +1,5 @@
 """Upgrades: another version of a jail's template, with what the jail changed in its /etc; and back."""
 
-import os
 import time
 
 from archives import base, entry, programs, write
@@ -199,8 +198,7 @@ class UpgradeCrashes(UpgradeTest):
             answer = self.upgrade("k-web", to, {})
             self.assertEqual(answer.status, 202, answer.body)
             time.sleep(0.015 * attempt * attempt)  # another moment each time
-            os.kill(self.daemon.process.pid, 9)
-            self.daemon.process.wait()
+            self.daemon.kill()
             self.daemon.start()
             operation = eventually(
                 lambda: (lambda now: now if now["state"] != "running" else None)(

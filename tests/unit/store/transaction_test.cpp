@@ -140,7 +140,8 @@ TEST_CASE("when a commit finds no room, every caller is told and nothing is half
         for (int i = 0; i < 8; ++i) {
             callers.emplace_back([&, i] {
                 auto done = store->write(inserting(fmt::format("j{}", i), 20'000));
-                told += !done && done.error().code == Errc::exhausted && done.error().reason == "disk_full";
+                told += !done && done.error().code == Errc::exhausted && done.error().reason == "disk_full" &&
+                        done.error().remedy.contains(state.database().parent_path().string() + " (");
             });
         }
         for (auto& caller : callers) caller.join();
