@@ -86,7 +86,7 @@ class UnixConnection(http.client.HTTPConnection):
 class Daemon:
     """A jaild with a state directory of its own, and the jails that are left in it removed at the end."""
 
-    def __init__(self, tcp=False, options=(), start=True, config=()):
+    def __init__(self, tcp=False, options=(), start=True, config=(), memory=None):
         # Short: a UNIX socket's path holds about 100 bytes.
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="jaild-api-"))
         self.directory.chmod(0o755)
@@ -97,12 +97,20 @@ class Daemon:
         self.options = list(options)
         self.config = list(config)  # lines of jaild.toml, before its tables
         self.process = None
+        self.memory = memory  # bytes of a file system of its own that the state directory is; nothing: the machine's
         if start:
             try:
+                self.mount_memory()
                 self.start()
             except BaseException:
                 self.remove()
                 raise
+
+    def mount_memory(self):
+        if self.memory:
+            self.state.mkdir(mode=0o700)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.memory},mode=0700", "tmpfs", str(self.state)],
+                           check=True)
 
     def command(self):
         config = self.directory / "jaild.toml"
@@ -164,6 +172,8 @@ class Daemon:
 
     def remove_directory(self):
         """Never through a mount: what a jail left mounted may be the host's own."""
+        if self.memory and os.path.ismount(self.state):
+            subprocess.run(["umount", str(self.state)], check=True)
         mounts = subprocess.run(["mount"], capture_output=True, text=True, check=True).stdout.splitlines()
         mounted = [line for line in mounts if f" on {self.directory}/" in line]
         if mounted:

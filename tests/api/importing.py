@@ -13,10 +13,11 @@ WAIT = {"Prefer": "wait=60"}
 
 class Importing(ApiTest):
     settings = ()
+    memory = None
 
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon(config=cls.settings)
+        cls.daemon = Daemon(config=cls.settings, memory=cls.memory)
         cls.archives = cls.daemon.directory / "archives"
         cls.archives.mkdir()
 

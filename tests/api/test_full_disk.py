@@ -3,47 +3,25 @@
 import os
 import pathlib
 import signal
-import subprocess
 import tarfile
 import unittest
 
 import archives
 from archives import base, entry
 from explained import unexplained
-from harness import DEADLINE, Daemon, Settings, eventually, needs_root
+from harness import DEADLINE, Settings, eventually, needs_root
 from importing import TEMPLATES, WAIT, Importing
-
-SIZE = 48 << 20
 
 
 class SmallDisk(Importing):
     """A daemon whose state directory is a small file system of its own."""
 
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon(start=False)
-        try:
-            cls.daemon.state.mkdir(mode=0o700)
-            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=0700", "tmpfs", str(cls.daemon.state)],
-                           check=True)
-            cls.daemon.start()
-            cls.archives = cls.daemon.directory / "archives"
-            cls.archives.mkdir()
-        except BaseException:
-            cls.tearDownClass()
-            raise
+    memory = 48 << 20
 
     @classmethod
     def tearDownClass(cls):
-        try:
-            if cls.daemon.process and cls.daemon.process.poll() is None:
-                cls.filler().unlink(missing_ok=True)
-                for jail in cls.daemon.request("GET", "/v1/jails?limit=1000").json()["items"]:
-                    cls.daemon.delete(jail["name"])
-                cls.daemon.stop()
-        finally:
-            subprocess.run(["umount", str(cls.daemon.state)], check=False)
-            cls.daemon.remove()
+        cls.filler().unlink(missing_ok=True)
+        super().tearDownClass()
 
     @classmethod
     def filler(cls):

@@ -3,6 +3,7 @@
 import threading
 
 from cli import jaildctl
+from explained import still_unexplained
 from harness import ApiTest, eventually, needs_root
 
 WAIT = {"Prefer": "wait=60"}
@@ -293,6 +294,7 @@ class SnapshotCrashes(SnapshotTest):
             kept = set(self.names("c-web")) - before
             self.assertEqual(len(kept), 1)
             self.assertTrue(kept.pop().startswith("restore-"))
+            self.assertEqual(still_unexplained(self.daemon), [])
 
     def test_a_half_taken_one_goes(self):
         self.daemon.make("c-half")

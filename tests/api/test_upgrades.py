@@ -4,6 +4,7 @@ import time
 
 from archives import base, entry, programs, write
 from cli import jaildctl
+from explained import still_unexplained
 from harness import eventually, needs_root
 from test_snapshots import SnapshotTest
 
@@ -210,3 +211,4 @@ class UpgradeCrashes(UpgradeTest):
             self.assertEqual((etc / "service.conf").read_text(), f"listen 80\nworkers {workers}\nlog on\nuser web\n")
             self.assertIn(f"service {workers}", (self.root("k-web") / "usr/bin/service").read_text())
             self.assertFalse((self.root("k-web") / ".jaild-upgrade").exists())
+            self.assertEqual(still_unexplained(self.daemon), [])
