@@ -11,6 +11,7 @@ Result<std::unique_ptr<FreeBsdKernel>> FreeBsdKernel::create(const DriverOptions
     auto processes = ShimProcesses::create(
         {.state_directory = options.state_directory, .shim = options.helper_directory / "jaild-shim"}, *attacher);
     if (!processes) return std::unexpected(processes.error());
+    JailDirectories(options.state_directory).clear_temporaries();
     return std::unique_ptr<FreeBsdKernel>(new FreeBsdKernel(options, std::move(attacher), *std::move(processes)));
 }
 

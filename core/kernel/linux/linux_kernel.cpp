@@ -33,6 +33,7 @@ Result<std::unique_ptr<LinuxKernel>> LinuxKernel::create(const DriverOptions& op
     auto processes = ShimProcesses::create(
         {.state_directory = options.state_directory, .shim = options.helper_directory / "jaild-shim"}, *attacher);
     if (!processes) return std::unexpected(processes.error());
+    JailDirectories(options.state_directory).clear_temporaries();
     return std::unique_ptr<LinuxKernel>(
         new LinuxKernel(options, std::move(attacher), *std::move(processes), *std::move(hierarchies)));
 }

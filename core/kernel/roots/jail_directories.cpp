@@ -1,6 +1,7 @@
 #include "core/kernel/roots/jail_directories.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -43,6 +44,17 @@ Result<UniqueFd> JailDirectories::make(JailId id) const {
 
 Result<void> JailDirectories::mark_prepared(int jail) const {
     return files::write_atomic(jail, kMarker, "1\n", 0600);
+}
+
+void JailDirectories::clear_temporaries() const {
+    std::error_code failed;
+    for (fs::directory_iterator jail(all(), failed), end; !failed && jail != end; jail.increment(failed)) {
+        std::error_code gone;
+        for (fs::directory_iterator at(jail->path(), gone); !gone && at != end; at.increment(gone)) {
+            const auto name = at->path().filename().string();
+            if (name.starts_with(".jaild-") && name.ends_with(".tmp")) ::unlink(at->path().c_str());
+        }
+    }
 }
 
 Result<void> JailDirectories::check_unmounted(JailId id, Mounts& mounts) const {

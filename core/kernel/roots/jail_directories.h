@@ -28,6 +28,8 @@ public:
     [[nodiscard]] Result<UniqueFd> make(JailId id) const;
     /// Everything that prepare() makes is there. `jail` is the open directory.
     [[nodiscard]] Result<void> mark_prepared(int jail) const;
+    /// What write_atomic() left in them when a daemon was killed in the middle. Only before anybody writes there.
+    void clear_temporaries() const;
     /// Errc::busy "still_mounted" when anything is mounted there.
     [[nodiscard]] Result<void> check_unmounted(JailId id, Mounts& mounts) const;
     /// Deletes it whole, whatever is in it. Errc::busy "still_mounted" when anything is mounted there.
