@@ -12,6 +12,7 @@
 #include "core/kernel/links.h"
 #include "core/kernel/mounts.h"
 #include "core/kernel/processes.h"
+#include "core/kernel/root_transfers.h"
 #include "core/kernel/root_upgrades.h"
 #include "core/kernel/roots.h"
 #include "core/kernel/snapshots.h"
@@ -38,6 +39,7 @@ public:
     virtual Roots& roots() = 0;
     virtual TemplateTrees& template_trees() = 0;
     virtual Snapshots& snapshots() = 0;
+    virtual RootTransfers& root_transfers() = 0;
     virtual RootUpgrades& root_upgrades() = 0;
     virtual Mounts& mounts() = 0;
     virtual Links& links() = 0;

@@ -32,7 +32,8 @@ public:
 
     /// Asked once, with the metadata, before anything is unpacked; an Error ends it, and is the answer.
     using Accept = std::function<Result<void>(const std::string& metadata)>;
-    /// Unpacks what pack() wrote from `source`, which need not be seekable, into the empty `directory`. Errc::invalid
+    /// Unpacks what pack() wrote from `source`, which need not be seekable, into the empty directory `root` in
+    /// `directory`, which `accept` makes at the latest; nothing else of the host is seen meanwhile. Errc::invalid
     /// "no_export" for another archive, "archive_incomplete" for one that was cut off, "archive_damaged" for one that
     /// its checksum does not fit: what was unpacked is of no use then.
     Result<archive::Done> unpack_jail(int source, int directory, const archive::Limits& limits, const Accept& accept,

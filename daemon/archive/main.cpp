@@ -1,8 +1,10 @@
 // jaild-archive: makes and unpacks archives for jaild, in a process that has given up all that it does not need.
 //
 //   jaild-archive unpack BYTES ENTRIES        the archive on descriptor 0 into the directory on descriptor 3
-//   jaild-archive unpack-jail BYTES ENTRIES   the same for what pack wrote; the metadata is on standard output first, a
-//                                             socket, and nothing is made before kGoOn is read from it
+//   jaild-archive unpack-jail BYTES ENTRIES   what pack wrote, into the directory "root" in the one on descriptor 3;
+//   the
+//                                             metadata is on standard output first, a socket, and "root" need not be
+//                                             there before kGoOn is read from it
 //   jaild-archive pack                        the directory on descriptor 3, with the metadata on descriptor 0, to
 //                                             standard output
 //
@@ -67,7 +69,9 @@ Result<void> ask(const Metadata& metadata) {
     do {
         got = ::read(STDOUT_FILENO, &answer, 1);
     } while (got < 0 && errno == EINTR);
-    if (got == 1 && answer == kGoOn) return {};
+    // Whoever answers makes it, in the file system that it is to be in.
+    if (got == 1 && answer == kGoOn)
+        return ::chdir("root") == 0 ? Result<void>{} : std::unexpected(Error::from_errno("chdir", errno, "root"));
     return std::unexpected(
         Error{.code = Errc::kernel, .op = "unpack", .detail = "nobody wants it", .reason = "reader_gone"});
 }

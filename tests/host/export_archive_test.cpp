@@ -84,7 +84,8 @@ public:
         fs::create_directories(target());
     }
     [[nodiscard]] fs::path tree() const { return home() / "tree"; }
-    [[nodiscard]] fs::path target() const { return home() / "target"; }
+    [[nodiscard]] fs::path place() const { return home() / "place"; }
+    [[nodiscard]] fs::path target() const { return place() / "root"; }
     [[nodiscard]] fs::path file() const { return home() / "web.jaild"; }
 
     [[nodiscard]] Result<archive::Done> pack(const std::string& metadata = kMetadata) const {
@@ -98,7 +99,7 @@ public:
     }
     [[nodiscard]] Result<archive::Done> unpack_from(int from, const archive::Limits& limits = kPlenty) const {
         return program_.unpack_jail(
-            from, value_of(files::open_directory(target())).get(), limits,
+            from, value_of(files::open_directory(place())).get(), limits,
             [this](const std::string& metadata) -> Result<void> {
                 metadata_ = metadata;
                 empty_when_asked_ = fs::is_empty(target());

@@ -23,6 +23,7 @@ FreeBsdKernel::FreeBsdKernel(const DriverOptions& options, std::unique_ptr<JailA
       template_trees_(options),
       roots_(options, template_trees_),
       snapshots_(options, mounts_),
+      transfers_(options, mounts_),
       root_upgrades_(
           options.state_directory, mounts_,
           {.bring = [this](JailId id) { return roots_.bring(id); },

@@ -13,6 +13,7 @@
 #include "core/kernel/freebsd/roots.h"
 #include "core/kernel/freebsd/snapshots.h"
 #include "core/kernel/freebsd/template_trees.h"
+#include "core/kernel/freebsd/transfers.h"
 #include "core/kernel/kernel.h"
 #include "core/kernel/roots/root_upgrade.h"
 #include "core/kernel/shim/shim_processes.h"
@@ -29,6 +30,7 @@ public:
     Roots& roots() override { return roots_; }
     TemplateTrees& template_trees() override { return template_trees_; }
     Snapshots& snapshots() override { return snapshots_; }
+    RootTransfers& root_transfers() override { return transfers_; }
     RootUpgrades& root_upgrades() override { return root_upgrades_; }
     Mounts& mounts() override { return mounts_; }
     Links& links() override { return links_; }
@@ -47,6 +49,7 @@ private:
     FreeBsdTemplateTrees template_trees_;
     FreeBsdRoots roots_;
     FreeBsdSnapshots snapshots_;
+    FreeBsdTransfers transfers_;
     RootMerges root_upgrades_;
     FreeBsdJails jails_;
     FreeBsdLinks links_;

@@ -47,6 +47,7 @@ LinuxKernel::LinuxKernel(const DriverOptions& options, std::unique_ptr<RuncAttac
       roots_(Layout(options), mounts_),
       template_trees_(options.state_directory),
       snapshots_(options.state_directory, mounts_),
+      transfers_(options.state_directory, mounts_),
       root_upgrades_(options.state_directory, mounts_),
       jails_(Layout(options), runtime_, std::move(hierarchies)),
       links_(options),

@@ -14,6 +14,7 @@
 #include "core/kernel/roots/root_upgrade.h"
 #include "core/kernel/roots/snapshot_directories.h"
 #include "core/kernel/roots/template_directories.h"
+#include "core/kernel/roots/transfer_directories.h"
 #include "core/kernel/shim/shim_processes.h"
 
 namespace jaild::kernel {
@@ -29,6 +30,7 @@ public:
     Roots& roots() override { return roots_; }
     TemplateTrees& template_trees() override { return template_trees_; }
     Snapshots& snapshots() override { return snapshots_; }
+    RootTransfers& root_transfers() override { return transfers_; }
     RootUpgrades& root_upgrades() override { return root_upgrades_; }
     Mounts& mounts() override { return mounts_; }
     Links& links() override { return links_; }
@@ -48,6 +50,7 @@ private:
     LinuxRoots roots_;
     TemplateDirectories template_trees_;
     SnapshotDirectories snapshots_;
+    TransferDirectories transfers_;
     RootMerges root_upgrades_;
     LinuxJails jails_;
     LinuxLinks links_;

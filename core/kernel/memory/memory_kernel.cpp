@@ -9,6 +9,7 @@ MemoryKernel::MemoryKernel(const DriverOptions& driver, const memory::MemoryOpti
       roots_(world_),
       template_trees_(driver.state_directory),
       snapshots_(world_),
+      transfers_(world_),
       root_upgrades_(world_),
       mounts_(world_),
       links_(world_),

@@ -29,6 +29,7 @@ public:
     Roots& roots() override { return roots_; }
     TemplateTrees& template_trees() override { return template_trees_; }
     Snapshots& snapshots() override { return snapshots_; }
+    RootTransfers& root_transfers() override { return transfers_; }
     RootUpgrades& root_upgrades() override { return root_upgrades_; }
     Mounts& mounts() override { return mounts_; }
     Links& links() override { return links_; }
@@ -56,6 +57,7 @@ private:
     memory::MemoryRoots roots_;
     TemplateDirectories template_trees_;
     memory::MemorySnapshots snapshots_;
+    memory::MemoryTransfers transfers_;
     memory::MemoryRootUpgrades root_upgrades_;
     memory::MemoryMounts mounts_;
     memory::MemoryLinks links_;

@@ -118,6 +118,21 @@ private:
     World& world_;
 };
 
+/// Its trees lie in the state directory, but only on their way.
+class MemoryTransfers : public RootTransfers {
+public:
+    explicit MemoryTransfers(World& world) : world_(world) {}
+    Result<void> clear() override;
+    Result<bool> readable(JailId) override { return true; }
+    Result<HeldTree> open(JailId id) override;
+    Result<HeldTree> open(const SnapshotKey& key) override;
+    Result<std::unique_ptr<RootImport>> import() override;
+
+private:
+    Result<HeldTree> write_out(std::int64_t content);
+    World& world_;
+};
+
 class MemoryRootUpgrades : public RootUpgrades {
 public:
     explicit MemoryRootUpgrades(World& world) : world_(world) {}
