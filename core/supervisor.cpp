@@ -54,6 +54,7 @@ Supervisor::Impl::Impl(store::Store& store_, kernel::Kernel& kernel_, reconcile:
       kernel(kernel_),
       reconciler(reconciler_),
       clock(clock_),
+      archives(templates_),
       engine(store_, kernel_.template_trees(), clock_, std::move(templates_)),
       snapshots(store_, kernel_, clock_) {
     store.on_events([this](EventSeq newest) {
@@ -105,6 +106,9 @@ Result<void> Supervisor::Impl::prepare() {
     seen_ = *last;
     auto rows = store::read<std::vector<model::Jail>>(store, [](store::Reader& reader) { return reader.all_jails(); });
     if (!rows) return std::unexpected(rows.error());
+    if (auto cleared = kernel.root_transfers().clear(); !cleared)
+        spdlog::warn("what is left of exports and imports: {}", cleared.error().to_string());
+    if (auto ended = end_imports(*rows); !ended) return ended;
     for (const auto& row : *rows) cache.put(row);
     follower_ = std::thread([this] { follow_events(); });
     if (auto prepared = prepare_network(); !prepared) return prepared;
@@ -292,6 +296,7 @@ Result<model::Operation> Supervisor::operation(const Caller& caller, const std::
         operation->progress = std::move(seen.progress);
     } else {
         operation->steps = impl_->reconciler.progress(operation->jail);
+        operation->progress = impl_->imports.progress(operation->jail);
     }
     return operation;
 }

@@ -20,6 +20,7 @@
 #include "core/model/template.h"
 #include "core/reconcile/reconciler.h"
 #include "core/store/store.h"
+#include "core/templates/archive/report.h"
 #include "core/templates/options.h"
 #include "core/templates/upload.h"
 
@@ -78,6 +79,12 @@ struct AcceptedSnapshot {
 struct ExecRequest {
     kernel::Program program;
     kernel::Stdio stdio;
+};
+
+/// What an imported jail gets otherwise than its archive says.
+struct ImportRequest {
+    std::optional<model::Name> name{};
+    std::optional<bool> running{};
 };
 
 struct JailPage {
@@ -191,6 +198,21 @@ public:
                              Retry);
     /// restore_snapshot() of the newest that was taken before an upgrade. conflict "no_upgrade".
     Result<Accepted> roll_back(const Caller&, const model::Name& jail, Precondition, Retry);
+
+    // A jail as one archive (core/transfer).
+    /// Writes it to `target`, a pipe that is not closed: the root of a stopped jail, a snapshot that goes again of one
+    /// that runs, or the snapshot that is named. What is written is of no use with an Error, though it may look
+    /// complete: whoever passes it on holds its last bytes back. Nothing is written with Errc::unsupported "path_root",
+    /// "host_template_jail"; Errc::conflict "root_not_made", "root_changing", "jail_removing"; those of snapshots.
+    /// Later Errc::conflict "jail_changed"; as ArchiveProgram::pack(). `interrupted` is asked several times a second.
+    Result<archive::Done> export_jail(const Caller&, const model::Name& name, const std::string& snapshot, int target,
+                                      const std::function<bool()>& interrupted);
+    /// Reads one from `source` to its end: a new jail, which is started as its spec says. Nothing is left of it with an
+    /// Error: those of create(), their fields in the archive's JSON ("/spec/root"); Errc::unsupported "export_format",
+    /// "host_template_jail"; Errc::invalid "another_system", "template_unknown"; Errc::conflict "template_differs",
+    /// "import_interrupted" (also when the jail is removed meanwhile); as ArchiveProgram::unpack_jail().
+    Result<Accepted> import_jail(const Caller&, ImportRequest request, int source,
+                                 const std::function<bool()>& interrupted);
 
     // Networks. Changes are made when they return; what runs on a network follows within moments.
     Result<std::vector<ShownNetwork>> networks(const Caller&);

@@ -146,11 +146,11 @@ void Supervisor::Impl::committed(const Accepted& accepted) {
 }
 
 Result<Accepted> Supervisor::create(const Caller& caller, model::NamedSpec spec, DryRun dry_run, Retry retry) {
-    return impl_->create(caller, std::move(spec), dry_run, std::move(retry), {});
+    return impl_->create(caller, std::move(spec), dry_run, std::move(retry), Impl::OfTemplate{});
 }
 
 Result<Accepted> Supervisor::Impl::create(const Caller& caller, model::NamedSpec spec, DryRun dry_run, Retry retry,
-                                          const std::optional<model::Snapshot>& from) {
+                                          const RootSource& source) {
     if (auto allowed = authorize(caller, Role::operator_, "jail.create"); !allowed)
         return std::unexpected(allowed.error());
     if (spec.spec.root.kind == model::RootKind::path)
@@ -182,14 +182,18 @@ Result<Accepted> Supervisor::Impl::create(const Caller& caller, model::NamedSpec
         if (auto free = check_ports(writer, JailId{}, spec.spec); !free) return free;
         if (auto enforced = check_denied(writer, JailId{}, spec.name, spec.spec); !enforced) return enforced;
         auto jail = writer.insert_jail(spec);
+        const auto* from = std::get_if<model::Snapshot>(&source);
+        const bool unpacks = std::holds_alternative<OfArchive>(source);
+        if (jail && unpacks) jail = writer.begin_unpack(jail->id);
         if (jail && from)
             jail = writer.change_root(
                 jail->id, {.from = from->id, .name = from->reference(), .from_jail = from->jail, .keep = {}}, *from);
         if (!jail) return std::unexpected(jail.error());
         accepted = Accepted{.jail = *std::move(jail), .operation = {}};
         if (dry_run == DryRun::yes) return undo_dry_run();
-        const Change change{.kind = "create", .event = "jail.created", .action = "jail.create"};
-        return begin_change(writer, caller, change, retry, *accepted);
+        const Change created{.kind = "create", .event = "jail.created", .action = "jail.create"};
+        const Change imported{.kind = "import", .event = "jail.importing", .action = "jail.import"};
+        return begin_change(writer, caller, unpacks ? imported : created, retry, *accepted);
     });
     return finish(std::move(written), std::move(accepted), dry_run);
 }
@@ -357,7 +361,7 @@ Result<Accepted> Supervisor::remove(const Caller& caller, model::Name name, Prec
             }
         }
         const auto state = impl_->reconciler.status(*jail).state;
-        if (!jail->removing && !force &&
+        if (!jail->removing && !force && !jail->unpacking() &&
             (jail->spec.running || state == model::JailState::running || state == model::JailState::stopping))
             return std::unexpected(Error{
                 .code = Errc::conflict,
@@ -377,6 +381,7 @@ Result<Accepted> Supervisor::remove(const Caller& caller, model::Name name, Prec
         return {};
     });
     if (written && dry_run == DryRun::no) impl_->interrupt_snapshots(accepted->jail.id);
+    if (written && dry_run == DryRun::no) impl_->imports.interrupt(accepted->jail.id);
     return impl_->finish(std::move(written), std::move(accepted), dry_run);
 }
 
@@ -404,6 +409,7 @@ Result<model::Operation> Supervisor::cancel(const Caller& caller, const std::str
             return operation;
         });
     if (cancelled && cancelled->template_id.value != 0) impl_->engine.interrupt(cancelled->template_id);
+    if (cancelled && cancelled->kind == "import") impl_->imports.interrupt(cancelled->jail);
     if (cancelled && cancelled->snapshot_id.value != 0) impl_->snapshots.interrupt(cancelled->snapshot_id);
     return cancelled;
 }

@@ -5,11 +5,14 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <variant>
 
 #include "core/jail_cache.h"
 #include "core/snapshots/engine.h"
 #include "core/supervisor.h"
 #include "core/templates/engine.h"
+#include "core/transfer/metadata.h"
+#include "core/transfer/running_imports.h"
 
 namespace jaild {
 
@@ -140,9 +143,34 @@ public:
     /// Those that are taken of a jail that is going.
     void interrupt_snapshots(JailId jail);
 
-    /// `from`: what its root is made of, if not of its template.
+    // supervisor_transfers.cpp
+    /// What is exported: a jail's root, or one of its snapshots.
+    struct Export {
+        model::Jail jail;
+        std::optional<model::Snapshot> snapshot{};
+        bool temporary = false;  ///< the snapshot, which was written down for this export
+        std::string metadata{};
+    };
+    /// Errc::unsupported "imports_unavailable" without jaild-archive.
+    [[nodiscard]] Result<void> check_archives() const;
+    Result<Export> begin_export(const Caller& caller, const model::Name& name, const std::string& snapshot);
+    Result<archive::Done> write_archive(const Export& what, int target, const std::function<bool()>& interrupted);
+    Result<void> check_same(const Export& what);
+    void drop_snapshot(const model::Snapshot& snapshot);
+    /// It can become a jail of this host, as far as its template and its system go.
+    Result<void> check_archive(const transfer::Metadata& metadata);
+    Result<void> finish_import(Accepted& accepted, const archive::Done& unpacked);
+    /// Nothing of the jail stays; its import has failed.
+    void undo_import(const Accepted& accepted, const Error& error);
+    /// Those that another daemon did not finish.
+    Result<void> end_imports(std::vector<model::Jail>& rows);
+
+    /// What the root of a new jail is made of.
+    struct OfTemplate {};
+    struct OfArchive {};
+    using RootSource = std::variant<OfTemplate, OfArchive, model::Snapshot>;
     Result<Accepted> create(const Caller& caller, model::NamedSpec spec, DryRun dry_run, Retry retry,
-                            const std::optional<model::Snapshot>& from);
+                            const RootSource& from);
 
     /// The row with its status filled in.
     [[nodiscard]] model::Jail with_status(model::Jail row) const;
@@ -153,8 +181,10 @@ public:
     Clock& clock;
     JailCache cache;
     model::HostInfo facts;
+    const templates::Options archives;
     templates::Engine engine;
     snapshots::Engine snapshots;
+    transfer::RunningImports imports;
 
 private:
     Result<void> prepare_network();
@@ -194,6 +224,8 @@ Result<std::optional<std::string>> kept_under(store::Reader& reader, const Calle
 /// A root that somebody works on, or that is not ours, has no snapshots, and is not upgraded: Errc::conflict
 /// "jail_removing", "root_changing"; Errc::unsupported "path_root".
 Result<void> check_root_free(const model::Jail& jail);
+/// Something can be made of it. Errc::conflict "snapshot_not_ready".
+Result<void> check_ready(const model::Snapshot& snapshot);
 /// While a root is copied it is not exchanged. Errc::conflict "snapshot_under_way".
 Result<void> check_none_under_way(store::Reader& reader, const model::Jail& jail);
 /// Two of the same second are "…-2" and so on: nobody chose these names.

@@ -20,13 +20,21 @@ Error conflict(std::string detail, std::string_view reason, std::string remedy) 
                  .remedy = std::move(remedy)};
 }
 
+}  // namespace
+
 Result<void> check_ready(const Snapshot& snapshot) {
+    if (snapshot.reason == model::SnapshotReason::transfer)
+        return std::unexpected(
+            conflict(fmt::format("snapshot {} goes when the export ends that it is of", snapshot.reference()),
+                     "snapshot_not_ready", "take one of your own: `jaildctl snapshot create`"));
     if (snapshot.state == SnapshotState::ready) return {};
     return std::unexpected(
         conflict(fmt::format("snapshot {} is {}", snapshot.reference(),
                              snapshot.state == SnapshotState::creating ? "still being taken" : "being removed"),
                  "snapshot_not_ready", "name one that is ready: `jaildctl snapshot ls`"));
 }
+
+namespace {
 
 /// What a jail made from another's snapshot is, before its maker says more: nothing that only one can have.
 model::JailSpec without_own(model::JailSpec spec) {
@@ -270,7 +278,7 @@ Result<Accepted> Supervisor::clone_snapshot(const Caller& caller, const model::N
     if (!merged) return std::unexpected(merged.error());
     if (auto same = model::check_immutable(spec, *merged); !same) return std::unexpected(same.error());
     return impl_->create(caller, {.name = std::move(name), .spec = *std::move(merged)}, DryRun::no, std::move(retry),
-                         *std::move(source));
+                         Impl::RootSource(*std::move(source)));
 }
 
 void Supervisor::Impl::interrupt_snapshots(JailId jail) {

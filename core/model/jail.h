@@ -46,6 +46,8 @@ struct Jail {
 
     /// Of all interfaces, in their order; with NetworkMode::alias those of the spec.
     [[nodiscard]] std::vector<Prefix> addresses() const;
+    /// Its root is on its way out of an archive.
+    [[nodiscard]] bool unpacking() const { return !removing && root_change && root_change->stage == RootStage::unpack; }
 };
 
 /// {"name", "spec", "status", "generation", "created_at", "labels"}; secrets hidden.

@@ -30,6 +30,8 @@ std::string_view to_string(SnapshotReason reason) {
             return "restore";
         case SnapshotReason::upgrade:
             return "upgrade";
+        case SnapshotReason::transfer:
+            return "export";
         case SnapshotReason::schedule:
             return "schedule";
     }
@@ -38,13 +40,15 @@ std::string_view to_string(SnapshotReason reason) {
 
 std::optional<SnapshotReason> parse_snapshot_reason(std::string_view text) {
     using enum SnapshotReason;
-    for (const auto reason : {request, restore, upgrade, schedule})
+    for (const auto reason : {request, restore, upgrade, transfer, schedule})
         if (to_string(reason) == text) return reason;
     return std::nullopt;
 }
 
 std::string_view to_string(RootStage stage) {
     switch (stage) {
+        case RootStage::unpack:
+            return "unpack";
         case RootStage::restore:
             return "restore";
         case RootStage::snapshot:
@@ -59,7 +63,7 @@ std::string_view to_string(RootStage stage) {
 
 std::optional<RootStage> parse_root_stage(std::string_view text) {
     using enum RootStage;
-    for (const auto stage : {restore, snapshot, merge, trial})
+    for (const auto stage : {unpack, restore, snapshot, merge, trial})
         if (to_string(stage) == text) return stage;
     return std::nullopt;
 }

@@ -25,6 +25,7 @@ enum class SnapshotReason {
     request,   ///< a user
     restore,   ///< what the root was before another was restored
     upgrade,   ///< what it was before an upgrade
+    transfer,  ///< jaild, of a jail that runs while it is exported: goes when that ends
     schedule,  ///< the jail's spec
 };
 std::string_view to_string(SnapshotReason reason);
@@ -77,6 +78,7 @@ Result<SnapshotRequest> parse_snapshot_request(const nlohmann::json& object);
 
 /// How far the root of a jail is on its way to be another.
 enum class RootStage {
+    unpack,    ///< a new jail: an archive becomes it, and nobody starts it before
     restore,   ///< it becomes a snapshot
     snapshot,  ///< an upgrade: what it is becomes one
     merge,     ///< and what changed in its template is merged into it

@@ -36,6 +36,8 @@ json to_json(const Condition& condition) {
 
 std::string_view to_string(JailState state) {
     switch (state) {
+        case JailState::importing:
+            return "importing";
         case JailState::stopped:
             return "stopped";
         case JailState::starting:

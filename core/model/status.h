@@ -12,7 +12,7 @@
 /// What a jail is now, as its clients see it.
 namespace jaild::model {
 
-enum class JailState { stopped, starting, running, stopping, failed, dying };
+enum class JailState { importing, stopped, starting, running, stopping, failed, dying };
 std::string_view to_string(JailState state);
 
 /// One statement about a jail. `type` is CamelCase and stable: "Ready", "RestartRequired", "NameTaken", "NatMissing".

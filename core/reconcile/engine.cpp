@@ -16,7 +16,7 @@ model::Jail Engine::held(model::Jail row) const {
     if (deadline == Clock::Monotonic::max()) return row;
     const auto left = std::chrono::ceil<Milliseconds>(deadline - clock.monotonic());
     row.spec.running = false;
-    row.root_change.reset();  // the next daemon's
+    if (!row.unpacking()) row.root_change.reset();  // the next daemon's
     row.spec.exec.timeout = std::min(row.spec.exec.timeout, std::max(left / kStopParts, kLeastTimeout));
     return row;
 }

@@ -17,6 +17,7 @@ using store::Writer;
 constexpr std::string_view kRemove = "remove";
 constexpr std::string_view kRestore = "snapshot.restore";
 constexpr std::string_view kUpgrade = "upgrade";
+constexpr std::string_view kImport = "import";
 
 /// Names of files, and what programs printed, may hold bytes that are no UTF-8.
 std::string text_of(const nlohmann::json& data) {
@@ -29,7 +30,7 @@ Result<std::vector<Operation>> operations_of(Reader& reader, const model::Jail& 
     if (!running) return running;
     std::erase_if(*running, [&](const Operation& operation) {
         return operation.generation > row.generation || operation.incarnation > row.incarnation ||
-               (operation.kind == kRemove && !row.removing);
+               (operation.kind == kRemove && !row.removing) || (operation.kind == kImport && row.unpacking());
     });
     return running;
 }

@@ -230,6 +230,8 @@ Plan plan_running(const Desired& desired, const Observed& observed) {
 Plan plan_root_change(const model::Jail& jail, const Observed& observed) {
     const auto& change = *jail.root_change;
     Plan steps;
+    // Whoever unpacks it says when that is done; there is nothing else of the jail yet.
+    if (change.stage == model::RootStage::unpack) return steps;
     if (change.stage == model::RootStage::restore && !observed.staged) {
         add(steps, StepKind::stage_root, change.name);
         return steps;

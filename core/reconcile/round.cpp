@@ -434,7 +434,7 @@ Result<void> Round::settle(const Look& look) {
         engine_.board.publish(findings_of(engine_, *row_, look.observed, &look.desired, Phase::settled));
     const auto notes = notes_of(look, status.state);
     // A removal ends with forget(), never here: something is dying still. What a halt holds back, the next daemon does.
-    auto written = row_->removing || held_back_
+    auto written = row_->removing || held_back_ || row_->unpacking()
                        ? engine_.journal.failed(*row_, {}, {}, Journal::Operations::go_on, notes)
                        : engine_.journal.converged(*row_, engine_.board.get(id_).progress, notes);
     if (!written) return written;

@@ -21,6 +21,7 @@ bool has_runtime(const Observed& observed) {
 JailState state_of(const Findings& findings) {
     const auto& observed = findings.observed;
     if (findings.failure) return JailState::failed;
+    if (findings.row.unpacking()) return JailState::importing;
     if (wanted(findings.row)) {
         if (!alive(observed) || !observed.applied.complete) return JailState::starting;
         const bool anew = situation(findings.row, observed) != Situation::continues;
@@ -33,6 +34,8 @@ JailState state_of(const Findings& findings) {
 
 std::string_view camel_case(JailState state) {
     switch (state) {
+        case JailState::importing:
+            return "Importing";
         case JailState::stopped:
             return "Stopped";
         case JailState::starting:
@@ -63,6 +66,8 @@ Condition ready(const Findings& findings, JailState state) {
     if (state == JailState::dying)
         condition.message =
             "removed, but something refers to it still (an open socket can, for minutes): it goes by itself";
+    else if (state == JailState::importing)
+        condition.message = "its root is unpacked from an archive; until that is done nobody starts it";
     else if (findings.halting)
         condition.message = "the host goes down: what should run is started again when jaild is";
     return condition;
@@ -222,7 +227,10 @@ model::JailStatus derive_status(const Findings& findings, const model::JailStatu
 
 model::JailStatus expected_status(const model::Jail& row) {
     model::JailStatus status;
-    status.state = wanted(row) ? JailState::starting : row.removing ? JailState::stopping : JailState::stopped;
+    status.state = row.unpacking() ? JailState::importing
+                   : wanted(row)   ? JailState::starting
+                   : row.removing  ? JailState::stopping
+                                   : JailState::stopped;
     describe_interfaces(row, {}, status);
     return status;
 }

@@ -286,7 +286,9 @@ Result<void> Engine::Impl::prepare() {
         if (jail.root_change && jail.root_change->keep) kept.insert(*jail.root_change->keep);
     const auto error = ended_by_daemon();
     for (auto& row : rows) {
-        if (row.state != SnapshotState::creating || kept.contains(row.id)) continue;
+        const bool half_made = row.state == SnapshotState::creating && !kept.contains(row.id);
+        const bool of_an_export = row.state == SnapshotState::ready && row.reason == model::SnapshotReason::transfer;
+        if (!half_made && !of_an_export) continue;
         auto failed = store_.write([&](store::Writer& writer) -> Result<void> {
             auto going = writer.mark_snapshot_removing(row.id);
             if (!going) return std::unexpected(going.error());

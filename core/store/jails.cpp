@@ -166,7 +166,8 @@ Result<model::Jail> find_staying(Connection& connection, JailId id) {
 
 Result<void> write_root_change(Connection& connection, JailId id, const model::RootChange& change) {
     return connection.run("UPDATE jails SET root_change = ?2, root_source = ?3 WHERE id = ?1", id.value,
-                          root_change_text(change), change.from.value);
+                          root_change_text(change),
+                          change.from.value == 0 ? std::nullopt : std::optional(change.from.value));
 }
 
 /// Neither it nor its jail is on its way out.
@@ -292,6 +293,13 @@ Result<model::Jail> begin_upgrade(Connection& connection, JailId id, const model
     if (!before) return before;
     if (auto written = write_root_change(connection, id, change); !written) return std::unexpected(written.error());
     return set_base(connection, *std::move(before), {.template_name = to.reference(), .base = to.id, .size = {}});
+}
+
+Result<model::Jail> begin_unpack(Connection& connection, JailId id) {
+    const model::RootChange change{
+        .stage = model::RootStage::unpack, .from = {}, .name = "an archive", .from_jail = {}};
+    if (auto written = write_root_change(connection, id, change); !written) return std::unexpected(written.error());
+    return find(connection, id);
 }
 
 Result<model::Jail> go_on_with_root(Connection& connection, JailId id, model::RootStage stage) {

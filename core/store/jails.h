@@ -21,6 +21,7 @@ Result<model::Jail> change_root(Connection& connection, JailId id, const model::
                                 const model::Snapshot& from);
 Result<model::Jail> begin_upgrade(Connection& connection, JailId id, const model::RootChange& change,
                                   const model::Template& to);
+Result<model::Jail> begin_unpack(Connection& connection, JailId id);
 Result<model::Jail> go_on_with_root(Connection& connection, JailId id, model::RootStage stage);
 Result<model::Jail> end_root_change(Connection& connection, JailId id);
 Result<model::Jail> undo_root_change(Connection& connection, JailId id);

@@ -100,6 +100,11 @@ Result<model::Jail> WriteSession::begin_upgrade(JailId id, const model::RootChan
     return store::jails::begin_upgrade(connection_, id, change, to);
 }
 
+Result<model::Jail> WriteSession::begin_unpack(JailId id) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::jails::begin_unpack(connection_, id);
+}
+
 Result<model::Jail> WriteSession::go_on_with_root(JailId id, model::RootStage stage) {
     if (auto open = still_open(); !open) return std::unexpected(open.error());
     return store::jails::go_on_with_root(connection_, id, stage);

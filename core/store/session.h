@@ -109,6 +109,7 @@ public:
     Result<void> delete_snapshot(SnapshotId id) override;
     Result<model::Jail> change_root(JailId id, const model::RootChange& change, const model::Snapshot& from) override;
     Result<model::Jail> begin_upgrade(JailId id, const model::RootChange& change, const model::Template& to) override;
+    Result<model::Jail> begin_unpack(JailId id) override;
     Result<model::Jail> go_on_with_root(JailId id, model::RootStage stage) override;
     Result<model::Jail> end_root_change(JailId id) override;
     Result<model::Jail> undo_root_change(JailId id) override;

@@ -67,6 +67,8 @@ public:
     /// generation + 1. Errc::conflict "jail_removing".
     virtual Result<model::Jail> begin_upgrade(JailId id, const model::RootChange& change,
                                               const model::Template& to) = 0;
+    /// The root of a new jail is unpacked from an archive; nobody starts it before end_root_change().
+    virtual Result<model::Jail> begin_unpack(JailId id) = 0;
     /// Its root has come so far.
     virtual Result<model::Jail> go_on_with_root(JailId id, model::RootStage stage) = 0;
     /// That is done.

@@ -12,6 +12,7 @@
 
 #include "core/base/disk_full.h"
 #include "core/jobs/end_operation.h"
+#include "core/jobs/unchanged.h"
 #include "core/jobs/workers.h"
 #include "core/templates/copy.h"
 #include "core/templates/import.h"
@@ -58,17 +59,16 @@ Result<void> end_all(store::Writer& writer, const model::Template& value, const 
 /// A jail that a template is made of is as it was when that was asked for: it was not even started and stopped again.
 Result<void> check_unchanged(store::Reader& reader, const std::optional<model::Jail>& jail) {
     if (!jail) return {};
-    const auto now = reader.jail(jail->id);
-    if (!now && now.error().code != Errc::not_found) return std::unexpected(now.error());
-    if (now && !now->removing && now->generation == jail->generation && now->incarnation == jail->incarnation)
-        return {};
-    return std::unexpected(Error{.code = Errc::conflict,
-                                 .op = "copy_jail",
-                                 .detail = fmt::format("jail \"{}\" was {} while the template was made of it",
-                                                       jail->name.text(), now ? "changed" : "removed"),
-                                 .reason = "jail_changed",
-                                 .field = {},
-                                 .remedy = "ask again, and leave the jail as it is until the template is ready"});
+    const auto changed = jobs::changed_since(reader, *jail);
+    if (!changed) return std::unexpected(changed.error());
+    if (*changed == nullptr) return {};
+    return std::unexpected(Error{
+        .code = Errc::conflict,
+        .op = "copy_jail",
+        .detail = fmt::format("jail \"{}\" was {} while the template was made of it", jail->name.text(), *changed),
+        .reason = "jail_changed",
+        .field = {},
+        .remedy = "ask again, and leave the jail as it is until the template is ready"});
 }
 
 /// A template that is copied is ready yet: of one on its way out, parts may have been gone already.

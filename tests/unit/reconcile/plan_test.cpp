@@ -65,6 +65,16 @@ TEST_CASE("a root changes when its new one is at hand and nothing of the jail is
     CHECK(texts(plan(removed(desired), toy.observed)) == Steps{"remove_root", "forget web"});
 }
 
+TEST_CASE("a jail whose root is unpacked is left alone until that is done, but it can go", "[plan]") {
+    auto desired = with_command(with_exec());
+    desired.jail.root_change = model::RootChange{.stage = model::RootStage::unpack, .from = {}, .name = "an archive"};
+    Observed observed;
+    observed.directory = true;
+    CHECK(plan(desired, observed).empty());
+    CHECK(plan(stopped(desired), observed).empty());
+    CHECK(texts(plan(removed(desired), observed)) == Steps{"remove_root", "forget web"});
+}
+
 TEST_CASE("a removed jail goes with its root, its row last", "[plan]") {
     const auto desired = wanted_web();
     auto toy = Toy::running(desired);

@@ -134,6 +134,22 @@ TEST_CASE("a root that is to change keeps its snapshot, and its row says so unti
     }
 }
 
+TEST_CASE("a root that is unpacked is no snapshot's, and its row says so until it is done", "[store][snapshots]") {
+    MemoryState state;
+    const auto web = make_jail(*state.store, "web");
+    const auto begun =
+        value_of(change<model::Jail>(*state.store, [&](store::Writer& writer) { return writer.begin_unpack(web.id); }));
+    CHECK(begun.unpacking());
+    CHECK(begun.generation == web.generation);
+    const auto going = value_of(
+        change<model::Jail>(*state.store, [&](store::Writer& writer) { return writer.mark_removing(web.id); }));
+    CHECK(going.root_change);
+    CHECK_FALSE(going.unpacking());
+    const auto done = value_of(
+        change<model::Jail>(*state.store, [&](store::Writer& writer) { return writer.end_root_change(web.id); }));
+    CHECK_FALSE(done.root_change);
+}
+
 TEST_CASE("a jail whose snapshot becomes another's root cannot go meanwhile", "[store][snapshots]") {
     MemoryState state;
     const auto web = make_jail(*state.store, "web");
