@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -38,6 +39,8 @@ private:
     ServerOptions options_;
     asio::thread_pool pool_;
     asio::thread_pool jail_pool_;
+    asio::thread_pool transfer_pool_;
+    std::atomic<bool> ending_ = false;
     std::optional<UnixSocket> socket_;
     Tokens tokens_;
     Router router_;
@@ -54,10 +57,13 @@ Server::Impl::Impl(Supervisor& supervisor, ServerOptions options)
     : options_(std::move(options)),
       pool_(options_.pool_threads),
       jail_pool_(options_.jail_pool_threads),
+      transfer_pool_(options_.limits.exports + options_.limits.imports),
       feed_(io_, pool_, supervisor),
       service_{.supervisor = supervisor,
                .pool = pool_,
                .jail_pool = jail_pool_,
+               .transfer_pool = transfer_pool_,
+               .ending = ending_,
                .limits = options_.limits,
                .feed = feed_,
                .gates{options_.limits.jail_calls, options_.limits.jail_patience},
@@ -65,7 +71,9 @@ Server::Impl::Impl(Supervisor& supervisor, ServerOptions options)
                .output_bytes = Slots(options_.limits.exec_output_shared),
                .event_streams = Slots(options_.limits.event_streams),
                .log_streams = Slots(options_.limits.log_streams),
-               .uploads = Slots(options_.limits.uploads)},
+               .uploads = Slots(options_.limits.uploads),
+               .exports = Slots(options_.limits.exports),
+               .imports = Slots(options_.limits.imports)},
       settings_{.limits = options_.limits,
                 .router = router_,
                 .tokens = tokens_,
@@ -78,8 +86,10 @@ Server::Impl::Impl(Supervisor& supervisor, ServerOptions options)
 }
 
 Server::Impl::~Impl() {
+    ending_ = true;
     io_.stop();
     feed_.detach();
+    transfer_pool_.join();
     jail_pool_.join();
     pool_.join();
 }
@@ -142,6 +152,7 @@ bool Server::Impl::finish(Milliseconds patience) {
     auto joined = std::make_shared<std::promise<void>>();
     auto done = joined->get_future();
     std::thread([this, joined] {
+        transfer_pool_.join();
         jail_pool_.join();
         pool_.join();
         joined->set_value();
@@ -156,6 +167,7 @@ void Server::Impl::stop() {
 void Server::Impl::begin_stop() {
     if (settings_.stopping) return;
     settings_.stopping = true;
+    ending_ = true;
     feed_.stop();
     http_.stop();
     // Whoever is not answered by then is not answered; run() returns earlier when nobody is left.

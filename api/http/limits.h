@@ -25,6 +25,8 @@ struct Limits {
     std::size_t event_streams = 64;               ///< followers of /v1/events: 503 "too_many_streams"
     std::size_t log_streams = 64;                 ///< followers of logs: 503 "too_many_streams"
     std::size_t uploads = 4;                      ///< bodies that go to disk: 503 "too_many_uploads"
+    std::size_t exports = 4;                      ///< of jails at a time: 503 "too_many_exports"
+    std::size_t imports = 4;                      ///< 503 "too_many_imports"
     std::size_t programs = 64;                    ///< exec at a time: 503 "too_many_programs"
     std::size_t jail_calls = 4;                   ///< into one jail (exec until it runs, plan); the next ones wait
     Milliseconds jail_patience{10'000};           ///< so long: 503 "jail_not_answering"

@@ -55,6 +55,8 @@ constexpr auto kStatuses = std::to_array<CodeStatus>({
     {"too_many_streams", 503},
     {"too_many_uploads", 503},
     {"too_many_programs", 503},
+    {"too_many_exports", 503},
+    {"too_many_imports", 503},
     {"jail_not_answering", 503},
     {"not_ready", 503},
     {"workers_exhausted", 503},

@@ -105,7 +105,7 @@ Response answer_ended(Service& service, const Request& request, const Accepted& 
         return problem(error_of(operation), {{"operation", operation.id}});
     if (change == Change::remove) return Response{.status = 204};
     auto response = show_jail(service, request, accepted);
-    if (operation.kind == "create") {
+    if (operation.kind == "create" || operation.kind == "import") {
         response.status = 201;
         response.fields.emplace_back("Location", jail_path(accepted.jail.name));
     }

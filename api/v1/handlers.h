@@ -24,6 +24,9 @@ Answer restart_jail(Service& service, const Request& request);
 Answer exec_in_jail(Service& service, const Request& request);
 // logs.cpp
 Answer read_log(Service& service, const Request& request);
+// transfers.cpp
+Answer export_jail(Service& service, const Request& request);
+Answer import_jail(Service& service, const Request& request);
 // templates.cpp
 Answer list_templates(Service& service, const Request& request);
 Answer get_template(Service& service, const Request& request);

@@ -27,9 +27,10 @@ Result<JailId> parse_cursor(std::string_view text) {
 
 Result<model::JailState> parse_state(std::string_view text) {
     using enum model::JailState;
-    for (const auto state : {stopped, starting, running, stopping, failed, dying})
+    for (const auto state : {importing, stopped, starting, running, stopping, failed, dying})
         if (model::to_string(state) == text) return state;
-    return std::unexpected(invalid_parameter("state", "must be stopped, starting, running, stopping, failed or dying"));
+    return std::unexpected(
+        invalid_parameter("state", "must be importing, stopped, starting, running, stopping, failed or dying"));
 }
 
 Result<JailQuery> parse_jail_query(const Query& query) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/thread_pool.hpp>
 #include <span>
 #include <variant>
@@ -19,6 +20,8 @@ struct Service {
     Supervisor& supervisor;
     asio::thread_pool& pool;       ///< for what blocks on the store, on files of the state directory, on a long body
     asio::thread_pool& jail_pool;  ///< for what asks a kernel or a jail's shim, each of which may hang; by `gates`
+    asio::thread_pool& transfer_pool;  ///< for exports and imports, a thread for each that there may be
+    const std::atomic<bool>& ending;   ///< the server stops, and what runs on that pool should too
     const Limits& limits;
     EventFeed& feed;
     JailGates gates;
@@ -27,6 +30,8 @@ struct Service {
     Slots event_streams;
     Slots log_streams;
     Slots uploads;
+    Slots exports;
+    Slots imports;
 };
 
 /// One line of the table of routes.
