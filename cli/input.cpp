@@ -28,13 +28,13 @@ Result<std::string> read_standard_input(std::size_t limit) {
     return input;
 }
 
-Result<std::string> read_standard_input_piece() {
+Result<std::string> read_piece(int from) {
     std::string piece(std::size_t{256} * 1024, '\0');
     ssize_t count = -1;
     do {
-        count = ::read(STDIN_FILENO, piece.data(), piece.size());
+        count = ::read(from, piece.data(), piece.size());
     } while (count < 0 && errno == EINTR);
-    if (count < 0) return std::unexpected(Error::from_errno("read", errno, "standard input"));
+    if (count < 0) return std::unexpected(Error::from_errno("read", errno, "what is sent"));
     piece.resize(static_cast<std::size_t>(count));
     return piece;
 }

@@ -14,8 +14,8 @@ namespace jaild::cli {
 /// Blocking.
 Result<std::string> read_standard_input(std::size_t limit);
 
-/// The next piece of it, for Request::upload; empty at its end. Blocking.
-Result<std::string> read_standard_input_piece();
+/// The next piece of a file or a pipe, for Request::upload; empty at its end. Blocking.
+Result<std::string> read_piece(int from);
 
 /// "KEY=VALUE" options as an object. One that has no "=" is said on standard error: nothing then.
 std::optional<nlohmann::json> pairs(const std::vector<std::string>& texts, std::string_view option);

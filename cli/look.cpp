@@ -184,7 +184,7 @@ void add_one(CLI::App& app, Command& chosen, const char* command, const char* de
 void add_look_commands(CLI::App& app, Command& chosen) {
     auto options = std::make_shared<ListOptions>();
     auto* ls = app.add_subcommand("ls", "list jails");
-    ls->add_option("--state", options->state, "stopped, starting, running, stopping, failed or dying");
+    ls->add_option("--state", options->state, "importing, stopped, starting, running, stopping, failed or dying");
     ls->add_option("--label", options->labels, "KEY=VALUE")->expected(1)->take_all()->allow_extra_args(false);
     ls->add_flag("-q,--quiet", options->quiet, "names only");
     ls->callback([options, &chosen] { chosen = [options](Context& context) { return list(context, *options); }; });

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -192,7 +193,8 @@ int upload_one(Context& context, const ImportOptions& options) {
     for (const auto& part : options.private_parts) add("private", part);
     int exit = kDone;
     const auto answer =
-        call(context, {.method = "POST", .target = std::move(target), .upload = read_standard_input_piece}, exit);
+        call(context,
+             {.method = "POST", .target = std::move(target), .upload = [] { return read_piece(STDIN_FILENO); }}, exit);
     if (!answer) return exit;
     return finish_import(context, json::parse(answer->body), "imported");
 }
