@@ -77,6 +77,11 @@ class Updates(Copies):
         self.refused(self.update(), 422, "update_failed")
         self.assertEqual(len(self.left()), 1)
 
+    def nothing_is_left(self):
+        """But the version that it was to be made of: no tree, and then no row."""
+        eventually(lambda: len(self.left()) == 1, "no tree left of it")
+        eventually(lambda: len(self.daemon.request("GET", TEMPLATES).json()["items"]) == 2, "no row left of it")
+
     def held(self):
         """An update whose program waits; its answer and the program's pid."""
         self.says("mkdir $JAILD_WORK/x; echo $$ >$JAILD_ROOT/etc/pid; echo holding; sleep 600")
@@ -90,7 +95,7 @@ class Updates(Copies):
         answer, pid = self.held()
         self.refused(self.update("made:1"), 409, "template_not_ready")
         self.assertEqual(self.daemon.request("DELETE", answer.headers["Location"]).status, 200)
-        eventually(lambda: len(self.left()) == 1, "nothing left of it")
+        self.nothing_is_left()
         self.assertFalse(os.path.exists(f"/proc/{pid}"))
 
     def test_a_daemon_that_is_killed_in_the_middle(self):
@@ -101,7 +106,7 @@ class Updates(Copies):
         self.daemon.start()
         ended = self.daemon.request("GET", answer.headers["Location"]).json()
         self.assertEqual((ended["state"], ended["problem"]["code"]), ("failed", "import_interrupted"), ended)
-        eventually(lambda: len(self.left()) == 1, "nothing left of it")
+        self.nothing_is_left()
         self.says("echo 3 >$JAILD_ROOT/etc/hosts")
         self.assertEqual(self.update().status, 201)
 
