@@ -36,6 +36,7 @@ struct CreateOptions {
     std::vector<std::string> limits;
     std::vector<std::string> parameters;
     std::vector<std::string> mounts;
+    std::vector<std::string> devices;
     int devfs_ruleset = 0;  ///< 0: none was given
     std::string file;
     bool stopped = false;
@@ -249,6 +250,7 @@ std::optional<json> spec_of(const CreateOptions& options) {
     if (!environment->empty()) (*spec)["exec"]["env"].update(*environment);
     if (!limits->empty()) (*spec)["limits"].update(*limits);
     if (!parameters->empty()) (*spec)["parameters"].update(*parameters);
+    if (!options.devices.empty()) (*spec)["devices"] = options.devices;
     if (options.devfs_ruleset != 0) (*spec)["devfs_ruleset"] = options.devfs_ruleset;
     if (options.stopped) (*spec)["running"] = false;
     if (!options.command.empty()) (*spec)["command"] = options.command;
@@ -336,6 +338,10 @@ void add_create(CLI::App& app, Command& chosen) {
         ->take_all()
         ->allow_extra_args(false);
     create_app->add_option("--param", options->parameters, "NAME=VALUE of jail(8): allow.raw_sockets=1, allow.nomount")
+        ->expected(1)
+        ->take_all()
+        ->allow_extra_args(false);
+    create_app->add_option("--device", options->devices, "a device that its /dev shows too: fuse, tun*, usb/*")
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false);

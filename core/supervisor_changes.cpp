@@ -40,6 +40,8 @@ Result<void> check_not_removing(const model::Jail& jail) {
 Result<void> authorize_confinement(const Caller& caller, const model::JailSpec& from, const model::JailSpec& to) {
     if (to.devfs_ruleset && from.devfs_ruleset != to.devfs_ruleset)
         if (auto allowed = authorize(caller, Role::admin, "a choice of devfs_ruleset"); !allowed) return allowed;
+    if (!to.devices.empty() && from.devices != to.devices)
+        if (auto allowed = authorize(caller, Role::admin, "a choice of devices"); !allowed) return allowed;
     if (const auto network = model::network_for_admins(from, to))
         if (auto allowed = authorize(caller, Role::admin, "a choice of " + *network); !allowed) return allowed;
     const auto parameter = model::parameter_for_admins(from.parameters, to.parameters);

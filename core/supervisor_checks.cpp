@@ -11,7 +11,7 @@ namespace jaild {
 namespace {
 
 bool parameters_changed(const model::JailSpec& from, const model::JailSpec& to) {
-    return from.parameters != to.parameters || from.devfs_ruleset != to.devfs_ruleset;
+    return from.parameters != to.parameters || from.devfs_ruleset != to.devfs_ruleset || from.devices != to.devices;
 }
 
 bool asks_for_aliases(const model::NetworkSpec& from, const model::NetworkSpec& to) {

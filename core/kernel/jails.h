@@ -19,6 +19,7 @@ struct JailParameters {
     std::string hostname;
     model::NetworkMode mode = model::NetworkMode::vnet;
     std::optional<int> devfs_ruleset{};  ///< nothing: the driver's choice
+    std::vector<std::string> devices{};  ///< model::JailSpec::devices, for a kernel whose jails have their own /dev
     model::Parameters parameters{};      ///< "ip4.addr" and "ip6.addr" too, with NetworkMode::alias
     model::Limits limits{};  ///< in force already; for a kernel that must be told again with the jail itself
 };
@@ -54,7 +55,8 @@ public:
     virtual Result<std::vector<ObservedJail>> list(Scope scope) = 0;
     /// Errc::conflict "name_in_use" when somebody else's jail has the name (FreeBSD; Linux has no such registry).
     virtual Result<void> check_name(const model::Name& name, JailId id) = 0;
-    /// Does this kernel know the spec's parameters and their types, and its devfs ruleset? Errc::invalid and
+    /// Does this kernel know the spec's parameters and their types, its devfs ruleset, and
+    /// has this host its devices? Errc::invalid and
     /// Errc::unsupported with field: "no_such_parameter", "wrong_type", "unsupported_parameter" …
     virtual Result<void> check(const model::JailSpec& spec) = 0;
     /// What those of a living jail are now, by the names given. Left out: what this kernel does not know, all of a jail

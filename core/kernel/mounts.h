@@ -20,7 +20,8 @@ struct Mount {
     std::string target;  ///< relative to `<state>/jails/<id>`: "root", "root/usr"
     bool read_only = false;
     bool no_suid = false;
-    int ruleset = 0;  ///< devfs
+    int ruleset = 0;                     ///< devfs
+    std::vector<std::string> devices{};  ///< devfs: shown beyond those of the ruleset, model::JailSpec::devices
     bool no_exec = false;
     bool of_spec = false;   ///< a user's: only of what the configuration allows, and nothing that is mounted in it
     bool own_root = false;  ///< the jail's root is a private one, in which a missing target may be made

@@ -32,6 +32,7 @@ struct RootParameters {
     std::vector<Prefix> addresses;
     std::vector<IpAddress> nameservers;
     std::vector<std::string> search;
+    std::vector<std::string> devices{};     ///< model::JailSpec::devices, for a kernel that mounts /dev
     std::optional<int> devfs_ruleset{};     ///< nothing: the driver's choice
     bool bpf = false;                       ///< FreeBSD: /dev shows bpf(4) too, for a DHCP client in the jail
     std::vector<HostEntry> neighbours{};    ///< other jails that this one finds by name

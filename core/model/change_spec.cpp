@@ -121,6 +121,7 @@ std::vector<std::string> restart_fields_changed(const JailSpec& from, const Jail
     compare("/exec/env", from.exec.env, to.exec.env);
     compare("/command", from.command, to.command);
     compare("/mounts", running_mounts(from.mounts, to.mounts), to.mounts);
+    compare("/devices", from.devices, to.devices);
     compare("/devfs_ruleset", from.devfs_ruleset, to.devfs_ruleset);
     for (auto& pointer : parameters_for_restart(from.parameters, to.parameters)) changed.push_back(std::move(pointer));
     return changed;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/ascii.h"
+#include "core/model/devices.h"
 #include "core/model/fields.h"
 #include "core/model/spec_parts.h"
 #include "core/model/template.h"
@@ -244,6 +245,7 @@ void read_spec(Fields& fields, JailSpec& spec) {
     if (!spec.snapshots.empty() && spec.root.kind == RootKind::path)
         fields.fail(Error::invalid("invalid_value", fields.at("snapshots"),
                                    "the directory of a path root is your own: jaild takes no snapshots of it"));
+    fields.read("devices", into(spec.devices, parse_devices));
     fields.read("devfs_ruleset", into(spec.devfs_ruleset, parse_devfs_ruleset));
     fields.read("parameters", into(spec.parameters, parse_parameters));
     if (auto good = check_families(spec, fields.at("parameters")); !good) fields.fail(good.error());
@@ -328,6 +330,7 @@ json to_json(const JailSpec& spec, Secrets secrets) {
                   {"limits", to_json(spec.limits)},
                   {"mounts", to_json(spec.mounts)},
                   {"snapshots", spec.snapshots},
+                  {"devices", spec.devices},
                   {"parameters", to_json(spec.parameters)},
                   {"exec", to_json(spec.exec, secrets)},
                   {"command", spec.command},

@@ -165,7 +165,7 @@ json to_json(const Parameters& parameters) {
 Result<int> parse_devfs_ruleset(const json& value, const std::string& at) {
     constexpr int kLast = 65'535;  // devfs(8): a ruleset's number is a uint16_t
     if (!value.is_number_integer())
-        return std::unexpected(wrong_type(at, "the number of a ruleset; a list of paths is not supported yet"));
+        return std::unexpected(wrong_type(at, "the number of a ruleset; the field devices takes paths"));
     const bool huge = value.is_number_unsigned() && value.get<std::uint64_t>() > kLast;
     const auto number = huge ? 0 : value.get<std::int64_t>();
     if (number > 0 && number <= kLast) return static_cast<int>(number);

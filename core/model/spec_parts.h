@@ -51,7 +51,7 @@ nlohmann::json to_json(const Parameters& parameters);
 Result<Limits> parse_limits(const nlohmann::json& value, const std::string& at);
 nlohmann::json to_json(const Limits& limits);
 
-/// 1 … 65535; no list of paths yet.
+/// 1 … 65535.
 Result<int> parse_devfs_ruleset(const nlohmann::json& value, const std::string& at);
 
 /// An argv: at most SpecLimits::argv_elements, SpecLimits::argv_bytes in all; the first one, if any, not empty.

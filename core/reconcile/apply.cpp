@@ -32,6 +32,7 @@ kernel::JailParameters jail_parameters(const model::Jail& jail) {
             .hostname = hostname_of(jail),
             .mode = jail.spec.network.mode,
             .devfs_ruleset = jail.spec.devfs_ruleset,
+            .devices = jail.spec.devices,
             .parameters = kernel_parameters(jail),
             .limits = jail.spec.limits};
 }

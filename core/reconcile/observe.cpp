@@ -210,6 +210,7 @@ kernel::RootParameters root_parameters(const model::Jail& jail) {
             .addresses = jail.addresses(),
             .nameservers = jail.spec.network.nameservers,
             .search = jail.spec.network.search,
+            .devices = jail.spec.devices,
             .devfs_ruleset = jail.spec.devfs_ruleset,
             .bpf = jail.spec.network.asks_dhcp(),
             .base = jail.base};

@@ -9,14 +9,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/unique_fd.h"
+#include "core/kernel/freebsd/pure/device_rules.h"
 #include "core/kernel/freebsd/pure/jail_parameters.h"
 #include "core/kernel/freebsd/system/sysctl.h"
+#include "core/model/devices.h"
 
 namespace jaild::kernel::freebsd {
 namespace {
@@ -69,16 +70,16 @@ UniqueFd open_dev() {
     return UniqueFd(::open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
-devfs_rid rule_id(unsigned number) {
-    return mkrid(static_cast<devfs_rid>(kRulesetWithBpf), number);
+devfs_rid rule_id(int ruleset, unsigned number) {
+    return mkrid(static_cast<devfs_rid>(ruleset), number);
 }
 
-devfs_rule show(unsigned number, const char* path) {
+devfs_rule show(int ruleset, unsigned number, const std::string& path) {
     devfs_rule rule{};
     rule.dr_magic = DEVFS_MAGIC;
-    rule.dr_id = rule_id(number);
+    rule.dr_id = rule_id(ruleset, number);
     rule.dr_icond = DRC_PATHPTRN;
-    std::strcpy(rule.dr_pathptrn, path);
+    path.copy(rule.dr_pathptrn, sizeof rule.dr_pathptrn - 1);
     rule.dr_iacts = DRA_BACTS;
     rule.dr_bacts = DRB_UNHIDE;
     return rule;
@@ -87,7 +88,7 @@ devfs_rule show(unsigned number, const char* path) {
 devfs_rule include(unsigned number, devfs_rsnum ruleset) {
     devfs_rule rule{};
     rule.dr_magic = DEVFS_MAGIC;
-    rule.dr_id = rule_id(number);
+    rule.dr_id = rule_id(kRulesetWithBpf, number);
     rule.dr_iacts = DRA_INCSET;
     rule.dr_incset = ruleset;
     return rule;
@@ -96,40 +97,96 @@ devfs_rule include(unsigned number, devfs_rsnum ruleset) {
 /// What /etc/defaults/devfs.rules says of vnet jails (of the four, the first hides all), and then every bpf device:
 /// who opens one may get another number. Not an inclusion of that ruleset: what that includes would be too deep.
 std::vector<devfs_rule> bpf_rules() {
-    return {include(100, 1), include(200, 2), include(300, 3), include(400, 4), show(500, "pf"), show(600, "bpf*")};
+    return {include(100, 1),
+            include(200, 2),
+            include(300, 3),
+            include(400, 4),
+            show(kRulesetWithBpf, 500, "pf"),
+            show(kRulesetWithBpf, 600, "bpf*")};
 }
 
 bool same(const devfs_rule& one, const devfs_rule& other) {
     return one.dr_id == other.dr_id && one.dr_icond == other.dr_icond && one.dr_iacts == other.dr_iacts &&
-           one.dr_bacts == other.dr_bacts && one.dr_incset == other.dr_incset &&
+           one.dr_bacts == other.dr_bacts && one.dr_incset == other.dr_incset && one.dr_uid == other.dr_uid &&
+           one.dr_gid == other.dr_gid && one.dr_mode == other.dr_mode && one.dr_dswflags == other.dr_dswflags &&
            std::string_view(one.dr_pathptrn) == other.dr_pathptrn;
 }
 
-Result<std::vector<devfs_rule>> rules_of_ours(int dev) {
+Result<std::vector<devfs_rule>> rules_of(int dev, int ruleset) {
     std::vector<devfs_rule> found;
     devfs_rule rule{};
     rule.dr_magic = DEVFS_MAGIC;
-    rule.dr_id = rule_id(0);
+    rule.dr_id = rule_id(ruleset, 0);
     while (::ioctl(dev, DEVFSIO_RGETNEXT, &rule) == 0) found.push_back(rule);
     if (errno != ENOENT) return std::unexpected(Error::from_errno("DEVFSIO_RGETNEXT", errno, "/dev"));
     return found;
 }
 
+/// True when the ruleset is these rules now, none beside them.
+Result<bool> make_rules(int dev, int ruleset, const std::vector<devfs_rule>& wanted) {
+    for (auto rule : wanted) {
+        // There already, or another thread or daemon was faster: what is there is looked at below.
+        if (::ioctl(dev, DEVFSIO_RADD, &rule) == 0 || errno == EEXIST) continue;
+        if (errno == ESRCH) return std::unexpected(missing(rule.dr_incset));
+        return std::unexpected(Error::from_errno("DEVFSIO_RADD", errno, "/dev"));
+    }
+    const auto there = rules_of(dev, ruleset);
+    if (!there) return std::unexpected(there.error());
+    return std::ranges::equal(*there, wanted, same);
+}
+
+/// Nobody else has written there: it holds nothing, or some of these rules, as a crash leaves them.
+Result<bool> is_free(int dev, int ruleset, const std::vector<devfs_rule>& wanted) {
+    const auto there = rules_of(dev, ruleset);
+    if (!there) return std::unexpected(there.error());
+    return std::ranges::all_of(*there, [&](const devfs_rule& rule) {
+        return std::ranges::any_of(wanted, [&](const devfs_rule& one) { return same(one, rule); });
+    });
+}
+
+/// The rules of `base` themselves, not an inclusion of it: what that includes would be too deep.
+std::vector<devfs_rule> with_devices(int ruleset, std::vector<devfs_rule> base, const std::vector<std::string>& paths) {
+    constexpr unsigned kStep = 10;
+    unsigned number = 0;
+    for (auto& rule : base) rule.dr_id = rule_id(ruleset, number += kStep);
+    for (const auto& path : paths) base.push_back(show(ruleset, number += kStep, path));
+    return base;
+}
+
 }  // namespace
+
+Result<int> make_device_ruleset(int base, const std::vector<std::string>& devices) {
+    constexpr int kAttempts = 32;
+    const auto dev = open_dev();
+    if (!dev) return std::unexpected(Error::from_errno("open", errno, "/dev"));
+    const auto rules = rules_of(dev.get(), base);
+    if (!rules) return std::unexpected(rules.error());
+    if (rules->empty()) return std::unexpected(missing(base));
+    const auto paths = model::with_directories(devices);
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        const int number = device_ruleset(base, paths, attempt);
+        const auto wanted = with_devices(number, *rules, paths);
+        const auto free = is_free(dev.get(), number, wanted);
+        if (!free) return std::unexpected(free.error());
+        if (!*free) continue;
+        const auto made = make_rules(dev.get(), number, wanted);
+        if (!made) return std::unexpected(made.error());
+        if (*made) return number;
+    }
+    return std::unexpected(Error{.code = Errc::conflict,
+                                 .op = "devfs",
+                                 .detail = "the devfs rulesets from " + std::to_string(device_ruleset(base, paths, 0)) +
+                                           " on have rules that are not jaild's",
+                                 .reason = "devfs_ruleset_taken",
+                                 .remedy = "devfs rule showsets; devfs rule -s NUMBER delset"});
+}
 
 Result<void> make_bpf_ruleset() {
     const auto dev = open_dev();
     if (!dev) return std::unexpected(Error::from_errno("open", errno, "/dev"));
-    const auto wanted = bpf_rules();
-    for (auto rule : wanted) {
-        // There already, or another thread or daemon was faster: what is there is looked at below.
-        if (::ioctl(dev.get(), DEVFSIO_RADD, &rule) == 0 || errno == EEXIST) continue;
-        if (errno == ESRCH) return std::unexpected(missing(rule.dr_incset));
-        return std::unexpected(Error::from_errno("DEVFSIO_RADD", errno, "/dev"));
-    }
-    const auto there = rules_of_ours(dev.get());
-    if (!there) return std::unexpected(there.error());
-    if (std::ranges::equal(*there, wanted, same)) return {};
+    const auto made = make_rules(dev.get(), kRulesetWithBpf, bpf_rules());
+    if (!made) return std::unexpected(made.error());
+    if (*made) return {};
     const auto number = std::to_string(kRulesetWithBpf);
     return std::unexpected(Error{.code = Errc::conflict,
                                  .op = "devfs",

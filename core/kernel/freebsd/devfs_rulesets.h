@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "core/base/error.h"
 
 namespace jaild::kernel::freebsd {
@@ -14,5 +17,10 @@ Result<void> check_ruleset(int ruleset);
 /// "devfs_ruleset_taken" when that number is somebody else's; Errc::unsupported "devfs_ruleset_missing" as above.
 /// Idempotent; blocking, any thread.
 Result<void> make_bpf_ruleset();
+
+/// A ruleset that shows what `base` shows and `devices` (model::JailSpec::devices) besides, made where it is not there
+/// yet; its number. Errc::unsupported "devfs_ruleset_missing" when `base` is empty; Errc::conflict
+/// "devfs_ruleset_taken" when all numbers tried are somebody else's. Idempotent; blocking, any thread.
+Result<int> make_device_ruleset(int base, const std::vector<std::string>& devices);
 
 }  // namespace jaild::kernel::freebsd

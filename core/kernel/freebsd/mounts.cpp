@@ -135,6 +135,20 @@ Result<ino_t> source_inode(const Mount& mount) {
     return seen->inode;
 }
 
+/// `mount`, a devfs one with a ruleset that is there and hides what it should.
+Result<Mount> with_ruleset(Mount mount) {
+    if (mount.kind != MountKind::devfs || mount.ruleset == 0) return mount;
+    if (mount.ruleset == freebsd::kRulesetWithBpf)
+        if (auto made = freebsd::make_bpf_ruleset(); !made) return std::unexpected(made.error());
+    if (!mount.devices.empty()) {
+        const auto number = freebsd::make_device_ruleset(mount.ruleset, mount.devices);
+        if (!number) return std::unexpected(number.error());
+        mount.ruleset = *number;
+    }
+    if (auto checked = freebsd::check_ruleset(mount.ruleset); !checked) return std::unexpected(checked.error());
+    return mount;
+}
+
 Error in_use(const std::string& target, std::string detail, std::string remedy) {
     return {.code = Errc::busy,
             .op = "unmount",
@@ -204,15 +218,13 @@ Result<void> FreeBsdMounts::check(const Mount& mount) {
     return mount.kind == MountKind::bind ? sources_.check(mount) : Result<void>{};
 }
 
-Result<void> FreeBsdMounts::mount(JailId id, const Mount& mount) {
+Result<void> FreeBsdMounts::mount(JailId id, const Mount& wanted) {
+    const auto ready = with_ruleset(wanted);
+    if (!ready) return std::unexpected(ready.error());
+    const auto& mount = *ready;
     const auto jail = files::open_directory(places_.jail(id));
     if (!jail) return std::unexpected(jail.error());
     const std::string path = places_.jail(id) / mount.target;
-    if (mount.kind == MountKind::devfs && mount.ruleset != 0) {
-        if (mount.ruleset == freebsd::kRulesetWithBpf)
-            if (auto made = freebsd::make_bpf_ruleset(); !made) return made;
-        if (auto checked = freebsd::check_ruleset(mount.ruleset); !checked) return checked;
-    }
     // "The last of its kind" in undo() is the one of this thread.
     const std::lock_guard lock(mutex_);
     const auto target = open_target(jail->get(), mount);

@@ -261,8 +261,10 @@ Result<std::vector<Mount>> FreeBsdRoots::mounts(const RootParameters& parameters
     }
     const auto chosen =
         parameters.bpf ? parameters.devfs_ruleset.value_or(freebsd::kRulesetWithBpf) : parameters.devfs_ruleset;
-    wanted.push_back(
-        {.kind = MountKind::devfs, .target = "root/dev", .ruleset = freebsd::devfs_ruleset(chosen, parameters.mode)});
+    wanted.push_back({.kind = MountKind::devfs,
+                      .target = "root/dev",
+                      .ruleset = freebsd::devfs_ruleset(chosen, parameters.mode),
+                      .devices = parameters.devices});
     wanted.push_back({.kind = MountKind::fdescfs, .target = "root/dev/fd"});
     return wanted;
 }

@@ -10,6 +10,7 @@
 #include "core/base/files.h"
 #include "core/kernel/applied_file.h"
 #include "core/kernel/linux/apparmor.h"
+#include "core/kernel/linux/devices.h"
 #include "core/kernel/linux/netns.h"
 #include "core/kernel/linux/oci_config.h"
 #include "core/kernel/linux/uts.h"
@@ -124,6 +125,7 @@ Result<void> LinuxJails::check(const model::JailSpec& spec) {
         return only_freebsd("/devfs_ruleset",
                             "Linux has no devfs(8) rulesets: a jail's /dev holds the same few devices always",
                             "leave devfs_ruleset out");
+    if (auto there = check_devices("/dev", spec.devices); !there) return there;
     if (spec.parameters.empty()) return {};
     const auto& name = spec.parameters.begin()->first;
     return only_freebsd(
@@ -144,7 +146,9 @@ Result<void> LinuxJails::write_bundle(const JailParameters& parameters) const {
     const auto bundle = files::make_directories(jail->get(), "bundle", 0700);
     if (!bundle) return std::unexpected(bundle.error());
     // Text that is no UTF-8 must not throw here; the runtime finds no such path or name then.
-    const auto config = oci_config(layout_, parameters, apparmor::ensure_profile())
+    const auto devices = find_devices("/dev", parameters.devices);
+    if (!devices) return std::unexpected(devices.error());
+    const auto config = oci_config(layout_, parameters, apparmor::ensure_profile(), *devices)
                             .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     return files::write_atomic(bundle->get(), "config.json", config, 0600);
 }

@@ -116,6 +116,36 @@ json sysctls(model::NetworkMode mode) {
     return all;
 }
 
+const char* type_of(const Device& device) {
+    return device.block ? "b" : "c";
+}
+
+/// What may be opened, whoever makes the file; the runtime adds the specification's few.
+json device_rules(const std::vector<Device>& devices) {
+    json rules = json::array({{{"allow", false}, {"access", "rwm"}}});
+    for (const auto& device : devices)
+        rules.push_back({{"allow", true},
+                         {"type", type_of(device)},
+                         {"major", device.major},
+                         {"minor", device.minor},
+                         {"access", "rw"}});
+    return rules;
+}
+
+/// Root's own: the host's groups mean nothing in a jail.
+json device_files(const std::vector<Device>& devices) {
+    json files = json::array();
+    for (const auto& device : devices)
+        files.push_back({{"path", "/dev/" + device.path},
+                         {"type", type_of(device)},
+                         {"major", device.major},
+                         {"minor", device.minor},
+                         {"fileMode", device.mode},
+                         {"uid", 0},
+                         {"gid", 0}});
+    return files;
+}
+
 }  // namespace
 
 json oci_capabilities() {
@@ -135,9 +165,9 @@ json oci_rlimits() {
     return json::array({{{"type", "RLIMIT_NOFILE"}, {"soft", std::min(kOpenFilesSoft, hard)}, {"hard", hard}}});
 }
 
-json oci_config(const Layout& layout, const JailParameters& parameters, const std::string& apparmor_profile) {
-    const json resources = {{"devices", json::array({{{"allow", false}, {"access", "rwm"}}})},  // the runtime adds the
-                            {"pids", {{"limit", kPidsLimit}}}};                                 // specification's few
+json oci_config(const Layout& layout, const JailParameters& parameters, const std::string& apparmor_profile,
+                const std::vector<Device>& devices) {
+    const json resources = {{"devices", device_rules(devices)}, {"pids", {{"limit", kPidsLimit}}}};
     return {{"ociVersion", "1.0.2"},
             {"process", process(apparmor_profile)},
             {"root", {{"path", layout.root(parameters.id).string()}, {"readonly", false}}},
@@ -146,6 +176,7 @@ json oci_config(const Layout& layout, const JailParameters& parameters, const st
             {"linux",
              {{"namespaces", namespaces(layout, parameters)},
               {"cgroupsPath", "/" + cgroup_path(layout.instance, parameters.id)},
+              {"devices", device_files(devices)},
               {"resources", resources},
               {"sysctl", sysctls(parameters.mode)},
               {"seccomp", oci_seccomp()},

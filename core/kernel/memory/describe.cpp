@@ -50,6 +50,7 @@ std::string describe_parameters(const Prison& prison) {
     std::string text;
     for (const auto& [name, setting] : prison.parameters) text += " " + freebsd::to_argument({name, setting});
     if (prison.devfs_ruleset) text += fmt::format(" devfs_ruleset={}", *prison.devfs_ruleset);
+    for (const auto& device : prison.devices) text += " device=" + device;
     return text;
 }
 

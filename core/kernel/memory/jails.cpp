@@ -44,6 +44,11 @@ Result<void> MemoryJails::check(const model::JailSpec& spec) {
     if (auto met = world_.faults.at("jails.check"); !met) return met;
     if (auto known = freebsd::to_kernel(spec.parameters, ask_parameter_type); !known)
         return std::unexpected(known.error());
+    // The model has no /dev: "missing…" is no device, everything else is one.
+    for (std::size_t at = 0; at < spec.devices.size(); ++at)
+        if (spec.devices[at].starts_with("missing"))
+            return std::unexpected(Error::invalid("device_missing", fmt::format("/devices/{}", at),
+                                                  spec.devices[at] + " is no device of this host"));
     if (!spec.devfs_ruleset || world_.options.devfs_rulesets.contains(*spec.devfs_ruleset)) return {};
     return std::unexpected(Error{.code = Errc::unsupported,
                                  .op = "devfs",
@@ -143,7 +148,8 @@ Result<void> MemoryJails::create(const JailParameters& parameters) {
                                         .jid = jid,
                                         .life = JailLife::half,
                                         .mode = parameters.mode,
-                                        .devfs_ruleset = parameters.devfs_ruleset});
+                                        .devfs_ruleset = parameters.devfs_ruleset,
+                                        .devices = parameters.devices});
         auto& settings = world_.state.prisons.back().parameters;
         for (auto& one : *chosen) settings[one.name] = std::move(one.value);
         return {};

@@ -192,6 +192,7 @@ Result<std::vector<Mount>> MemoryRoots::mounts(const RootParameters& parameters)
     if (parameters.root.kind == model::RootKind::thin)
         if (auto found = find_template(parameters); !found) return std::unexpected(found.error());
     auto mounts = mounts_for(parameters.root);
+    mounts.back().devices = parameters.devices;
     if (parameters.devfs_ruleset) mounts.back().ruleset = *parameters.devfs_ruleset;
     return mounts;
 }

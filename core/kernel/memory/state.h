@@ -51,6 +51,7 @@ struct Prison {
     std::string hostname{};
     model::NetworkMode mode = model::NetworkMode::vnet;
     std::optional<int> devfs_ruleset{};
+    std::vector<std::string> devices{};
     std::map<std::string, ParameterSetting> parameters{};  ///< those that were ever set
 };
 

@@ -164,6 +164,7 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
     spec.mounts = random_mounts(dice);
     spec.parameters = random_parameters(dice);
     if (dice.chance(0.1)) spec.devfs_ruleset = 10;
+    if (spec.devfs_ruleset) spec.devices = {"fuse", "tun*"};
     spec.exec.start = dice.pick(starts());
     spec.exec.stop = dice.pick(stops());
     spec.command = dice.pick(commands());
@@ -211,6 +212,7 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
                 break;
             default:
                 spec.exec.stop = dice.pick(stops());
+                spec.devices = spec.devices.empty() ? std::vector<std::string>{"bpf"} : std::vector<std::string>{};
                 break;
         }
     }

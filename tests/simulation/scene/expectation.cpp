@@ -182,6 +182,7 @@ private:
                    "has another value of the parameter " + name);
         }
         demand(made.hint_lost || prison.devfs_ruleset == made.spec.devfs_ruleset, "has another devfs ruleset");
+        demand(made.hint_lost || prison.devices == made.spec.devices, "has other devices");
     }
 
     /// A parameter that its row does not ask for any more.
