@@ -1,5 +1,6 @@
 #include "core/templates/updater.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
