@@ -241,6 +241,13 @@ bool Hand::take_snapshot(const SnapshotKey& key) {
     return true;
 }
 
+void Hand::unpack(JailId id, const model::RootSpec& root) {
+    const std::lock_guard lock(world_.mutex);
+    auto& held = world_.state.directories[id];
+    held.root = root;
+    held.tree = held.etc = held.prepared = true;
+}
+
 bool Hand::kill_shim(JailId id) {
     std::lock_guard lock(world_.mutex);
     auto* held = world_.directory(id);

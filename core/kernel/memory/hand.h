@@ -77,6 +77,8 @@ public:
     /// A jail that is not ours takes a name, or gives it back.
     bool take_name(const std::string& name);
     bool give_name_back(const std::string& name);
+    /// An archive becomes the root of a jail that has none.
+    void unpack(JailId id, const model::RootSpec& root);
     /// Somebody deletes a template's tree, or puts it back.
     void lose_template(TemplateId id);
     void find_template(TemplateId id);

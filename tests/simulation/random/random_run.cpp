@@ -104,6 +104,7 @@ private:
         const auto jails = scene_.jails();
         if (jails.empty() || dice_.chance(0.2)) return create();
         const auto& jail = dice_.pick(jails);
+        if (jail.unpacking() && dice_.chance(0.5)) return end_import(jail);
         if (dice_.chance(0.15)) return act_on_snapshots(jail);
         const auto chosen = dice_.below(10);
         if (chosen >= 5) return disturb(jail);
@@ -138,8 +139,18 @@ private:
 
     void create() {
         const auto name = expect(model::Name::parse(kNames[dice_.below(std::size(kNames))]));
-        auto made = scene_.create({name, random_spec(dice_, name)});
-        say(fmt::format("  create {}: {}", name.text(), made ? std::to_string(made->value) : made.error().to_string()));
+        const auto spec = random_spec(dice_, name);
+        const bool movable = spec.root.kind != model::RootKind::path && spec.template_name != "host";
+        const bool imports = movable && dice_.chance(0.3);
+        auto made = imports ? scene_.import({name, spec}) : scene_.create({name, spec});
+        say(fmt::format("  {} {}: {}", imports ? "import" : "create", name.text(),
+                        made ? std::to_string(made->value) : made.error().to_string()));
+    }
+
+    void end_import(const model::Jail& jail) {
+        const bool whole = dice_.chance(0.6);
+        scene_.end_import(jail.id, whole ? Scene::Archive::whole : Scene::Archive::cut_off);
+        say(fmt::format("  end import {}: {}", jail.id.value, whole ? "whole" : "cut off"));
     }
 
     void report(std::string_view what, const model::Jail& jail, const Result<void>& done) const {

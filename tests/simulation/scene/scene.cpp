@@ -56,6 +56,8 @@ void Scene::start_daemon() {
 void Scene::kill_daemon() {
     reconciler_.reset();
     start_daemon();
+    for (const auto& jail : jails())
+        if (jail.unpacking()) end_import(jail.id, Archive::cut_off);
 }
 
 Result<void> Scene::note(store::Writer& writer, const model::Jail& jail, std::string_view kind) {
@@ -209,6 +211,32 @@ Result<JailId> Scene::clone(const model::NamedSpec& spec, SnapshotId from) {
     return made;
 }
 
+Result<JailId> Scene::import(const model::NamedSpec& spec) {
+    auto made = store::write<JailId>(*store_, [&](store::Writer& writer) -> Result<JailId> {
+        auto jail = writer.insert_jail(spec);
+        if (jail) jail = writer.begin_unpack(jail->id);
+        if (!jail) return std::unexpected(jail.error());
+        if (auto noted = note(writer, *jail, "import"); !noted) return std::unexpected(noted.error());
+        return jail->id;
+    });
+    if (made && spec.spec.running) history_[*made].starts_asked = 1;
+    if (made) reconciler_->poke(*made);
+    return made;
+}
+
+/// The tree is whole before the row says so, as the supervisor has it.
+void Scene::end_import(JailId id, Archive archive) {
+    auto ended = store_->write([&](store::Writer& writer) -> Result<void> {
+        auto jail = writer.jail(id);
+        if (!jail || !jail->unpacking()) return {};
+        if (archive == Archive::whole) kernel_.hand().unpack(id, jail->spec.root);
+        auto changed = archive == Archive::whole ? writer.end_root_change(id) : writer.mark_removing(id);
+        return changed ? Result<void>{} : std::unexpected(changed.error());
+    });
+    expect(ended);
+    reconciler_->poke(id);
+}
+
 std::vector<model::Snapshot> Scene::snapshots() {
     return expect(
         store::read<std::vector<model::Snapshot>>(*store_, [](store::Reader& reader) { return reader.snapshots(); }));
@@ -339,6 +367,8 @@ bool Scene::lose_hint(JailId id) {
 void Scene::calm() {
     kernel_.faults().clear();
     kernel_.set_nature({});
+    for (const auto& jail : jails())
+        if (jail.unpacking()) end_import(jail.id, Archive::whole);
 }
 
 std::optional<std::size_t> Scene::settle(Care care) {

@@ -50,6 +50,11 @@ public:
     Result<void> restore(JailId id, SnapshotId from);
     /// To the other version of its template.
     Result<void> upgrade(JailId id);
+    /// A new jail whose root comes out of an archive; it goes when the daemon is killed before end_import().
+    Result<JailId> import(const model::NamedSpec& spec);
+    enum class Archive { whole, cut_off };
+    /// Nothing for a jail that is not imported any more.
+    void end_import(JailId id, Archive archive);
     /// A new jail with that root.
     Result<JailId> clone(const model::NamedSpec& spec, SnapshotId from);
     /// The same for networks. Refused is what the supervisor refuses because of what runs; whether a network is good
@@ -67,7 +72,7 @@ public:
 
     /// How the daemon looks after its jails: the resync alone must do as well as a round for each.
     enum class Care { rounds, resyncs };
-    /// Faults off, nature calm.
+    /// Faults off, nature calm; what is imported arrives.
     void calm();
     /// Until nothing changes any more: the number of rounds, or nothing when that does not happen within `limit`.
     std::optional<std::size_t> come_to_rest(Care care, std::size_t limit = 24);

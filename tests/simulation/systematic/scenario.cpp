@@ -123,6 +123,19 @@ std::vector<Scenario> make_scenarios() {
              (void)expect(scene.clone(full_jail("db"), scene.snapshots().at(0).id));
          },
          [](Scene& scene) { expect(scene.remove(JailId{2})); }},
+        {"import a jail", [](Scene&) {},
+         [](Scene& scene) {
+             const auto id = expect(scene.import(template_jail(model::RootKind::copy)));
+             scene.end_import(id, Scene::Archive::whole);
+         }},
+        {"import a jail from an archive that is cut off", one_full_jail,
+         [](Scene& scene) {
+             auto named = full_jail("db");
+             named.spec.template_name = "base:1";
+             const auto id = expect(scene.import(named));
+             (void)scene.resync();
+             scene.end_import(id, Scene::Archive::cut_off);
+         }},
         {"remove", one_full_jail, [](Scene& scene) { expect(scene.remove(kFirst)); }},
         {"remove a copy of a template", [](Scene& scene) { create(scene, template_jail(model::RootKind::copy)); },
          [](Scene& scene) { expect(scene.remove(kFirst)); }},
