@@ -358,6 +358,27 @@ class Interruptions(Transfers):
         self.pid = self.daemon.process.pid
         self.nothing_left("t-killed")
 
+    def test_a_daemon_that_is_killed_while_it_exports_leaves_no_snapshot(self):
+        root = self.make("t-live", command=["/usr/bin/sleep", "1000"])
+        (root / "random").write_bytes(os.urandom(1 << 24))
+        # Nobody reads what it writes: the export has not ended.
+        exporting = start(self.daemon, "export", "t-live")
+        eventually(lambda: any(one["state"] == "ready" and one["reason"] == "export"
+                               for one in self.daemon.request("GET", "/v1/snapshots").json()["items"]), "its snapshot")
+        reference = self.daemon.request("GET", "/v1/snapshots").json()["items"][0]["name"]
+        self.refused(self.daemon.request("POST", f"/v1/jails/t-live/snapshots/{reference}/restore"), 409,
+                     "snapshot_not_ready")
+        self.daemon.process.kill()
+        self.daemon.process.wait()
+        ended = finish(exporting)
+        self.assertEqual(ended.code, 1)
+        self.assertIn("archive incomplete", ended.err)
+        self.daemon.start()
+        self.pid = self.daemon.process.pid
+        eventually(lambda: self.daemon.request("GET", "/v1/snapshots").json()["items"] == [], "no snapshot")
+        self.assertEqual(os.listdir(root.parent / "snapshots"), [])
+        self.assertEqual(self.daemon.request("GET", "/v1/jails/t-live").json()["status"]["state"], "running")
+
     def test_a_reader_that_leaves_ends_the_export(self):
         self.archive()
         connection = self.daemon.raw()
