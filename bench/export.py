@@ -5,11 +5,11 @@
 
 Needs root and a running jaild on Linux. A stopped jail with a tree of N small files (ten thousand) is exported over the
 UNIX socket, to nobody; its archive is imported, without a start. The peers are `tar -c` into a pipe, the same through
-`zstd -3`, which is what jaild packs with, `cp -a`, and `tar -x` of that archive. Prints medians and ratios.
+`zstd -3`, which is what jaild packs with, `cp -a`, and `tar -x` of that archive with the sync(1) that an import ends
+with. Prints medians and ratios.
 """
 
 import argparse
-import json
 import os
 import pathlib
 import shutil
@@ -76,7 +76,7 @@ def main():
     options = parser.parse_args()
 
     connection = UnixConnection(options.socket)
-    scratch = pathlib.Path(tempfile.mkdtemp(prefix="jaild-bench-", dir=options.state_dir))
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="jaild-bench-", dir=options.state_dir.resolve().parent))
     name = "bench-exported"
     figures = {key: [] for key in ("export", "tar", "tar | zstd", "cp -a", "import", "tar -x")}
     make_template(connection, scratch)
@@ -96,11 +96,13 @@ def main():
             took = {"export": timed(export, options.socket, name),
                     "tar": timed(run, "sh", "-c", f"tar -C {root} -cf - . | cat"),
                     "tar | zstd": timed(run, "sh", "-c", f"tar -C {root} -cf - . | zstd -3 -q"),
-                    "cp -a": timed(run, "cp", "-a", str(root), str(scratch / "copy")),
-                    "import": timed(import_, options.socket, archive)}
+                    "cp -a": timed(run, "cp", "-a", str(root), str(scratch / "copy"))}
+            os.sync()  # what others wrote is not waited for by the next ones
+            took["import"] = timed(import_, options.socket, archive)
             (scratch / "unpacked").mkdir()
+            os.sync()
             run("sh", "-c", f"tar -C {root} -cf - . | zstd -3 -q > {scratch}/plain")
-            took["tar -x"] = timed(run, "sh", "-c", f"zstd -dcq {scratch}/plain | tar -C {scratch}/unpacked -xpf -")
+            took["tar -x"] = timed(run, "sh", "-c", f"zstd -dcq {scratch}/plain | tar -C {scratch}/unpacked -xpf -; sync -f {scratch}")
             request(connection, "DELETE", "/v1/jails/bench-imported", None, (200, 204))
             for left in ("copy", "unpacked"):
                 shutil.rmtree(scratch / left)
