@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +14,8 @@
 
 #include "core/base/spawn.h"
 #include "core/templates/archive_program.h"
+#include "tests/host/daemon.h"
+#include "tests/tree_facts.h"
 #include "tests/unit/base/playground.h"
 
 #ifdef __linux__
@@ -32,40 +33,7 @@ constexpr archive::Limits kPlenty{.bytes = 1U << 30, .entries = 100'000};
 constexpr const char* kMetadata = "{\"name\": \"web\"}\n";
 
 fs::path archive_program() {
-    const char* const jaild = std::getenv("JAILD_BIN");
-    return fs::path(jaild == nullptr ? JAILD_BIN : jaild).parent_path() / "jaild-archive";
-}
-
-struct stat look_at(const fs::path& path) {
-    struct stat seen {};
-    if (::lstat(path.c_str(), &seen) != 0) FAIL("lstat " << path);
-    return seen;
-}
-
-std::string bytes_of(const fs::path& path) {
-    std::ostringstream text;
-    text << std::ifstream(path, std::ios::binary).rdbuf();
-    return text.str();
-}
-
-/// What `path` is, as far as an archive has to keep it.
-std::string seen_of(const fs::path& path) {
-    const auto seen = look_at(path);
-    std::ostringstream text;
-    text << std::oct << seen.st_mode << std::dec << " " << seen.st_uid << ":" << seen.st_gid << " "
-         << seen.st_mtim.tv_sec << "." << seen.st_mtim.tv_nsec;
-    if (S_ISREG(seen.st_mode))
-        text << " links " << seen.st_nlink << " size " << seen.st_size << " "
-             << std::hash<std::string>{}(bytes_of(path));
-    if (S_ISLNK(seen.st_mode)) text << " to " << fs::read_symlink(path).string();
-    return text.str();
-}
-
-std::map<std::string, std::string> seen_in(const fs::path& tree) {
-    std::map<std::string, std::string> all{{".", seen_of(tree)}};
-    for (const auto& entry : fs::recursive_directory_iterator(tree))
-        all[entry.path().lexically_relative(tree)] = seen_of(entry.path());
-    return all;
+    return fs::path(jaild_program()).parent_path() / "jaild-archive";
 }
 
 void same_trees(const std::map<std::string, std::string>& before, const std::map<std::string, std::string>& after) {
@@ -184,7 +152,7 @@ TEST_CASE("a jail's tree comes out of its archive as it went in", "[export][root
     const bool attributes = ::setxattr((place.tree() / "etc/motd").c_str(), "user.kept", "yes", 3, 0) == 0;
 #endif
     set_times(place.tree(), 1'000'000'000);
-    const auto before = seen_in(place.tree());
+    const auto before = tree_facts(place.tree());
     const auto packed = value_of(place.pack());
     CHECK(packed.count.read == fs::file_size(place.file()));
     CHECK(packed.count.entries == before.size());
@@ -195,9 +163,9 @@ TEST_CASE("a jail's tree comes out of its archive as it went in", "[export][root
     CHECK(place.warnings() == std::vector<std::string>());
     CHECK(place.metadata() == kMetadata);
     CHECK(place.empty_when_asked());
-    same_trees(before, seen_in(place.target()));
-    CHECK(look_at(place.target() / "etc/motd").st_ino == look_at(place.target() / "etc/motd.again").st_ino);
-    CHECK(look_at(place.target() / "holes").st_blocks * 512 < 10'000'000);
+    same_trees(before, tree_facts(place.target()));
+    CHECK(lstat_of(place.target() / "etc/motd").st_ino == lstat_of(place.target() / "etc/motd.again").st_ino);
+    CHECK(lstat_of(place.target() / "holes").st_blocks * 512 < 10'000'000);
 #ifdef __linux__
     std::array<char, 8> value{};
     if (attributes)
@@ -233,7 +201,7 @@ TEST_CASE("an archive goes through a pipe from one program to the other", "[expo
     pipe.read.reset();
     packer.join();
     CHECK(value_of(packed).sha256 == value_of(unpacked).sha256);
-    same_trees(seen_in(place.tree()), seen_in(place.target()));
+    same_trees(tree_facts(place.tree()), tree_facts(place.target()));
 }
 
 TEST_CASE("whoever does not like the metadata gets nothing unpacked", "[export][root]") {

@@ -1,8 +1,9 @@
 #include "tests/host/jail_fixture_linux.h"
 
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
+
+#include "tests/host/daemon.h"
 
 namespace jaild::test {
 
@@ -10,8 +11,7 @@ namespace fs = std::filesystem;
 
 kernel::DriverOptions JailFixture::options(const TestHost& host) {
     kernel::DriverOptions options = host.options();
-    const char* const jaild = std::getenv("JAILD_BIN");
-    options.helper_directory = fs::path(jaild != nullptr ? jaild : JAILD_BIN).parent_path();
+    options.helper_directory = fs::path(jaild_program()).parent_path();
     return options;
 }
 

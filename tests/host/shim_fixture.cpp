@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <fstream>
 #include <thread>
 
@@ -17,6 +16,7 @@
 #include "core/kernel/shim/protocol/local_socket.h"
 #include "core/kernel/shim/protocol/log_format.h"
 #include "core/kernel/shim/protocol/paths.h"
+#include "tests/host/daemon.h"
 
 namespace jaild::test {
 namespace {
@@ -40,8 +40,7 @@ while ! [ -s "$pid_file" ]; do sleep 0.01; done
 )";
 
 fs::path shim_program() {
-    const char* const jaild = std::getenv("JAILD_BIN");
-    const auto directory = fs::path(jaild != nullptr ? jaild : JAILD_BIN).parent_path();
+    const auto directory = fs::path(jaild_program()).parent_path();
     const auto beside = directory / "jaild-shim";
     return fs::exists(beside) ? beside : directory.parent_path() / "libexec/jaild/jaild-shim";
 }

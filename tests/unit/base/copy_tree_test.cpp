@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "core/base/spawn.h"
+#include "tests/tree_facts.h"
 #include "tests/unit/base/playground.h"
 
 #ifdef __linux__
@@ -31,39 +32,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct stat lstat_of(const fs::path& path) {
-    struct stat seen {};
-    if (::lstat(path.c_str(), &seen) != 0) FAIL("lstat " << path);
-    return seen;
-}
-
-std::string content_of(const fs::path& path) {
-    std::ostringstream text;
-    text << std::ifstream(path, std::ios::binary).rdbuf();
-    return text.str();
-}
-
 void write(const fs::path& path, std::string_view text) {
     std::ofstream(path, std::ios::binary) << text;
-}
-
-/// What `path` is, as far as a copy has to keep it.
-std::string facts_of(const fs::path& path) {
-    const auto seen = lstat_of(path);
-    std::ostringstream text;
-    text << std::oct << seen.st_mode << std::dec << " " << seen.st_uid << ":" << seen.st_gid;
-    text << " " << seen.st_mtim.tv_sec << "." << seen.st_mtim.tv_nsec;
-    if (!S_ISDIR(seen.st_mode)) text << " links " << seen.st_nlink;
-    if (S_ISREG(seen.st_mode)) text << " size " << seen.st_size << " " << std::hash<std::string>{}(content_of(path));
-    if (S_ISLNK(seen.st_mode)) text << " to " << fs::read_symlink(path).string();
-    return text.str();
-}
-
-std::map<std::string, std::string> facts(const fs::path& tree) {
-    std::map<std::string, std::string> all{{".", facts_of(tree)}};
-    for (const auto& entry : fs::recursive_directory_iterator(tree))
-        all[entry.path().lexically_relative(tree)] = facts_of(entry.path());
-    return all;
 }
 
 /// A tree to copy, and where to.
@@ -112,8 +82,8 @@ TEST_CASE("a copy has all that its original has: kinds, modes, times, contents, 
         set_time(tree / path, 1'000'000'000);
 
     const auto totals = value_of(place.copy());
-    CHECK(facts(place.target()) == facts(tree));
-    CHECK(totals.entries == facts(tree).size());
+    CHECK(tree_facts(place.target()) == tree_facts(tree));
+    CHECK(totals.entries == tree_facts(tree).size());
     CHECK(totals.bytes == 9 + 3'000'003);
     CHECK(totals.left_out == 0);
     CHECK(fs::equivalent(place.target() / "a/file", place.target() / "zz"));
@@ -132,7 +102,7 @@ TEST_CASE("a copy belongs to the same users", "[copy_tree][root]") {
         REQUIRE(::lchown((place.source() / name).c_str(), 1234, 2345) == 0);
     REQUIRE(::chmod((place.source() / "file").c_str(), 06755) == 0);
     value_of(place.copy());
-    CHECK(facts(place.target()) == facts(place.source()));
+    CHECK(tree_facts(place.target()) == tree_facts(place.source()));
 }
 
 TEST_CASE("a hard link that leads out of the tree becomes a file of its own", "[copy_tree]") {
@@ -225,7 +195,7 @@ TEST_CASE("a copy ends when it is told to", "[copy_tree]") {
         error_of(place.copy({.go_on = [&](const files::CopyTotals& totals) { return totals.entries < at; }}));
     CHECK(error.name() == "interrupted");
     CHECK(error.code == Errc::busy);
-    CHECK(facts(place.target()).size() <= at + 1U);
+    CHECK(tree_facts(place.target()).size() <= at + 1U);
 }
 
 TEST_CASE("a copy of one large file ends when it is told to", "[copy_tree]") {
@@ -312,7 +282,7 @@ TEST_CASE("a tree in which directories become links meanwhile is copied without 
     CHECK(std::distance(fs::directory_iterator(place.outside()), fs::directory_iterator()) == 2);
     CHECK(lstat_of(place.outside() / "victim").st_uid == ::geteuid());
     value_of(place.copy());
-    CHECK(facts(place.target()) == facts(place.source()));
+    CHECK(tree_facts(place.target()) == tree_facts(place.source()));
 }
 
 TEST_CASE("a copy whose own directories become links meanwhile writes nothing where they lead", "[copy_tree][attack]") {
@@ -324,7 +294,7 @@ TEST_CASE("a copy whose own directories become links meanwhile writes nothing wh
         for (int file = 0; file < 4; ++file) touch(place.source() / std::to_string(i) / std::to_string(file));
     }
     fs::create_directories(place.home() / "aside");
-    const auto before = facts(place.outside());
+    const auto before = tree_facts(place.outside());
     std::atomic<bool> stop = false;
     std::atomic<int> swaps = 0;
     std::thread swapper([&] {
@@ -347,7 +317,7 @@ TEST_CASE("a copy whose own directories become links meanwhile writes nothing wh
     stop = true;
     swapper.join();
     CHECK(swaps >= kSwaps);
-    CHECK(facts(place.outside()) == before);
+    CHECK(tree_facts(place.outside()) == before);
     CHECK(place.untouched());
 }
 
@@ -385,13 +355,13 @@ TEST_CASE("a copy goes over to another file system, and back", "[copy_tree][root
     write(place.source() / "small", "y");
     REQUIRE(::truncate((place.source() / "small").c_str(), 1 << 20) == 0);
     value_of(place.copy());
-    CHECK(facts(place.target()) == facts(place.source()));
+    CHECK(tree_facts(place.target()) == tree_facts(place.source()));
     CHECK(lstat_of(place.target() / "small").st_blocks * 512 < 1 << 19);
 
     const TempDirectory back;
     const auto from = value_of(files::open_directory(place.target()));
     value_of(files::copy_tree(from.get(), back.fd()));
-    CHECK(facts(back.path()) == facts(place.source()));
+    CHECK(tree_facts(back.path()) == tree_facts(place.source()));
 }
 
 TEST_CASE("a full file system ends a copy, and what was made can be removed", "[copy_tree][root]") {
@@ -449,7 +419,7 @@ TEST_CASE("extended attributes, capabilities and ACLs are kept", "[copy_tree][ro
             WARN(wanted.name << ": not on this file system");
     }
     value_of(place.copy());
-    CHECK(facts(place.target()) == facts(place.source()));
+    CHECK(tree_facts(place.target()) == tree_facts(place.source()));
     for (const auto& wanted : kept) {
         INFO(wanted.path << " " << wanted.name);
         std::array<char, 4096> value{};

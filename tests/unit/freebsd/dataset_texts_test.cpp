@@ -1,6 +1,7 @@
 #include "core/kernel/freebsd/pure/dataset_texts.h"
 
 #include "tests/instance.h"
+#include "tests/unit/freebsd/zfs_output.h"
 
 using namespace jaild;
 using namespace jaild::test;
@@ -8,14 +9,9 @@ namespace zfs = jaild::kernel::freebsd::zfs;
 
 namespace {
 
-std::string line(const std::string& name, const std::string& property, const std::string& value,
-                 const std::string& source) {
-    return name + "\t" + property + "\t" + value + "\t" + source + "\n";
-}
-
 /// What zfs get prints about a dataset of ours.
 std::string ours(const std::string& name, const std::string& owner) {
-    return line(name, "jaild:owner", owner, "local") + line(name, "jailed", "off", "default");
+    return zfs_row(name, "jaild:owner", owner, "local") + zfs_row(name, "jailed", "off", "default");
 }
 
 std::vector<JailId> listed(const std::string& output) {
@@ -37,7 +33,7 @@ TEST_CASE("a dataset is made unmounted and marked in one step", "[freebsd][zfs]"
 
 TEST_CASE("a dataset is ours by name, place and a mark of its own", "[freebsd][zfs]") {
     const std::string parent =
-        line("zroot/jaild", "jaild:owner", "-", "-") + line("zroot/jaild", "jailed", "off", "default");
+        zfs_row("zroot/jaild", "jaild:owner", "-", "-") + zfs_row("zroot/jaild", "jailed", "off", "default");
     CHECK(listed("").empty());
     CHECK(listed(parent).empty());
     CHECK(listed(parent + ours("zroot/jaild/k3f9a-12", "k3f9a:jail:12") +
@@ -50,15 +46,15 @@ TEST_CASE("a dataset is ours by name, place and a mark of its own", "[freebsd][z
     }
     SECTION("without a mark, or with one that it inherits or received") {
         const auto* source = GENERATE("inherited from zroot/jaild", "received", "default", "-");
-        CHECK(listed(line("zroot/jaild/k3f9a-12", "jaild:owner", "k3f9a:jail:12", source) +
-                     line("zroot/jaild/k3f9a-12", "jailed", "off", "default"))
+        CHECK(listed(zfs_row("zroot/jaild/k3f9a-12", "jaild:owner", "k3f9a:jail:12", source) +
+                     zfs_row("zroot/jaild/k3f9a-12", "jailed", "off", "default"))
                   .empty());
     }
     SECTION("handed to a jail, or of unknown state") {
-        CHECK(listed(line("zroot/jaild/k3f9a-12", "jaild:owner", "k3f9a:jail:12", "local") +
-                     line("zroot/jaild/k3f9a-12", "jailed", "on", "local"))
+        CHECK(listed(zfs_row("zroot/jaild/k3f9a-12", "jaild:owner", "k3f9a:jail:12", "local") +
+                     zfs_row("zroot/jaild/k3f9a-12", "jailed", "on", "local"))
                   .empty());
-        CHECK(listed(line("zroot/jaild/k3f9a-12", "jaild:owner", "k3f9a:jail:12", "local")).empty());
+        CHECK(listed(zfs_row("zroot/jaild/k3f9a-12", "jaild:owner", "k3f9a:jail:12", "local")).empty());
     }
 }
 
@@ -80,13 +76,14 @@ TEST_CASE("a pool is what is before the first slash", "[freebsd][zfs]") {
 
 TEST_CASE("storage is what a dataset has of its own", "[freebsd][zfs]") {
     const std::string name = "zroot/jaild/k3f9a-12";
-    const auto output = line(name, "refquota", "10485760", "local") + line(name, "refreservation", "0", "default") +
-                        line(name, "compression", "lz4", "inherited from zroot") +
-                        line("zroot/jaild/k3f9a-13", "compression", "zstd-9", "local");
+    const auto output = zfs_row(name, "refquota", "10485760", "local") +
+                        zfs_row(name, "refreservation", "0", "default") +
+                        zfs_row(name, "compression", "lz4", "inherited from zroot") +
+                        zfs_row("zroot/jaild/k3f9a-13", "compression", "zstd-9", "local");
     const auto all = value_of(zfs::storage_of(output));
     CHECK(all.at(name) == model::Storage{.quota = {10 << 20}, .reservation = {}, .compression = ""});
     CHECK(all.at("zroot/jaild/k3f9a-13").compression == "zstd-9");
-    CHECK(error_of(zfs::storage_of(line(name, "refquota", "10M", "local"))).code == Errc::corrupt);
+    CHECK(error_of(zfs::storage_of(zfs_row(name, "refquota", "10M", "local"))).code == Errc::corrupt);
 }
 
 TEST_CASE("a reservation never is above the quota on the way", "[freebsd][zfs]") {

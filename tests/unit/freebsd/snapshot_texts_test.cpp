@@ -1,6 +1,7 @@
 #include "core/kernel/freebsd/pure/snapshot_texts.h"
 
 #include "tests/instance.h"
+#include "tests/unit/freebsd/zfs_output.h"
 
 using namespace jaild;
 using namespace jaild::test;
@@ -9,15 +10,10 @@ using kernel::SnapshotKey;
 
 namespace {
 
-std::string row(const std::string& name, const std::string& property, const std::string& value,
-                const std::string& source) {
-    return name + "\t" + property + "\t" + value + "\t" + source + "\n";
-}
-
 std::string snapshot(const std::string& name, const std::string& mark, const std::string& source = "local",
                      const std::string& clones = "", const std::string& leaving = "off") {
-    return row(name, "jaild:snapshot", mark, source) + row(name, "defer_destroy", leaving, "-") +
-           row(name, "clones", clones, "-");
+    return zfs_row(name, "jaild:snapshot", mark, source) + zfs_row(name, "defer_destroy", leaving, "-") +
+           zfs_row(name, "clones", clones, "-");
 }
 
 }  // namespace
@@ -49,8 +45,8 @@ TEST_CASE("a snapshot is whose its own mark says, wherever it is", "[freebsd][zf
 
 TEST_CASE("the datasets of a jail are its root's and those aside, with its mark", "[freebsd][zfs]") {
     const auto member = [](const std::string& name, const std::string& mark, const std::string& origin) {
-        return row(name, "jaild:owner", mark, "local") + row(name, "jailed", "off", "default") +
-               row(name, "origin", origin, "-");
+        return zfs_row(name, "jaild:owner", mark, "local") + zfs_row(name, "jailed", "off", "default") +
+               zfs_row(name, "origin", origin, "-");
     };
     const auto output = member("z/k3f9a-1", "k3f9a:jail:1", "-") + member("z/k3f9a-12", "k3f9a:jail:12", "z/t@base") +
                         member("z/k3f9a-12.5", "k3f9a:jail:12", "z/k3f9a-12@jaild-4") +

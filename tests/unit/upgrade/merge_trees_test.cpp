@@ -18,6 +18,7 @@
 #include <sstream>
 #include <thread>
 
+#include "tests/tree_facts.h"
 #include "tests/unit/base/playground.h"
 
 #ifdef __linux__
@@ -32,34 +33,6 @@ namespace fs = std::filesystem;
 namespace {
 
 using Conflicts = std::vector<Conflict>;
-
-std::string text_in(const fs::path& path) {
-    std::ostringstream text;
-    text << std::ifstream(path, std::ios::binary).rdbuf();
-    return text.str();
-}
-
-struct stat stat_of(const fs::path& path) {
-    struct stat seen {};
-    if (::lstat(path.c_str(), &seen) != 0) FAIL("lstat " << path);
-    return seen;
-}
-
-std::string what_is(const fs::path& path) {
-    const auto seen = stat_of(path);
-    std::ostringstream text;
-    text << std::oct << seen.st_mode << std::dec << " " << seen.st_uid << ":" << seen.st_gid;
-    if (S_ISREG(seen.st_mode)) text << " holds " << text_in(path);
-    if (S_ISLNK(seen.st_mode)) text << " to " << fs::read_symlink(path).string();
-    return text.str();
-}
-
-std::map<std::string, std::string> all_of(const fs::path& tree) {
-    std::map<std::string, std::string> all{{".", what_is(tree)}};
-    for (const auto& entry : fs::recursive_directory_iterator(tree))
-        all[entry.path().lexically_relative(tree)] = what_is(entry.path());
-    return all;
-}
 
 /// Three trees, and what becomes of them.
 class Merging : public Playground {
@@ -147,14 +120,14 @@ TEST_CASE("what only one side changed is taken from it", "[upgrade][merge_trees]
 
     const auto report = place.merged();
     CHECK(report == MergeReport{.updated = 1, .added = 1, .removed = 1, .kept = 5});
-    CHECK(text_in(place.target("same")) == "same");
-    CHECK(text_in(place.target("rc.d/sshd")) == "new");
-    CHECK(text_in(place.target("motd")) == "mine");
-    CHECK(text_in(place.target("rc.d/added")) == "added");
-    CHECK(text_in(place.target("local/only")) == "mine");
+    CHECK(content_of(place.target("same")) == "same");
+    CHECK(content_of(place.target("rc.d/sshd")) == "new");
+    CHECK(content_of(place.target("motd")) == "mine");
+    CHECK(content_of(place.target("rc.d/added")) == "added");
+    CHECK(content_of(place.target("local/only")) == "mine");
     CHECK_FALSE(fs::exists(place.target("gone")));
     CHECK_FALSE(fs::exists(place.target("unwanted")));
-    CHECK(text_in(place.target("both")) == "fixed");
+    CHECK(content_of(place.target("both")) == "fixed");
     CHECK(fs::read_symlink(place.target("localtime")) == "../usr/share/zoneinfo/Europe/Paris");
 }
 
@@ -166,8 +139,8 @@ TEST_CASE("a text that both changed is merged, with the jail's mode and the late
     change_time(place.ours("ssh/sshd_config"), 1'000);
     change_time(place.theirs("ssh/sshd_config"), 2'000);
     CHECK(place.merged() == MergeReport{.merged = 1});
-    CHECK(text_in(place.target("ssh/sshd_config")) == "ONE\ntwo\nthree\nfour\nfive\nsix\n");
-    const auto made = stat_of(place.target("ssh/sshd_config"));
+    CHECK(content_of(place.target("ssh/sshd_config")) == "ONE\ntwo\nthree\nfour\nfive\nsix\n");
+    const auto made = lstat_of(place.target("ssh/sshd_config"));
     CHECK((made.st_mode & 07777) == 0600);
     CHECK(made.st_mtim.tv_sec == 2'000);
 }
@@ -184,10 +157,10 @@ TEST_CASE("accounts of the jail and of the template come together", "[upgrade][m
         place.theirs("master.passwd"),
         "root:*:0:0::0:0::/root:/bin/sh\nbin:*:7:7::0:0::/:/x\nntpd:*:8:8::0:0::/:/x\nnobody:*:9:9::0:0::/:/x\n");
     CHECK(place.merged() == MergeReport{.merged = 1});
-    CHECK(text_in(place.target("master.passwd")) ==
+    CHECK(content_of(place.target("master.passwd")) ==
           "root:$6$x:0:0::0:0::/root:/bin/sh\nbin:*:7:7::0:0::/:/x\nntpd:*:8:8::0:0::/:/x\nnobody:*:9:9::0:0::/:/x\n"
           "web:*:1001:1001::0:0::/home/web:/bin/sh\n");
-    CHECK((stat_of(place.target("master.passwd")).st_mode & 07777) == 0600);
+    CHECK((lstat_of(place.target("master.passwd")).st_mode & 07777) == 0600);
 }
 
 TEST_CASE("a conflict leaves the jail's in place and the template's beside it", "[upgrade][merge_trees]") {
@@ -226,19 +199,19 @@ TEST_CASE("a conflict leaves the jail's in place and the template's beside it", 
                                         {"f.unwanted", Reason::removed_by_jail, "f.unwanted.new"},
                                         {"g.gone", Reason::removed_by_template, ""},
                                         {"h.new-here", Reason::text, "h.new-here.new"}});
-    CHECK(text_in(place.target("a.text")) == "mine\n");
-    CHECK((stat_of(place.target("a.text")).st_mode & 07777) == 0640);
-    CHECK(text_in(place.target("a.text.new")) == "theirs\n");
-    CHECK((stat_of(place.target("a.text.new")).st_mode & 07777) == 0444);
-    CHECK(text_in(place.target("b.binary")) == std::string("A\0b", 3));
-    CHECK(text_in(place.target("b.binary.new")) == std::string("a\0B", 3));
-    CHECK(text_in(place.target("d.kind/file")) == "mine");
-    CHECK(text_in(place.target("d.kind.new")) == "theirs");
+    CHECK(content_of(place.target("a.text")) == "mine\n");
+    CHECK((lstat_of(place.target("a.text")).st_mode & 07777) == 0640);
+    CHECK(content_of(place.target("a.text.new")) == "theirs\n");
+    CHECK((lstat_of(place.target("a.text.new")).st_mode & 07777) == 0444);
+    CHECK(content_of(place.target("b.binary")) == std::string("A\0b", 3));
+    CHECK(content_of(place.target("b.binary.new")) == std::string("a\0B", 3));
+    CHECK(content_of(place.target("d.kind/file")) == "mine");
+    CHECK(content_of(place.target("d.kind.new")) == "theirs");
     CHECK(fs::read_symlink(place.target("e.link")) == "b");
     CHECK(fs::read_symlink(place.target("e.link.new")) == "c");
     CHECK_FALSE(fs::exists(place.target("f.unwanted")));
-    CHECK(text_in(place.target("f.unwanted.new")) == "new");
-    CHECK(text_in(place.target("g.gone")) == "mine");
+    CHECK(content_of(place.target("f.unwanted.new")) == "new");
+    CHECK(content_of(place.target("g.gone")) == "mine");
     CHECK_FALSE(fs::exists(place.target("g.gone.new")));
     for (const auto reason : {Reason::text, Reason::binary, Reason::too_large, Reason::link, Reason::kind,
                               Reason::removed_by_jail, Reason::removed_by_template})
@@ -268,10 +241,10 @@ TEST_CASE("a directory that one side made a link is told apart from one that nob
     const auto report = place.merged();
     CHECK(report.conflicts == Conflicts{{"mail", Reason::kind, "mail.new"}, {"ssl", Reason::kind, "ssl.new"}});
     CHECK(fs::read_symlink(place.target("certs")) == "elsewhere");
-    CHECK(text_in(place.target("mail/b")) == "mine");
+    CHECK(content_of(place.target("mail/b")) == "mine");
     CHECK(fs::read_symlink(place.target("mail.new")) == "elsewhere");
     CHECK(fs::is_symlink(place.target("ssl")));
-    CHECK(text_in(place.target("ssl.new/a")) == "new");
+    CHECK(content_of(place.target("ssl.new/a")) == "new");
     CHECK(fs::is_symlink(place.target("X11")));
     CHECK_FALSE(fs::exists(place.target("X11.new")));
 }
@@ -293,9 +266,9 @@ TEST_CASE("a directory goes when nothing is left in it", "[upgrade][merge_trees]
     const auto report = place.merged();
     CHECK(report.conflicts.empty());
     CHECK_FALSE(fs::exists(place.target("old")));
-    CHECK(text_in(place.target("used/mine")) == "mine");
+    CHECK(content_of(place.target("used/mine")) == "mine");
     CHECK_FALSE(fs::exists(place.target("used/file")));
-    CHECK(text_in(place.target("periodic/added")) == "added");
+    CHECK(content_of(place.target("periodic/added")) == "added");
     CHECK_FALSE(fs::exists(place.target("periodic/file")));
     CHECK_FALSE(fs::exists(place.target("ppp")));
     CHECK(fs::is_directory(place.target("empty")));
@@ -317,11 +290,11 @@ TEST_CASE("what a former upgrade left beside a file is replaced, and what somebo
     const auto report = place.merged();
     CHECK(report.conflicts ==
           Conflicts{{"a", Reason::text, "a.new"}, {"b", Reason::text, "b.new2"}, {"c", Reason::text, "c.new2"}});
-    CHECK(text_in(place.target("a.new")) == "third\n");
-    CHECK(text_in(place.target("b.new")) == "second, and looked through\n");
-    CHECK(text_in(place.target("b.new2")) == "third\n");
-    CHECK(text_in(place.target("c.new")) == "second\n");
-    CHECK(text_in(place.target("c.new2")) == "third\n");
+    CHECK(content_of(place.target("a.new")) == "third\n");
+    CHECK(content_of(place.target("b.new")) == "second, and looked through\n");
+    CHECK(content_of(place.target("b.new2")) == "third\n");
+    CHECK(content_of(place.target("c.new")) == "second\n");
+    CHECK(content_of(place.target("c.new2")) == "third\n");
     CHECK(report.kept == 1);
 }
 
@@ -337,7 +310,7 @@ TEST_CASE("a conflict whose every new name is taken is listed without one", "[up
         Merging::put(place.ours("full" + std::string(suffix)), "mine");
     const auto report = place.merged();
     CHECK(report.conflicts == Conflicts{{"full", Reason::text, ""}, {endless, Reason::text, ""}});
-    CHECK(text_in(place.target("full.new9")) == "mine");
+    CHECK(content_of(place.target("full.new9")) == "mine");
 }
 
 TEST_CASE("owner and mode are merged each for itself, and the jail's change wins", "[upgrade][merge_trees]") {
@@ -357,12 +330,12 @@ TEST_CASE("owner and mode are merged each for itself, and the jail's change wins
     REQUIRE(::chmod(place.theirs().c_str(), 0751) == 0);
     const auto report = place.merged();
     CHECK(report == MergeReport{.updated = 5});
-    const auto mode = [&](const char* name) { return stat_of(place.target(name)).st_mode & 07777; };
+    const auto mode = [&](const char* name) { return lstat_of(place.target(name)).st_mode & 07777; };
     CHECK(mode("shadow") == 0600);
     CHECK(mode("secret") == 0600);
-    CHECK(text_in(place.target("secret")) == "y");
+    CHECK(content_of(place.target("secret")) == "y");
     CHECK(mode("mine") == 0600);
-    CHECK(text_in(place.target("mine")) == "mine");
+    CHECK(content_of(place.target("mine")) == "mine");
     CHECK(mode("ssl/private") == 0700);
     CHECK(mode("ssl") == 0711);
     CHECK(mode(".") == 0751);
@@ -391,14 +364,14 @@ TEST_CASE("owners, hard links and FIFOs are kept, and a socket is left out", "[u
     }
     const auto report = place.merged();
     CHECK(report == MergeReport{.updated = 1, .added = 1, .kept = 3, .left_out = 1});
-    CHECK(stat_of(place.target("group")).st_ino == stat_of(place.target("group-")).st_ino);
-    CHECK(stat_of(place.target("local")).st_ino == stat_of(place.target("local-")).st_ino);
-    CHECK(S_ISFIFO(stat_of(place.target("fifo")).st_mode));
-    CHECK((stat_of(place.target("fifo")).st_mode & 07777) == 0620);
+    CHECK(lstat_of(place.target("group")).st_ino == lstat_of(place.target("group-")).st_ino);
+    CHECK(lstat_of(place.target("local")).st_ino == lstat_of(place.target("local-")).st_ino);
+    CHECK(S_ISFIFO(lstat_of(place.target("fifo")).st_mode));
+    CHECK((lstat_of(place.target("fifo")).st_mode & 07777) == 0620);
     CHECK_FALSE(fs::exists(fs::symlink_status(place.target("socket"))));
-    CHECK(stat_of(place.target("group")).st_gid == stat_of(place.theirs("group")).st_gid);
-    CHECK(stat_of(place.target("local")).st_uid == stat_of(place.ours("local")).st_uid);
-    CHECK(stat_of(place.target("local")).st_gid == stat_of(place.ours("local")).st_gid);
+    CHECK(lstat_of(place.target("group")).st_gid == lstat_of(place.theirs("group")).st_gid);
+    CHECK(lstat_of(place.target("local")).st_uid == lstat_of(place.ours("local")).st_uid);
+    CHECK(lstat_of(place.target("local")).st_gid == lstat_of(place.ours("local")).st_gid);
 }
 
 TEST_CASE("what is made from other files is no conflict", "[upgrade][merge_trees]") {
@@ -409,8 +382,8 @@ TEST_CASE("what is made from other files is no conflict", "[upgrade][merge_trees
         Merging::put(place.theirs(name), "a:theirs\n");
     }
     CHECK(place.merged({.derived = {"passwd"}}) == MergeReport{.kept = 3});
-    CHECK(text_in(place.target("pwd.db")) == "a:mine\n");
-    CHECK(text_in(place.target("passwd")) == "a:mine\n");
+    CHECK(content_of(place.target("pwd.db")) == "a:mine\n");
+    CHECK(content_of(place.target("passwd")) == "a:mine\n");
     place.empty_target();
     CHECK(place.merged().conflicts == Conflicts{{"passwd", Reason::text, "passwd.new"}});
 }
@@ -422,7 +395,7 @@ TEST_CASE("names are bytes", "[upgrade][merge_trees]") {
     Merging::put(place.ours(awkward), "mine\n");
     Merging::put(place.theirs(awkward), "theirs\n");
     CHECK(place.merged().conflicts == Conflicts{{awkward, Reason::text, awkward + ".new"}});
-    CHECK(text_in(place.target(awkward + ".new")) == "theirs\n");
+    CHECK(content_of(place.target(awkward + ".new")) == "theirs\n");
 }
 
 TEST_CASE("a hostile /etc costs no more than the bounds say", "[upgrade][merge_trees]") {
@@ -503,10 +476,10 @@ TEST_CASE("a merge with one side unchanged is the other side", "[upgrade][merge_
         fill(place.theirs(), fill, 2);
         fill(place.ours(), fill, 2);
         const auto first = place.merged();
-        const auto result = all_of(place.target());
+        const auto result = tree_facts(place.target(), Facts::unconcerned);
         place.empty_target();
         CHECK(place.merged() == first);
-        CHECK(all_of(place.target()) == result);
+        CHECK(tree_facts(place.target(), Facts::unconcerned) == result);
         place.empty_target();
 
         const auto copy = fs::copy_options::recursive | fs::copy_options::copy_symlinks;
@@ -515,14 +488,16 @@ TEST_CASE("a merge with one side unchanged is the other side", "[upgrade][merge_
         fs::copy(place.base(), jail_changed_nothing.ours(), copy);
         fs::copy(place.theirs(), jail_changed_nothing.theirs(), copy);
         CHECK(jail_changed_nothing.merged().conflicts.empty());
-        CHECK(all_of(jail_changed_nothing.target()) == all_of(jail_changed_nothing.theirs()));
+        CHECK(tree_facts(jail_changed_nothing.target(), Facts::unconcerned) ==
+              tree_facts(jail_changed_nothing.theirs(), Facts::unconcerned));
 
         const Merging template_changed_nothing;
         fs::copy(place.base(), template_changed_nothing.base(), copy);
         fs::copy(place.base(), template_changed_nothing.theirs(), copy);
         fs::copy(place.ours(), template_changed_nothing.ours(), copy);
         CHECK(template_changed_nothing.merged().conflicts.empty());
-        CHECK(all_of(template_changed_nothing.target()) == all_of(template_changed_nothing.ours()));
+        CHECK(tree_facts(template_changed_nothing.target(), Facts::unconcerned) ==
+              tree_facts(template_changed_nothing.ours(), Facts::unconcerned));
     }
 }
 
@@ -541,7 +516,7 @@ TEST_CASE("an /etc in which directories become links meanwhile is merged without
         Merging::put(place.ours(fs::path(name) / "own/file"), "mine");
         REQUIRE(::mkfifo((place.home() / "aside" / ("fifo" + name)).c_str(), 0600) == 0);
     }
-    const auto before = all_of(place.outside());
+    const auto before = tree_facts(place.outside(), Facts::unconcerned);
     std::atomic<bool> stop = false;
     std::atomic<int> swaps = 0;
     std::thread swapper([&] {
@@ -568,14 +543,14 @@ TEST_CASE("an /etc in which directories become links meanwhile is merged without
         const auto merged = place.merge();
         if (!merged && merged.error().code != Errc::busy) FAIL_CHECK(merged.error().to_string());
         for (const auto& entry : fs::recursive_directory_iterator(place.target()))
-            if (entry.symlink_status().type() == fs::file_type::regular && text_in(entry) == "outside")
+            if (entry.symlink_status().type() == fs::file_type::regular && content_of(entry) == "outside")
                 FAIL_CHECK(entry.path() << " is what a link led to");
         place.empty_target();
     }
     stop = true;
     swapper.join();
     CHECK(swaps >= kSwaps);
-    CHECK(all_of(place.outside()) == before);
+    CHECK(tree_facts(place.outside(), Facts::unconcerned) == before);
     CHECK(place.untouched());
     CHECK(place.merged().merged == kDirectories);
 }
