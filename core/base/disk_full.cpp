@@ -21,9 +21,10 @@ std::string named(const std::filesystem::path& place) {
 Error as_disk_full(Error error, const std::filesystem::path& place) {
     error.code = Errc::exhausted;
     error.reason = "disk_full";
+    // The removals are written down first, which takes a little room too.
     error.remedy = fmt::format(
-        "free space in the file system of {}, or raise its quota: `jaildctl snapshot rm`, `jaildctl rm` and `jaildctl "
-        "template rm --unused` remove what jaild keeps there",
+        "free space in the file system of {}, or raise its quota; once there is a megabyte, `jaildctl snapshot rm`, "
+        "`jaildctl rm` and `jaildctl template rm --unused` remove what jaild keeps there",
         named(place));
     return error;
 }

@@ -172,3 +172,13 @@ class FullForRoots(SmallDisk):
         self.make_room()
         eventually(lambda: self.daemon.request("GET", "/v1/jails/web").json()["status"]["state"] == "running",
                    "the jail to start by itself", 3 * DEADLINE)
+
+    def test_with_a_megabyte_a_snapshot_can_be_removed(self):
+        self.make("web")
+        self.assertEqual(self.take("web", "one").status, 201)
+        self.fill()
+        self.full(self.take("web", "two"))
+        os.truncate(self.filler(), self.filler().stat().st_size - (1 << 20))
+        gone = self.daemon.request("DELETE", "/v1/jails/web/snapshots/one", headers=WAIT)
+        self.assertEqual(gone.status, 204, gone.body)
+        self.assertGreater(self.free(), 8 << 20)
