@@ -254,13 +254,14 @@ int show_template(Context& context, const std::string& name) {
     return kDone;
 }
 
-/// Those that are ready and that no jail is made from.
+/// Those that are ready and that neither a jail nor a snapshot needs.
 std::optional<std::vector<std::string>> unused_templates(Context& context, int& exit) {
     const auto answer = get(context, "/v1/templates", exit);
     if (!answer) return std::nullopt;
     std::vector<std::string> names;
     for (const auto& one : answer->at("items"))
-        if (!one.value("builtin", false) && one.value("state", "") == "ready" && one.at("jails").empty())
+        if (!one.value("builtin", false) && one.value("state", "") == "ready" && one.at("jails").empty() &&
+            one.at("snapshots").empty())
             names.push_back(one.value("reference", ""));
     return names;
 }
@@ -377,7 +378,7 @@ void add_template_commands(CLI::App& app, Command& chosen) {
     auto names = std::make_shared<TemplateNames>();
     auto* rm = templates->add_subcommand("rm", "remove templates that no jail is made from");
     rm->add_option("name", names->names, "NAME:VERSION");
-    auto* unused = rm->add_flag("--unused", names->unused, "all that no jail is made from");
+    auto* unused = rm->add_flag("--unused", names->unused, "all that neither a jail nor a snapshot needs");
     rm->add_flag("--dry-run", names->dry_run, "say which, remove nothing")->needs(unused);
     rm->callback(
         [names, &chosen] { chosen = [names](Context& context) { return remove_templates(context, *names); }; });

@@ -60,6 +60,9 @@ struct ShownNetwork {
 struct ShownTemplate {
     model::Template value;
     std::vector<std::string> jails{};
+    std::vector<std::string> snapshots{};  ///< "web@before": of roots that were made from it
+    void add(store::TemplateUser user);
+    [[nodiscard]] nlohmann::json to_json() const;
 };
 
 /// A change of a template that was written, and the operation that carries it out.

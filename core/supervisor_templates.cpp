@@ -68,6 +68,18 @@ std::vector<std::string> private_parts(const model::TemplateRequest& request, co
 
 }  // namespace
 
+void ShownTemplate::add(store::TemplateUser user) {
+    if (user.id != value.id) return;
+    if (user.snapshot.empty())
+        jails.push_back(std::move(user.jail));
+    else
+        snapshots.push_back(std::move(user.snapshot));
+}
+
+nlohmann::json ShownTemplate::to_json() const {
+    return model::to_json(value, jails, snapshots);
+}
+
 std::vector<std::string> Supervisor::Impl::jails_of_host() const {
     std::vector<std::string> names;
     for (const auto& jail : cache.all())
@@ -79,8 +91,7 @@ Result<ShownTemplate> Supervisor::Impl::show(store::Reader& reader, model::Templ
     ShownTemplate shown{.value = std::move(value)};
     auto users = reader.template_users();
     if (!users) return std::unexpected(users.error());
-    for (auto& user : *users)
-        if (user.id == shown.value.id) shown.jails.push_back(std::move(user.jail));
+    for (auto& user : *users) shown.add(std::move(user));
     return shown;
 }
 
@@ -170,8 +181,7 @@ Result<std::vector<ShownTemplate>> Supervisor::templates(const Caller& caller) {
         if (!users) return std::unexpected(users.error());
         for (auto& row : *rows) {
             auto& shown = all.emplace_back(ShownTemplate{.value = std::move(row)});
-            for (const auto& user : *users)
-                if (user.id == shown.value.id) shown.jails.push_back(user.jail);
+            for (const auto& user : *users) shown.add(user);
         }
         return {};
     });

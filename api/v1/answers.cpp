@@ -181,7 +181,7 @@ asio::awaitable<Response> answer_change(Service& service, const Request& request
 }
 
 asio::awaitable<Response> answer_template_change(Service& service, const Request& request, AcceptedTemplate accepted) {
-    auto body = model::to_json(accepted.shown.value, accepted.shown.jails);
+    auto body = accepted.shown.to_json();
     body["operation"] = accepted.operation;
     const auto ended = [&](const model::Operation& operation) -> asio::awaitable<Response> {
         if (operation.state != model::OperationState::succeeded)
@@ -191,7 +191,7 @@ asio::awaitable<Response> answer_template_change(Service& service, const Request
         const auto now =
             co_await offload(service.pool, [&] { return service.supervisor.get_template(request.caller, *reference); });
         if (!now) co_return problem(now.error());
-        auto response = answer_json(model::to_json(now->value, now->jails), 201);
+        auto response = answer_json(now->to_json(), 201);
         response.fields.emplace_back("Location", "/v1/templates/" + now->value.reference());
         co_return response;
     };

@@ -78,7 +78,7 @@ Answer list_templates(Service& service, const Request& request) {
     auto templates = co_await offload(service.pool, [&] { return service.supervisor.templates(request.caller); });
     if (!templates) co_return problem(templates.error());
     auto items = nlohmann::json::array();
-    for (const auto& each : *templates) items.push_back(model::to_json(each.value, each.jails));
+    for (const auto& each : *templates) items.push_back(each.to_json());
     co_return answer_items(std::move(items));
 }
 
@@ -88,7 +88,7 @@ Answer get_template(Service& service, const Request& request) {
     auto found =
         co_await offload(service.pool, [&] { return service.supervisor.get_template(request.caller, *reference); });
     if (!found) co_return problem(found.error());
-    co_return answer_json(model::to_json(found->value, found->jails));
+    co_return answer_json(found->to_json());
 }
 
 Answer import_template(Service& service, const Request& request) {

@@ -221,7 +221,7 @@ Template host_template() {
             .created_at = {}};
 }
 
-json to_json(const Template& value, const std::vector<std::string>& jails) {
+json to_json(const Template& value, const std::vector<std::string>& jails, const std::vector<std::string>& snapshots) {
     json sets = json::array();
     for (const auto& set : value.sets)
         sets.push_back({{"name", set.name}, {"sha256", set.sha256}, {"bytes", set.bytes}});
@@ -239,6 +239,7 @@ json to_json(const Template& value, const std::vector<std::string>& jails) {
             {"bytes", builtin ? json() : json(value.bytes)},
             {"entries", builtin ? json() : json(value.entries)},
             {"jails", jails},
+            {"snapshots", snapshots},
             {"created_at", builtin ? json() : json(value.created_at.to_string())}};
 }
 

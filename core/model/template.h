@@ -82,8 +82,10 @@ struct Template {
 /// The running host's own userland.
 Template host_template();
 
-/// `jails`: whose roots are made from it. {"name", "version", "reference", …}
-nlohmann::json to_json(const Template& value, const std::vector<std::string>& jails);
+/// `jails`: whose roots are made from it. `snapshots`: "web@before", of roots that were. {"name", "version",
+/// "reference", …}
+nlohmann::json to_json(const Template& value, const std::vector<std::string>& jails,
+                       const std::vector<std::string>& snapshots);
 
 /// An archive to import: of the host, from the net, or one that came with the request.
 struct SetSource {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "core/reconcile/effective.h"
 
@@ -230,13 +231,16 @@ kernel::RootUpgrade upgrade_of(const model::Jail& jail) {
             .mark = change.from};
 }
 
-std::vector<std::string> lines_of(const upgrade::MergeReport& report) {
+std::vector<std::string> lines_of(const upgrade::MergeReport& report, std::size_t conflicts) {
     std::vector<std::string> lines{
         fmt::format("merged: {} updated, {} merged, {} added, {} removed, {} kept, {} in conflict", report.updated,
                     report.merged, report.added, report.removed, report.kept, report.conflicted)};
-    for (const auto& conflict : report.conflicts)
+    for (const auto& conflict : report.conflicts | std::views::take(conflicts))
         lines.push_back(fmt::format("conflict: /{} ({}){}", conflict.path, upgrade::to_string(conflict.reason),
                                     conflict.written.empty() ? "" : "; the template's is /" + conflict.written));
+    if (const auto listed = lines.size() - 1; report.conflicted > listed)
+        lines.push_back(fmt::format("and {} conflicts more; what the template has of them lies beside them, as *.new",
+                                    report.conflicted - listed));
     return lines;
 }
 

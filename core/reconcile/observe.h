@@ -49,7 +49,7 @@ kernel::RootParameters root_parameters(const model::Jail& jail);
 /// Of one whose root is to change.
 kernel::Restoration restoration_of(const model::Jail& jail);
 kernel::RootUpgrade upgrade_of(const model::Jail& jail);
-/// For people: what an upgrade did, or would do.
-std::vector<std::string> lines_of(const upgrade::MergeReport& report);
+/// For people: what an upgrade did, or would do; so many conflicts are listed at most.
+std::vector<std::string> lines_of(const upgrade::MergeReport& report, std::size_t conflicts = 1'000);
 
 }  // namespace jaild::reconcile

@@ -370,7 +370,9 @@ Result<bool> Round::give_up_root_change(const Step& step, const Error& error) {
 Result<void> Round::upgrade_root() {
     const auto report = engine_.kernel.root_upgrades().upgrade(upgrade_of(*row_));
     if (!report) return std::unexpected(report.error());
-    for (auto& line : lines_of(*report)) engine_.board.add_progress(id_, line);
+    // The board keeps the last 64 lines of a round.
+    constexpr std::size_t kConflicts = 40;
+    for (auto& line : lines_of(*report, kConflicts)) engine_.board.add_progress(id_, line);
     return {};
 }
 
@@ -378,8 +380,9 @@ Result<void> Round::upgrade_root() {
 Result<Round::Pass> Round::judge_upgrade() {
     constexpr Milliseconds kLookEvery{200};
     for (auto left = engine_.options.upgrade_trial;; left -= kLookEvery) {
-        const auto observed = observed_now();
-        const auto* shim = observed && observed->shim ? &*observed->shim : nullptr;
+        const auto observed = observe(engine_.kernel, *row_);
+        if (!observed) return std::unexpected(observed.error());
+        const auto* shim = observed->shim ? &*observed->shim : nullptr;
         const bool runs = wanted(*row_) && shim && shim->command == kernel::CommandState::running;
         const bool ended = wanted(*row_) && shim && shim->command == kernel::CommandState::exited && shim->last_exit;
         if (ended && shim->last_exit->exit_code != 0)

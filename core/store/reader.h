@@ -41,10 +41,11 @@ struct AddressOwner {
     bool isolated = false;  ///< the network: its members cannot reach each other
 };
 
-/// A jail whose root is made from a template.
+/// A jail whose root is made from a template, or a snapshot of a root that was.
 struct TemplateUser {
     TemplateId id;
-    std::string jail;
+    std::string jail{};
+    std::string snapshot{};  ///< "web@before"; empty: the jail itself
 };
 
 /// A stored answer to a request that carried an Idempotency-Key.

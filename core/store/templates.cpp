@@ -140,9 +140,12 @@ Result<std::vector<std::string>> users(Connection& connection, TemplateId id) {
 
 Result<std::vector<TemplateUser>> users(Connection& connection) {
     return all_rows<TemplateUser>(
-        connection.prepare("SELECT template, name FROM jails WHERE template IS NOT NULL ORDER BY id"),
+        connection.prepare("SELECT template, name, '', id FROM jails WHERE template IS NOT NULL"
+                           " UNION ALL SELECT snapshots.template, jails.name, jails.name || '@' || snapshots.name,"
+                           " snapshots.id FROM snapshots JOIN jails ON jails.id = snapshots.jail"
+                           " WHERE snapshots.template IS NOT NULL ORDER BY 4"),
         [](const Statement& row) -> Result<TemplateUser> {
-            return TemplateUser{.id = TemplateId{row.integer(0)}, .jail = row.text(1)};
+            return TemplateUser{.id = TemplateId{row.integer(0)}, .jail = row.text(1), .snapshot = row.text(2)};
         });
 }
 

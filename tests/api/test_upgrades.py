@@ -187,6 +187,12 @@ class Upgrades(UpgradeTest):
         self.daemon.make("u-keep", template="site:1", network={"mode": "none"}, running=True)
         self.upgrade("u-keep", "site:3")
         self.refused(self.daemon.request("DELETE", "/v1/templates/site:1", headers=WAIT), 409, "template_in_use")
+        shown = self.daemon.request("GET", "/v1/templates/site:1").json()
+        self.assertNotIn("u-keep", shown["jails"])
+        self.assertTrue([one for one in shown["snapshots"] if one.startswith("u-keep@upgrade-")], shown)
+        unused = jaildctl(self.daemon, "template", "rm", "--unused", "--dry-run")
+        self.assertEqual(unused.code, 0, unused)
+        self.assertNotIn("site:1", unused.out)
 
 
 @needs_root
