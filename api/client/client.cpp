@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
@@ -12,6 +13,7 @@
 #include <boost/beast/http.hpp>
 #include <limits>
 #include <optional>
+#include <sstream>
 
 namespace jaild::client {
 namespace {
@@ -156,7 +158,7 @@ private:
             message.body() = request.body;
         }
         message.prepare_payload();
-        return wait([&](auto done) { http::async_write(*stream_, message, done); });
+        return wait([&](Done done) { http::async_write(*stream_, message, std::move(done)); });
     }
 
     /// The head, then one chunk for each piece, until the end or an answer.
@@ -165,8 +167,10 @@ private:
         fill(message, request);
         message.set(http::field::content_type, "application/octet-stream");
         message.chunked(true);
-        http::request_serializer<http::empty_body> head(message);
-        auto failed = wait([&](auto done) { http::async_write_header(*stream_, head, done); });
+        std::ostringstream text;
+        text << message.base();
+        const auto head = text.str();
+        auto failed = wait([&](Done done) { asio::async_write(*stream_, asio::buffer(head), std::move(done)); });
         while (!failed) {
             boost::system::error_code ignored;
             if (stream_->socket().available(ignored) > 0) return failed;
@@ -176,16 +180,18 @@ private:
                 return std::unexpected(piece.error());
             }
             if (bounded) stream_->expires_after(request.timeout);
-            const auto bytes = asio::buffer(*piece);
-            if (piece->empty())
-                return wait([&](auto done) { asio::async_write(*stream_, http::make_chunk_last(), done); });
-            failed = wait([&](auto done) { asio::async_write(*stream_, http::make_chunk(bytes), done); });
+            // RFC 9112 §7.1: a chunk; the one of no bytes is the last, and there is nothing behind it.
+            const auto size = fmt::format("{:x}\r\n", piece->size());
+            const std::array chunk{asio::buffer(size), asio::buffer(*piece), asio::buffer("\r\n", 2)};
+            failed = wait([&](Done done) { asio::async_write(*stream_, chunk, std::move(done)); });
+            if (piece->empty()) return failed;
         }
         return failed;
     }
 
     Result<void> read_head(Parser& parser, Sent sent) {
-        const auto unread = wait([&](auto done) { http::async_read_header(*stream_, buffer_, parser, done); });
+        const auto unread =
+            wait([&](Done done) { http::async_read_header(*stream_, buffer_, parser, std::move(done)); });
         if (unread) return std::unexpected(transfer_error(sent ? sent : unread));
         return {};
     }
@@ -195,7 +201,7 @@ private:
         while (!parser.is_done()) {
             parser.get().body().data = chunk.data();
             parser.get().body().size = chunk.size();
-            auto failed = wait([&](auto done) { http::async_read_some(*stream_, buffer_, parser, done); });
+            auto failed = wait([&](Done done) { http::async_read_some(*stream_, buffer_, parser, std::move(done)); });
             if (failed == http::error::need_buffer) failed = {};
             if (failed) return std::unexpected(transfer_error(failed));
             const auto size = chunk.size() - parser.get().body().size;
@@ -204,9 +210,9 @@ private:
         return {};
     }
 
+    using Done = std::function<void(boost::system::error_code, std::size_t)>;
     /// Starts a call and runs it to its end.
-    template <class Start>
-    boost::system::error_code wait(const Start& start) {
+    boost::system::error_code wait(const std::function<void(Done)>& start) {
         boost::system::error_code failed;
         start([&failed](boost::system::error_code error, std::size_t) { failed = error; });
         io_.restart();
