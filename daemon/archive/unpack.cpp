@@ -28,6 +28,8 @@ constexpr int kKeep = ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXT
 constexpr int kSecure =
     ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT | ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS;
 
+constexpr std::string_view kUnreadable = "archive_unreadable";
+
 struct FreeReader {
     void operator()(::archive* value) const { ::archive_read_free(value); }
 };
@@ -155,7 +157,7 @@ Error Unpacking::unreadable() const {
                  .detail = std::string(begun ? "the archive is damaged after \"" + printable(name_) + "\": "
                                              : "this is no archive that can be read: ") +
                            printable(text_or_nothing(::archive_error_string(source_.get()))),
-                 .reason = begun ? "archive_damaged" : "archive_unreadable",
+                 .reason = begun ? "archive_damaged" : kUnreadable,
                  .remedy = begun ? "get it again, and compare its checksum"
                                  : "a tar archive is wanted, plain or compressed with gzip, bzip2, xz, zstd or lz4"};
 }
@@ -277,7 +279,8 @@ Result<std::string> Unpacking::text_of(archive_entry* entry, std::size_t limit) 
 }
 
 Result<void> Unpacking::begin(const Accept& accept) {
-    if (auto opened = open(); !opened) return opened;
+    if (auto opened = open(); !opened)
+        return std::unexpected(opened.error().reason == kUnreadable ? no_export() : opened.error());
     archive_entry* entry = nullptr;
     const auto more = header(entry);
     if (!more) return std::unexpected(more.error());
