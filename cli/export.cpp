@@ -27,7 +27,7 @@ struct ExportOptions {
     std::string file;
 };
 
-struct ImportOptions {
+struct JailImportOptions {
     std::string file;
     std::string name;
     bool no_start = false;
@@ -116,7 +116,7 @@ int export_jail(Context& context, const ExportOptions& options) {
     return written ? outcome(response) : kFailed;
 }
 
-int import_jail(Context& context, const ImportOptions& options) {
+int import_jail(Context& context, const JailImportOptions& options) {
     UniqueFd file;
     if (options.file != "-") {
         file.reset(::open(options.file.c_str(), O_RDONLY | O_CLOEXEC));
@@ -163,7 +163,7 @@ void add_export_commands(CLI::App& app, Command& chosen) {
     out->add_option("-f,--file", wanted->file, "write to this file; else to standard output");
     out->callback([wanted, &chosen] { chosen = [wanted](Context& context) { return export_jail(context, *wanted); }; });
 
-    auto asked = std::make_shared<ImportOptions>();
+    auto asked = std::make_shared<JailImportOptions>();
     auto* in = app.add_subcommand("import", "make a jail of what export wrote");
     in->footer(
         "Examples:\n"
