@@ -279,8 +279,11 @@ Result<std::string> Unpacking::text_of(archive_entry* entry, std::size_t limit) 
 }
 
 Result<void> Unpacking::begin(const Accept& accept) {
-    if (auto opened = open(); !opened)
-        return std::unexpected(opened.error().reason == kUnreadable ? no_export() : opened.error());
+    if (auto opened = open(); !opened) {
+        if (opened.error().reason == kUnreadable)
+            opened.error().remedy = "an archive is wanted that \"jaildctl export\" wrote, and all of it";
+        return opened;
+    }
     archive_entry* entry = nullptr;
     const auto more = header(entry);
     if (!more) return std::unexpected(more.error());

@@ -198,7 +198,7 @@ class Refusals(Transfers):
         for length in (0, 1, len(archive) // 3, len(archive) - 1):
             answer = self.import_(archive[:length], "name=t-cut")
             self.assertEqual(answer.status, 422, answer.body)
-            self.assertIn(answer.code, ("archive_incomplete", "no_export", "archive_damaged"))
+            self.assertIn(answer.code, ("archive_incomplete", "no_export", "archive_damaged", "archive_unreadable"))
             self.nothing_left("t-cut")
 
     def test_a_flipped_byte_leaves_nothing(self):
@@ -273,7 +273,8 @@ class Refusals(Transfers):
 
     def test_other_bodies(self):
         answer = self.import_(b"not an archive", "")
-        self.assertEqual((answer.status, answer.code), (422, "no_export"), answer.body)
+        self.assertEqual((answer.status, answer.code), (422, "archive_unreadable"), answer.body)
+        self.assertIn("jaildctl export", answer.body.decode() if isinstance(answer.body, bytes) else answer.body)
         self.refused(self.import_(open(self.daemon.directory / "base.txz", "rb").read(), ""), 422, "no_export")
         self.assertEqual(self.jails(), [])
 
