@@ -16,7 +16,7 @@ void add_look_commands(CLI::App& app, Command& chosen);       ///< ls show plan 
 void add_exec_command(CLI::App& app, Command& chosen);
 void add_stream_commands(CLI::App& app, Command& chosen);    ///< logs events
 void add_network_commands(CLI::App& app, Command& chosen);   ///< network ls show create set rm
-void add_template_commands(CLI::App& app, Command& chosen);  ///< template ls show import rm
+void add_template_commands(CLI::App& app, Command& chosen);  ///< template ls show import create update rm
 void add_snapshot_commands(CLI::App& app, Command& chosen);  ///< snapshot ls show create rm restore clone schedule
 void add_upgrade_commands(CLI::App& app, Command& chosen);   ///< upgrade rollback
 void add_export_commands(CLI::App& app, Command& chosen);    ///< export import

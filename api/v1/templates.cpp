@@ -55,7 +55,7 @@ Answer upload_template(Service& service, const Request& request) {
     if (!retry) co_return problem(retry.error());
     auto asked = upload_of(request);
     if (!asked) co_return problem(asked.error());
-    const auto slot = service.uploads.take();
+    auto slot = service.uploads.take();
     if (!slot)
         co_return problem(Error{.code = Errc::busy,
                                 .op = "upload",
@@ -67,6 +67,7 @@ Answer upload_template(Service& service, const Request& request) {
     if (!upload) co_return problem(upload.error());
     const auto received = co_await receive(service, request, *upload);
     if (!received) co_return problem(received.error());
+    slot.reset();  // who waits for the import keeps no other body waiting
     auto accepted = co_await offload(service.pool, [&] {
         return service.supervisor.import_upload(request.caller, *std::move(asked), *std::move(upload), *retry);
     });

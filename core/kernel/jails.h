@@ -55,9 +55,9 @@ public:
     virtual Result<std::vector<ObservedJail>> list(Scope scope) = 0;
     /// Errc::conflict "name_in_use" when somebody else's jail has the name (FreeBSD; Linux has no such registry).
     virtual Result<void> check_name(const model::Name& name, JailId id) = 0;
-    /// Does this kernel know the spec's parameters and their types, its devfs ruleset, and
-    /// has this host its devices? Errc::invalid and
-    /// Errc::unsupported with field: "no_such_parameter", "wrong_type", "unsupported_parameter" …
+    /// Does this kernel know the spec's parameters and their types and its devfs ruleset, and has this host its
+    /// devices? Errc::invalid and Errc::unsupported with field: "no_such_parameter", "wrong_type",
+    /// "unsupported_parameter" …
     virtual Result<void> check(const model::JailSpec& spec) = 0;
     /// What those of a living jail are now, by the names given. Left out: what this kernel does not know, all of a jail
     /// that is gone.
