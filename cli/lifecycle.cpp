@@ -227,6 +227,20 @@ bool add_mounts(json& spec, const std::vector<std::string>& texts) {
     return true;
 }
 
+/// What a file says of its waits is kept.
+bool set_restart(json& spec, const std::string& text) {
+    if (text.empty()) return true;
+    auto value = restart_value(text);
+    if (!value) {
+        fmt::print(stderr, "jaildctl: --restart \"{}\" is not POLICY[:RETRIES]\n", text);
+        return false;
+    }
+    auto& restart = spec["restart"];
+    if (!restart.is_object()) restart = json::object();
+    restart.update(value->is_object() ? *value : json{{"policy", *value}});
+    return true;
+}
+
 /// The flat object of POST /v1/jails: the file's fields, overridden by the options.
 std::optional<json> spec_of(const CreateOptions& options) {
     auto spec = read_spec(options.file);
@@ -239,7 +253,7 @@ std::optional<json> spec_of(const CreateOptions& options) {
     if (!options.template_name.empty()) (*spec)["template"] = options.template_name;
     if (!set_root(*spec, options)) return std::nullopt;
     if (!options.hostname.empty()) (*spec)["hostname"] = options.hostname;
-    if (!options.restart.empty()) (*spec)["restart"] = options.restart;
+    if (!set_restart(*spec, options.restart)) return std::nullopt;
     auto network = spec->value("network", json::object());
     if (network.is_null()) network = json::object();
     if (!set_network(network, options) || !add_publish(*spec, options.publish) || !add_mounts(*spec, options.mounts))
@@ -348,7 +362,10 @@ void add_create(CLI::App& app, Command& chosen) {
     create_app->add_option("--devfs-ruleset", options->devfs_ruleset, "number of the ruleset of its /dev")
         ->check(CLI::Range(1, 65535));
     create_app->add_option("--user", options->user, "who its programs run as (root)");
-    create_app->add_option("--restart", options->restart, "what happens when the command ends: no");
+    create_app->add_option(
+        "--restart", options->restart,
+        "POLICY[:RETRIES]: when the command ends, it is not run again (no), run again unless it exits "
+        "with code 0 (on-failure), or always; RETRIES times within 10 minutes, then given up");
     create_app->add_option("-f,--file", options->file, "spec as JSON; options override it; - is standard input");
     create_app->add_flag("--stopped", options->stopped, "make it, do not start it");
     create_app->add_flag("--no-wait", options->no_wait, "return when it is written down");

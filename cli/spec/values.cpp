@@ -87,6 +87,14 @@ std::optional<json> mount_entry(std::string_view text) {
     return entry;
 }
 
+std::optional<json> restart_value(std::string_view text) {
+    const auto [policy, retries] = split(text, ':');
+    if (policy.empty()) return std::nullopt;
+    if (!retries) return json(policy);
+    if (retries->empty()) return std::nullopt;
+    return json{{"policy", policy}, {"max_retries", amount_of(*retries)}};
+}
+
 std::optional<Field> parameter_field(std::string_view text) {
     const auto [name, value] = split(text, '=');
     if (name.empty()) return std::nullopt;

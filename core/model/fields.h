@@ -19,6 +19,9 @@ std::string pointer(std::string_view parent, std::size_t index);
 /// "invalid_value" for a control character (C0, DEL or C1), "too_long" beyond `limit` bytes.
 Result<void> check_text(std::string_view text, std::size_t limit, const std::string& at);
 
+/// A word that is one of a few.
+inline constexpr std::size_t kWordBytes = 64;
+
 Error wrong_type(const std::string& at, std::string_view wanted);
 Error too_many(const std::string& at, std::size_t limit);
 

@@ -44,10 +44,6 @@ std::string_view to_string(NetworkMode mode) {
     }
     std::unreachable();
 }
-std::string_view to_string(RestartPolicy) {
-    return "no";
-}
-
 Error unsupported(std::string_view reason, std::string at, std::string detail, std::string remedy) {
     return Error{.code = Errc::unsupported,
                  .op = "validate",
@@ -58,8 +54,6 @@ Error unsupported(std::string_view reason, std::string at, std::string detail, s
 }
 
 namespace {
-
-constexpr std::size_t kWordBytes = 64;
 
 /// Puts what `parse` answers into `target`.
 template <class T, class F>
@@ -143,16 +137,6 @@ Result<RootSpec> parse_root(const json& value, const std::string& at) {
                                    "more is to be kept for the root than it may have"));
     if (auto done = fields.done(); !done) return std::unexpected(done.error());
     return root;
-}
-
-Result<RestartPolicy> parse_restart(const json& value, const std::string& at) {
-    const auto text = read_text(value, at, kWordBytes);
-    if (!text) return std::unexpected(text.error());
-    if (*text == "no") return RestartPolicy::no;
-    if (*text == "on-failure" || *text == "always")
-        return std::unexpected(unsupported("unsupported_restart_policy", at,
-                                           "restart policy " + *text + " is not supported yet", "use \"no\""));
-    return std::unexpected(Error::invalid("invalid_value", at, "must be \"no\""));
 }
 
 /// A thin root comes from a template, by default from the host's; a path root from none.
@@ -334,7 +318,7 @@ json to_json(const JailSpec& spec, Secrets secrets) {
                   {"parameters", to_json(spec.parameters)},
                   {"exec", to_json(spec.exec, secrets)},
                   {"command", spec.command},
-                  {"restart", to_string(spec.restart)},
+                  {"restart", to_json(spec.restart)},
                   {"labels", spec.labels}};
     if (spec.devfs_ruleset) document["devfs_ruleset"] = *spec.devfs_ruleset;
     return document;

@@ -16,6 +16,7 @@
 #include "core/model/name.h"
 #include "core/model/parameters.h"
 #include "core/model/policy.h"
+#include "core/model/restart.h"
 
 /// What a user asks for. Plain values; equality is what "changed" means.
 namespace jaild::model {
@@ -99,8 +100,6 @@ struct ExecSpec {
     bool operator==(const ExecSpec&) const = default;
 };
 
-enum class RestartPolicy { no };
-
 struct JailSpec {
     bool running = true;
     /// JSON: "template"; empty with RootKind::path. As it was asked for, with its exact version once it is stored.
@@ -119,7 +118,7 @@ struct JailSpec {
     Parameters parameters;
     ExecSpec exec;
     std::vector<std::string> command;  ///< the supervised main process; empty: none
-    RestartPolicy restart = RestartPolicy::no;
+    RestartSpec restart;               ///< of a jail with a command
     std::map<std::string, std::string> labels;
     bool operator==(const JailSpec&) const = default;
 };
@@ -161,7 +160,7 @@ struct NamedSpec {
 /// "invalid_value", "invalid_name", "invalid_path", "invalid_address", "invalid_prefix", "invalid_port",
 /// "template_with_path_root", "path_without_path_root", "reservation_above_quota", "invalid_version", "learned_address"
 /// (a static one beside DHCP or SLAAC, or a port or policy that needs to know it). Words that a later version will know
-/// are Errc::unsupported: "unsupported_network_mode", "unsupported_restart_policy". Checks what can be known without
+/// are Errc::unsupported: "unsupported_network_mode". Checks what can be known without
 /// the host or other jails.
 Result<JailSpec> parse_spec(const nlohmann::json& object);
 Result<NamedSpec> parse_named_spec(const nlohmann::json& object);

@@ -28,17 +28,6 @@ Result<EnvValue> parse_env_value(const json& value, const std::string& at) {
     return result;
 }
 
-Result<Milliseconds> parse_timeout(const json& value, const std::string& at) {
-    if (!value.is_number_integer()) return std::unexpected(wrong_type(at, "a whole number of seconds"));
-    const bool huge = value.is_number_unsigned() &&
-                      value.get<std::uint64_t>() > static_cast<std::uint64_t>(SpecLimits::timeout_seconds);
-    const auto seconds = huge ? SpecLimits::timeout_seconds + 1 : value.get<std::int64_t>();
-    if (seconds < 1 || seconds > SpecLimits::timeout_seconds)
-        return std::unexpected(Error::invalid("invalid_value", at,
-                                              "from 1 to " + std::to_string(SpecLimits::timeout_seconds) + " seconds"));
-    return std::chrono::seconds(seconds);
-}
-
 Result<void> parse_env_entry(const std::string& name, const json& value, const std::string& at, Environment& env) {
     if (auto good = check_text(name, SpecLimits::env_name_bytes, at); !good) return good;
     if (auto good = check_env_name(name, at); !good) return good;
@@ -58,6 +47,17 @@ auto argv_into(std::vector<std::string>& target) {
 }
 
 }  // namespace
+
+Result<Milliseconds> parse_timeout(const json& value, const std::string& at) {
+    if (!value.is_number_integer()) return std::unexpected(wrong_type(at, "a whole number of seconds"));
+    const bool huge = value.is_number_unsigned() &&
+                      value.get<std::uint64_t>() > static_cast<std::uint64_t>(SpecLimits::timeout_seconds);
+    const auto seconds = huge ? SpecLimits::timeout_seconds + 1 : value.get<std::int64_t>();
+    if (seconds < 1 || seconds > SpecLimits::timeout_seconds)
+        return std::unexpected(Error::invalid("invalid_value", at,
+                                              "from 1 to " + std::to_string(SpecLimits::timeout_seconds) + " seconds"));
+    return std::chrono::seconds(seconds);
+}
 
 Result<std::vector<std::string>> parse_argv(const json& value, const std::string& at) {
     if (!value.is_array()) return std::unexpected(wrong_type(at, "an array of strings"));

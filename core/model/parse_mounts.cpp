@@ -23,7 +23,6 @@ constexpr std::array kTypes{std::pair(MountType::nullfs, std::string_view("nullf
                             std::pair(MountType::linprocfs, std::string_view("linprocfs")),
                             std::pair(MountType::linsysfs, std::string_view("linsysfs")),
                             std::pair(MountType::zfs, std::string_view("zfs"))};
-constexpr std::size_t kWordBytes = 64;
 constexpr std::size_t kDatasetBytes = 255;  ///< zfsprops(7): ZFS_MAX_DATASET_NAME_LEN less the NUL
 constexpr std::uint64_t kLeastSize = 4096;  ///< one page
 

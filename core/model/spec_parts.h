@@ -11,7 +11,6 @@
 namespace jaild::model {
 
 std::string_view to_string(RootKind kind);
-std::string_view to_string(RestartPolicy policy);
 
 /// A word that the design knows and this version cannot honour.
 Error unsupported(std::string_view reason, std::string at, std::string detail, std::string remedy);
@@ -28,6 +27,9 @@ Result<void> parse_label(const std::string& key, const nlohmann::json& value, co
 /// One entry of a schedule of snapshots.
 Result<void> parse_series(const std::string& key, const nlohmann::json& value, const std::string& at,
                           std::map<std::string, unsigned>& series);
+
+/// Whole seconds, from 1 to SpecLimits::timeout_seconds.
+Result<Milliseconds> parse_timeout(const nlohmann::json& value, const std::string& at);
 
 /// Entries that collide with each other are refused.
 Result<std::vector<Publish>> parse_publish(const nlohmann::json& value, const std::string& at);

@@ -58,7 +58,8 @@ json to_json(const LastExit& exit) {
     return {{"exit_code", exit.exit_code},
             {"signal", number_or_null(exit.signal)},
             {"reason", exit.reason},
-            {"at", exit.at.to_string()}};
+            {"at", exit.at.to_string()},
+            {"ran_seconds", static_cast<double>(exit.ran.count()) / 1000}};
 }
 
 json to_json(const JailStatus& status) {
@@ -73,6 +74,7 @@ json to_json(const JailStatus& status) {
             {"addresses", texts(status.addresses)},
             {"interfaces", std::move(interfaces)},
             {"last_exit", status.last_exit ? to_json(*status.last_exit) : json()},
+            {"restarts", status.restarts},
             {"observed_generation", status.observed_generation},
             {"conditions", std::move(conditions)}};
 }

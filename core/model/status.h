@@ -31,6 +31,7 @@ struct LastExit {
     int signal = 0;      ///< 0: it exited by itself
     std::string reason;  ///< "exited", "signaled", "lost" (its shim was killed), "failed_to_start"
     UtcTime at;
+    Milliseconds ran{};  ///< from its start; 0 when nobody knows
     bool operator==(const LastExit&) const = default;
 };
 
@@ -50,6 +51,7 @@ struct JailStatus {
     std::vector<Prefix> addresses;  ///< of all interfaces
     std::vector<InterfaceStatus> interfaces;
     std::optional<LastExit> last_exit;
+    std::uint64_t restarts = 0;  ///< that its policy made since the last start that somebody asked for
     Generation observed_generation = 0;
     std::vector<Condition> conditions;
     bool operator==(const JailStatus&) const = default;

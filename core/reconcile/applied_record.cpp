@@ -13,7 +13,8 @@ std::string encode(const MadeWith& made) {
     }
     return nlohmann::json{{"spec", model::to_json(made.spec, model::Secrets::keep)},
                           {"interfaces", std::move(interfaces)},
-                          {"command_spent", made.command_spent}}
+                          {"command_spent", made.command_spent},
+                          {"restarts", to_json(made.restarts)}}
         .dump();
 }
 
@@ -60,6 +61,7 @@ std::optional<MadeWith> decode(const std::string& text) {
     MadeWith made{.spec = *std::move(spec), .interfaces = *std::move(interfaces)};
     const auto spent = json.find("command_spent");
     made.command_spent = spent != json.end() && spent->is_boolean() && spent->get<bool>();
+    if (const auto restarts = json.find("restarts"); restarts != json.end()) made.restarts = parse_restarts(*restarts);
     return made;
 }
 

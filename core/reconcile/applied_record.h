@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/model/jail.h"
+#include "core/reconcile/restarts.h"
 
 namespace jaild::reconcile {
 
@@ -13,8 +14,10 @@ struct MadeWith {
     model::JailSpec spec;                              ///< secrets kept: the file is 0600
     std::vector<model::AssignedInterface> interfaces;  ///< with addresses that the store may have given away since
     /// The command of this incarnation was run in an earlier life of the jail (which was killed, or lost its shim, or
-    /// its host). Restart policy `no` means at most once for each start that somebody asked for.
+    /// its host), or ended as its policy leaves it. Restart policy `no` means at most once for each start that somebody
+    /// asked for.
     bool command_spent = false;
+    Restarts restarts{};
     bool operator==(const MadeWith&) const = default;
 };
 

@@ -27,8 +27,16 @@ struct Memory {
     std::optional<model::JailState> announced{};  ///< in the last event about its state
     bool disturbed = false;                       ///< it had been whole: what is done now is a repair
     Repairs repairs{};
-    bool command_ran = false;            ///< when it last converged
-    std::optional<Observed> observed{};  ///< when last looked at
+    bool command_ran = false;  ///< when it last converged
+    /// Of its command's last end, when that was seen first.
+    struct Ended {
+        UtcTime at;
+        Clock::Monotonic seen;
+        std::string last_words{};  ///< the last lines of its log, of one that is not run again
+    };
+    std::optional<Ended> ended{};
+    std::optional<Clock::Monotonic> restart_at{};  ///< its restart policy's, when it last converged
+    std::optional<Observed> observed{};            ///< when last looked at
     std::string name{};
     std::set<NetworkId> networks{};  ///< that it should be linked to; none when it should not run
     std::uint64_t asked = 0;         ///< grows with every poke from outside

@@ -77,12 +77,18 @@ kernel::Learns* learned(const model::Jail& jail, unsigned index, Family family, 
     return family == Family::ipv4 ? &link.dhcp : &link.slaac;
 }
 
+/// A start by the restart policy is counted where it begins.
 kernel::Applied record(const model::Jail& jail, const Observed& observed, bool complete) {
+    auto restarts = restarts_of(jail, observed);
+    const auto ended = complete ? std::nullopt : ended_command(jail, observed);
+    if (ended && ended->answer == Answer::restart) restarts = counted(jail.spec.restart, ended->before, ended->exit);
     return {.generation = jail.generation,
             .incarnation = jail.incarnation,
             .complete = complete,
-            .spec = encode(
-                {.spec = jail.spec, .interfaces = jail.interfaces, .command_spent = command_spent(jail, observed)})};
+            .spec = encode({.spec = jail.spec,
+                            .interfaces = jail.interfaces,
+                            .command_spent = command_spent(jail, observed),
+                            .restarts = std::move(restarts)})};
 }
 
 /// How a jail has its network, as the kernel and the addresses that it was given say; nothing of its interfaces in a
@@ -174,6 +180,34 @@ Situation situation(const model::Jail& jail, const Observed& observed) {
     return outdated ? Situation::anew : Situation::remade;
 }
 
+std::optional<EndedCommand> ended_command(const model::Jail& jail, const Observed& observed) {
+    if (!wanted(jail) || jail.root_change || jail.spec.command.empty()) return std::nullopt;
+    if (!observed.applied.complete || !current_incarnation(jail, observed)) return std::nullopt;
+    const auto& shim = observed.shim;
+    if (!shim || shim->command != kernel::CommandState::exited || !shim->last_exit) return std::nullopt;
+    EndedCommand ended{.exit = *shim->last_exit, .before = restarts_of(jail, observed)};
+    ended.answer = answer_to(jail.spec.restart, ended.before, ended.exit);
+    if (ended.answer == Answer::give_up && situation(jail, observed) != Situation::continues) {
+        ended.before = {.count = ended.before.count};
+        ended.answer = Answer::restart;
+    }
+    return ended;
+}
+
+bool is_restarting(const model::Jail& jail, const Observed& observed) {
+    const auto& shim = observed.shim;
+    if (observed.applied.complete || !shim || shim->command != kernel::CommandState::exited || !shim->last_exit)
+        return false;
+    // Two ends differ, in their time if in nothing else.
+    const auto restarts = restarts_of(jail, observed);
+    return !restarts.exits.empty() && restarts.exits.back() == *shim->last_exit;
+}
+
+Restarts restarts_of(const model::Jail& jail, const Observed& observed) {
+    const auto made = current_incarnation(jail, observed) ? made_with(observed) : nullptr;
+    return made ? made->restarts : Restarts{};
+}
+
 bool command_spent(const model::Jail& jail, const Observed& observed) {
     if (!current_incarnation(jail, observed)) return false;
     const auto made = made_with(observed);
@@ -181,6 +215,10 @@ bool command_spent(const model::Jail& jail, const Observed& observed) {
     // In a jail that continues, the shim's state is about the life that goes on.
     const Situation now = situation(jail, observed);
     if (now == Situation::continues || now == Situation::anew) return false;
+    if (jail.spec.restart.policy != model::RestartPolicy::no) {
+        const auto ended = ended_command(jail, observed);
+        return ended && ended->answer != Answer::restart;
+    }
     const bool whole = observed.applied.complete && made && !made->spec.command.empty();
     return whole || (observed.shim && observed.shim->command != kernel::CommandState::none);
 }

@@ -35,7 +35,22 @@ enum class Situation {
 };
 Situation situation(const model::Jail& jail, const Observed& observed);
 
-/// The command must not be run: it was, in this incarnation, in an earlier life of the jail.
+/// A command that ended by itself in a whole jail, and what its restart policy makes of that.
+struct EndedCommand {
+    model::LastExit exit;
+    Restarts before;
+    Answer answer = Answer::leave;
+};
+/// Nothing while it runs, or was not run, or is being restarted already. Whoever killed a jail that was given up, or
+/// took down its host, asks for a new try.
+std::optional<EndedCommand> ended_command(const model::Jail& jail, const Observed& observed);
+/// The end of its command was answered with a restart already, which began and is not at its end.
+bool is_restarting(const model::Jail& jail, const Observed& observed);
+/// Those of this incarnation so far.
+Restarts restarts_of(const model::Jail& jail, const Observed& observed);
+
+/// The command must not be run: it was, in this incarnation, in an earlier life of the jail, and its restart policy
+/// leaves it at that.
 bool command_spent(const model::Jail& jail, const Observed& observed);
 
 /// The hint written when a jail begins to go, before it is made, and after its last step. The first is not the same as

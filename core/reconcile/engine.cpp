@@ -2,12 +2,29 @@
 
 #include <algorithm>
 
+#include "core/reconcile/effective.h"
+#include "core/reconcile/last_words.h"
+
 namespace jaild::reconcile {
 namespace {
 
 /// exec.stop, the command's SIGTERM and all the rest get a third each of what a halt has left, but for this much.
 constexpr int kStopParts = 3;
 constexpr Milliseconds kLeastTimeout{1'000};
+
+/// The last lines of the log of a jail that is given up; read once for each end.
+std::string last_words_of(Engine& engine, const model::Jail& row, const Observed& observed) {
+    const auto ended = ended_command(effective(row, observed).jail, observed);
+    if (!ended || ended->answer != Answer::give_up) return {};
+    const auto known = engine.board.get(row.id).ended;
+    if (known && known->at == ended->exit.at && !known->last_words.empty()) return known->last_words;
+    auto log = engine.kernel.processes().open_log(row.id);
+    auto words = log ? last_lines(log->get()) : std::string();
+    engine.board.update(row.id, [&](Memory& memory) {
+        memory.ended = {.at = ended->exit.at, .seen = engine.clock.monotonic(), .last_words = words};
+    });
+    return words;
+}
 
 }  // namespace
 
@@ -21,6 +38,21 @@ model::Jail Engine::held(model::Jail row) const {
     return row;
 }
 
+std::optional<Milliseconds> Engine::restart_in(const model::Jail& row, const Observed& observed) {
+    const auto held = effective(row, observed).jail;
+    const auto ended = ended_command(held, observed);
+    if (!ended || ended->answer != Answer::restart) return std::nullopt;
+    const auto wait = wait_before(held.spec.restart, ended->before, ended->exit, row.id);
+    const auto now = clock.monotonic();
+    const Milliseconds age{clock.utc().milliseconds - ended->exit.at.milliseconds};
+    auto seen = now - std::clamp(age, Milliseconds{0}, wait);
+    board.update(row.id, [&](Memory& memory) {
+        if (!memory.ended || memory.ended->at != ended->exit.at) memory.ended = {.at = ended->exit.at, .seen = seen};
+        seen = memory.ended->seen;
+    });
+    return std::max(Milliseconds{0}, std::chrono::ceil<Milliseconds>(seen + wait - now));
+}
+
 Result<std::vector<model::Network>> read_networks(store::Store& store) {
     return store::read<std::vector<model::Network>>(store, [](store::Reader& reader) { return reader.networks(); });
 }
@@ -29,6 +61,7 @@ Findings findings_of(Engine& engine, const model::Jail& row, const Observed& obs
                      Phase phase) {
     Findings findings{
         .row = row, .observed = observed, .phase = phase, .halting = engine.halting(), .now = engine.clock.utc()};
+    findings.last_words = last_words_of(engine, row, observed);
     if (!desired) return findings;
     for (const auto& network : desired->networks) {
         if (!findings.nat_missing) findings.nat_missing = engine.networks.nat_missing(network.id);

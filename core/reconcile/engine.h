@@ -47,6 +47,13 @@ struct Engine {
     /// What the row is held to now. During a halt: a stopped jail, whose programs get a part of the time that is left.
     [[nodiscard]] model::Jail held(model::Jail row) const;
 
+    /// How long until the restart policy makes it anew: by the machine's own clock, from when its command was first
+    /// seen ended; after a start of the daemon from what the end's own time says. Nothing when it does not.
+    [[nodiscard]] std::optional<Milliseconds> restart_in(const model::Jail& row, const Observed& observed);
+    [[nodiscard]] bool restart_is_due(const model::Jail& row, const Observed& observed) {
+        return restart_in(row, observed) == Milliseconds{0};
+    }
+
 private:
     std::atomic<Clock::Monotonic> halt_deadline_{Clock::Monotonic::max()};
 };

@@ -86,6 +86,11 @@ Note command_ended_note(const std::optional<model::LastExit>& exit) {
     return {.type = "command.ended", .data = exit ? model::to_json(*exit).dump() : "{}"};
 }
 
+Note restart_note(const EndedCommand& ended) {
+    return {.type = "command.restarted",
+            .data = nlohmann::json{{"restarts", ended.before.count + 1}, {"after", model::to_json(ended.exit)}}.dump()};
+}
+
 Note failure_note(const Failure& failure) {
     const nlohmann::json data{{"step", failure.step},
                               {"reason", failure.error.name()},

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/reconcile/effective.h"
 #include "core/reconcile/status.h"
 #include "core/store/store.h"
 
@@ -22,6 +23,8 @@ Note drift_note(std::string_view kind, const std::string& name, const std::vecto
 Note forwarding_note(const std::string& family, const std::string& network);
 Note state_note(model::JailState state);
 Note command_ended_note(const std::optional<model::LastExit>& exit);
+/// The next start by the restart policy begins.
+Note restart_note(const EndedCommand& ended);
 Note failure_note(const Failure& failure);
 
 /// Blocking.

@@ -209,6 +209,13 @@ Plan plan_running(const Desired& desired, const Observed& observed) {
         tear_down(desired.jail, observed, Next::remake, steps);
         return steps;
     }
+    const auto ended = ended_command(desired.jail, observed);
+    const bool restarts = ended && ended->answer == Answer::restart;
+    if (restarts && !desired.due && now != Situation::continues) return steps;
+    if (now == Situation::continues && ((restarts && desired.due) || is_restarting(desired.jail, observed))) {
+        tear_down(desired.jail, observed, Next::remake, steps);
+        return steps;
+    }
     switch (now) {
         case Situation::absent:
             build(desired, observed, steps);
@@ -269,10 +276,15 @@ Plan plan(const Desired& desired, const Observed& observed) {
     return steps;
 }
 
+bool is_restart(const Desired& desired, const Observed& observed) {
+    const auto ended = ended_command(effective(desired.jail, observed).jail, observed);
+    return desired.due && ended && ended->answer == Answer::restart;
+}
+
 bool is_drift(const Desired& desired, const Observed& observed) {
     const auto& applied = observed.applied;
-    return wanted(desired.jail) && applied.complete && applied.generation == desired.jail.generation &&
-           applied.incarnation == desired.jail.incarnation;
+    return !is_restart(desired, observed) && wanted(desired.jail) && applied.complete &&
+           applied.generation == desired.jail.generation && applied.incarnation == desired.jail.incarnation;
 }
 
 }  // namespace jaild::reconcile

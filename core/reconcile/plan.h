@@ -24,6 +24,7 @@ struct Desired {
     std::vector<model::Network> networks;       ///< one for each of its interfaces
     std::vector<kernel::HostEntry> neighbours;  ///< only for refresh_root
     std::optional<kernel::JailRules> rules{};   ///< with mode vnet
+    bool due = false;                           ///< if its restart policy makes it anew, then now
 };
 
 /// A jail whose policy cannot be enforced is not started; one that runs is stopped when that lasts, not for the moment
@@ -109,6 +110,9 @@ using Plan = std::vector<Step>;
 /// in the order in which they must be done; after a teardown the rest is left to the next look: what was removed may be
 /// there still.
 Plan plan(const Desired& desired, const Observed& observed);
+
+/// The plan begins a start by the jail's restart policy.
+bool is_restart(const Desired& desired, const Observed& observed);
 
 /// True if a plan that is not empty means that somebody disturbed the jail: it should run, and was complete under this
 /// generation and incarnation.

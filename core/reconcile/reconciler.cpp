@@ -26,6 +26,8 @@ constexpr Milliseconds kNeighboursDelay{100};
 constexpr int kNeighboursShare = 20;
 constexpr Milliseconds kFirstRetry{1'000};
 constexpr Milliseconds kLastRetry{300'000};
+/// A restart that is due already.
+constexpr Milliseconds kShortestWait{1};
 
 /// 1 s, doubled with each failure up to 5 min.
 Milliseconds backoff(unsigned tries) {
@@ -162,6 +164,8 @@ void Reconciler::Impl::work(JailId key, Queue::Lease& lease) {
     if (engine.stopping) return;
     if (!done) queue_->again(key, backoff(std::max(1U, engine.board.get(key).tries)));
     if (done && halts) halt_.stopped(key);
+    if (const auto at = engine.board.get(key).restart_at; done && at)
+        queue_->again(key, std::max(kShortestWait, std::chrono::ceil<Milliseconds>(*at - engine.clock.monotonic())));
     // It may be gone for good by now, or be there for what was left for it.
     if (done) tell_neighbours();
     first_round_done(key);
@@ -262,6 +266,7 @@ Result<Plan> Reconciler::Impl::plan_now(const model::Jail& row) {
     // Without a packet filter there is no step, or one that fails.
     (void)observe_rules(engine.kernel, desired->rules.value_or(kernel::JailRules{.jail = jail.id}), *observed);
     if (desired->rules && confined(desired->jail)) observed->unfiltered = engine.policies.unfiltered(*desired->rules);
+    desired->due = engine.restart_is_due(jail, *observed);
     const Plan steps = plan(*desired, *observed);
     Plan all;
     std::set<NetworkId> planned;

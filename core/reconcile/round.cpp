@@ -90,6 +90,7 @@ Result<Round::Look> Round::look() {
     if (!desired) return std::unexpected(desired.error());
     Look look{.observed = *std::move(observed), .desired = *std::move(desired), .steps = {}};
     if (auto seen = look_at_rules(look); !seen) return std::unexpected(seen.error());
+    look.desired.due = engine_.restart_is_due(*row_, look.observed);
     look.steps = plan(look.desired, look.observed);
     return look;
 }
@@ -149,8 +150,19 @@ Result<Round::Pass> Round::pass() {
     }
     if (last_.empty() && is_drift(looked->desired, looked->observed))
         engine_.board.update(id_, [](Memory& memory) { memory.disturbed = true; });
+    if (is_restart(looked->desired, looked->observed)) note_restart(looked->observed);
     engine_.board.publish(findings_of(engine_, *row_, looked->observed, &looked->desired, Phase::at_work));
     return do_steps(*looked);
+}
+
+/// Its end, unless that was told already, and what follows.
+void Round::note_restart(const Observed& observed) {
+    const auto ended = ended_command(effective(*row_, observed).jail, observed);
+    const bool untold = engine_.board.get(id_).command_ran || restarted_;
+    restarted_ = true;
+    if (untold) notes_.push_back(command_ended_note(ended->exit));
+    notes_.push_back(restart_note(*ended));
+    engine_.board.update(id_, [](Memory& memory) { memory.command_ran = false; });
 }
 
 /// For whoever looks why a start is slow.
@@ -442,6 +454,7 @@ Result<void> Round::settle(const Look& look) {
                        : engine_.journal.converged(*row_, engine_.board.get(id_).progress, notes);
     if (!written) return written;
     const bool runs = shim_alive(look.observed) && look.observed.shim->command == kernel::CommandState::running;
+    const auto restart_in = engine_.restart_in(*row_, look.observed);
     engine_.board.update(id_, [&](Memory& memory) {
         memory.tries = 0;
         if (std::exchange(memory.disturbed, false) && !memory.progress.empty())
@@ -449,6 +462,8 @@ Result<void> Round::settle(const Look& look) {
         if (!row_->removing) memory.progress.clear();
         memory.announced = status.state;
         memory.command_ran = runs;
+        memory.restart_at.reset();
+        if (restart_in) memory.restart_at = engine_.clock.monotonic() + *restart_in;
     });
     return {};
 }

@@ -40,6 +40,7 @@ private:
     Result<void> learn_all();
     Result<void> prepare(const Look& look);
     Result<Pass> do_steps(const Look& look);
+    void note_restart(const Observed& observed);
     Result<Pass> start_over();
     Result<void> do_step(const Look& look, const Step& step);
     void tell_rules(const Look& look, const Step& step);
@@ -73,6 +74,7 @@ private:
     Plan last_;                       ///< done to its end
     std::optional<Desired> desired_;  ///< of the last look
     bool released_ = false;           ///< something left the network
+    bool restarted_ = false;          ///< by its restart policy, in this round
     std::vector<std::string> done_;   ///< steps of this round
     std::vector<Note> notes_;         ///< of this round
 };

@@ -24,8 +24,10 @@ JailState state_of(const Findings& findings) {
     if (findings.row.unpacking()) return JailState::importing;
     if (wanted(findings.row)) {
         if (!alive(observed) || !observed.applied.complete) return JailState::starting;
-        const bool anew = situation(findings.row, observed) != Situation::continues;
-        return anew ? JailState::starting : JailState::running;
+        if (situation(findings.row, observed) != Situation::continues) return JailState::starting;
+        const auto ended = ended_command(effective(findings.row, observed).jail, observed);
+        if (!ended || ended->answer == Answer::leave) return JailState::running;
+        return ended->answer == Answer::restart ? JailState::starting : JailState::failed;
     }
     if (observed.jail && observed.jail->dying) return JailState::dying;
     if (has_runtime(observed) || findings.row.removing) return JailState::stopping;
@@ -68,7 +70,10 @@ Condition ready(const Findings& findings, JailState state) {
             "removed, but something refers to it still (an open socket can, for minutes): it goes by itself";
     else if (state == JailState::importing)
         condition.message = "its root is unpacked from an archive; until that is done nobody starts it";
-    else if (findings.halting)
+    else if (state == JailState::failed) {
+        condition.reason = "TooManyRestarts";
+        condition.message = "its command ended too often, and is not run again: restart the jail for a new try";
+    } else if (findings.halting)
         condition.message = "the host goes down: what should run is started again when jaild is";
     return condition;
 }
@@ -79,27 +84,64 @@ std::string_view reason_of(const model::LastExit& exit) {
     return exit.signal != 0 ? "Signaled" : "Exited";
 }
 
+std::string how_it_ended(const model::LastExit& exit) {
+    if (exit.reason == "lost") return "the command was lost with the process that held it";
+    if (exit.reason == "failed_to_start") return "the command could not be executed";
+    return fmt::format("the command ended with {}", to_string(exit));
+}
+
+/// What comes of it. The wait is told as a time, so that the message stays the same meanwhile.
+std::string what_follows(const model::Jail& held, const std::optional<EndedCommand>& ended) {
+    if (ended && ended->answer == Answer::restart) {
+        const auto wait = wait_before(held.spec.restart, ended->before, ended->exit, held.id);
+        return fmt::format("it is run again at {} (restart {})",
+                           UtcTime{ended->exit.at.milliseconds + wait.count()}.to_string(), ended->before.count + 1);
+    }
+    if (ended && ended->answer == Answer::give_up) return "its retries are spent: restart the jail for a new try";
+    return fmt::format("restart policy \"{}\" does not run it again: restart the jail for that",
+                       model::to_string(held.spec.restart.policy));
+}
+
 std::optional<Condition> command_ended(const Findings& findings, const model::JailStatus& status) {
     const auto& observed = findings.observed;
     const auto held = effective(findings.row, observed).jail;
-    if (status.state != JailState::running || held.spec.command.empty()) return std::nullopt;
-    const bool ended = observed.shim && observed.shim->command == kernel::CommandState::exited;
-    if (!ended && !command_spent(held, observed)) return std::nullopt;
+    const auto ended = ended_command(held, observed);
+    const bool waits = ended && ended->answer != Answer::leave;
+    if ((status.state != JailState::running && !waits) || held.spec.command.empty()) return std::nullopt;
+    const bool exited = observed.shim && observed.shim->command == kernel::CommandState::exited;
+    if (!exited && !command_spent(held, observed)) return std::nullopt;
 
     Condition condition{
         .type = "CommandEnded", .status = true, .reason = "Exited", .message = {}, .since = findings.now};
     std::string how = "the command ended";
     if (status.last_exit) {
         condition.reason = reason_of(*status.last_exit);
-        if (condition.reason == "Exited")
-            how = fmt::format("the command exited with code {}", status.last_exit->exit_code);
-        if (condition.reason == "Signaled")
-            how = fmt::format("the command was ended by signal {}", status.last_exit->signal);
-        if (condition.reason == "Lost") how = "the command was lost with the process that held it";
-        if (condition.reason == "FailedToStart") how = "the command could not be executed";
+        how = how_it_ended(*status.last_exit);
     }
-    condition.message = how + "; restart policy \"no\" does not run it again: restart the jail for that";
+    condition.message = how + "; " + what_follows(held, ended);
     return condition;
+}
+
+/// "the command ended 3 times within 600 s: exit code 1 after 0.2 s, exit code 1 after 0.1 s, exit code 1; the last
+/// lines of its log: …"
+std::optional<Condition> retries_spent(const Findings& findings) {
+    const auto held = effective(findings.row, findings.observed).jail;
+    const auto ended = ended_command(held, findings.observed);
+    if (!ended || ended->answer != Answer::give_up) return std::nullopt;
+    std::vector<std::string> exits;
+    for (const auto& exit : ended->before.exits) exits.push_back(to_string(exit));
+    exits.push_back(to_string(ended->exit));
+    const auto& spec = held.spec.restart;
+    auto message =
+        fmt::format("the command ended after {} restarts within {} s; its last ends: {}", spec.max_retries,
+                    std::chrono::duration_cast<std::chrono::seconds>(spec.window).count(), fmt::join(exits, ", "));
+    message += "; restart the jail for a new try";
+    if (!findings.last_words.empty()) message += "; the last lines of its log: " + findings.last_words;
+    return Condition{.type = "RetriesSpent",
+                     .status = true,
+                     .reason = "TooManyRestarts",
+                     .message = std::move(message),
+                     .since = findings.now};
 }
 
 /// What its interfaces were to learn from their networks, and have not: "vnet0 has no IPv6 address yet: …".
@@ -137,6 +179,7 @@ std::vector<Condition> conditions_of(const Findings& findings, const model::Jail
         add("RestartRequired", "SpecChanged", fmt::format("restart the jail to apply {}", fmt::join(waiting, ", ")));
     }
     if (auto ended = command_ended(findings, status)) found.push_back(*std::move(ended));
+    if (auto spent = retries_spent(findings)) found.push_back(*std::move(spent));
     if (findings.failure && findings.failure->error.reason == "name_in_use")
         add("NameTaken", "NameInUse", message_of(*findings.failure));
     if (findings.failure && findings.failure->error.reason == "limits_unsupported")
@@ -218,6 +261,7 @@ model::JailStatus derive_status(const Findings& findings, const model::JailStatu
     if (shim_alive(observed) && observed.shim->command == kernel::CommandState::running)
         status.command_pid = observed.shim->command_pid;
     describe_interfaces(effective(findings.row, observed).jail, observed.links, status);
+    status.restarts = restarts_of(findings.row, observed).count;
     status.last_exit = observed.shim ? observed.shim->last_exit : previous.last_exit;
     const bool converged = findings.phase == Phase::settled && !findings.failure && !findings.row.removing;
     status.observed_generation = converged ? findings.row.generation : previous.observed_generation;

@@ -173,6 +173,8 @@ Sweep::Verdict Sweep::judge(const model::Jail& row, Observed observed, const Mem
     if (memory.asked != memory.heeded) return Verdict::differs;
     auto desired = desire(engine_.kernel, row, observed, networks_);
     if (desired) desired->rules = engine_.policies.rules_for(desired->jail, networks_);
+    const auto restart_in = engine_.restart_in(row, observed);
+    if (desired) desired->due = restart_in == Milliseconds{0};
     // Its round will say what is wrong.
     if (!desired || !plan(*desired, observed).empty()) return Verdict::differs;
     if (memory.failure) return Verdict::recovered;
@@ -180,6 +182,8 @@ Sweep::Verdict Sweep::judge(const model::Jail& row, Observed observed, const Mem
     auto findings = findings_of(engine_, row, observed, &*desired, Phase::settled);
     const auto state = derive_status(findings, memory.status).state;
     const bool ran_out = memory.command_ran && observed.shim && observed.shim->command == kernel::CommandState::exited;
+    // One that nobody waits for yet.
+    if (restart_in && !memory.restart_at) return Verdict::differs;
     if (ran_out || (memory.announced && *memory.announced != state)) return Verdict::differs;
     if (memory.seen && memory.status.observed_generation != row.generation && !row.removing) return Verdict::differs;
     engine_.board.adopt(memory.version, std::move(findings), state);

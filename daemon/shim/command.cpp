@@ -25,6 +25,7 @@ void Command::start(Launch launch, const Reply& reply) {
 }
 
 void Command::started(pid_t pid) {
+    began_ = Clock::system().monotonic();
     const auto before = record_.state;
     record_.state.command = CommandState::running;
     record_.state.command_pid = pid;
@@ -52,7 +53,8 @@ void Command::ended(const ChildExit& exit) {
         record_.state.command = CommandState::exited;
         record_.state.command_pid = 0;
         record_.state.command_start = 0;
-        record_.set_exit(exit.exit_code, exit.signal, exit.signal != 0 ? "signaled" : "exited");
+        record_.set_exit(exit.exit_code, exit.signal, exit.signal != 0 ? "signaled" : "exited",
+                         std::chrono::ceil<std::chrono::milliseconds>(Clock::system().monotonic() - began_));
         if (const auto saved = record_.save(); !saved) log_.note(saved.error().to_string());
     }
     gone();

@@ -3,6 +3,7 @@
 #include <functional>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "daemon/shim/log_streams.h"
 #include "daemon/shim/programs.h"
 #include "daemon/shim/record.h"
@@ -40,6 +41,7 @@ private:
     LogWriter& log_;
     Record& record_;
     Programs::Id program_ = 0;  ///< 0: none
+    Clock::Monotonic began_{};  ///< it runs since then
     bool unrecorded_ = false;   ///< it runs but could not be written down: it is being killed, nobody was told of it
     std::vector<Reply> starting_;
     std::vector<std::function<void()>> stopping_;

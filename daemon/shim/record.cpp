@@ -38,11 +38,12 @@ Result<void> Record::save() {
     return written;
 }
 
-void Record::set_exit(std::int64_t exit_code, std::int64_t signal, std::string reason) {
+void Record::set_exit(std::int64_t exit_code, std::int64_t signal, std::string reason, std::chrono::milliseconds ran) {
     state.last_exit = ExitRecord{.exit_code = exit_code,
                                  .signal = signal,
                                  .reason = std::move(reason),
-                                 .at_ms = Clock::system().utc().milliseconds};
+                                 .at_ms = Clock::system().utc().milliseconds,
+                                 .ran_ms = ran.count()};
 }
 
 }  // namespace jaild::shim

@@ -20,8 +20,8 @@ public:
     /// Writes it, fsync(2) included, then calls on_change. On a full disk the log goes for it. What cannot be written
     /// all the same is tried again every five seconds.
     Result<void> save();
-    /// last_exit, with the time of now.
-    void set_exit(std::int64_t exit_code, std::int64_t signal, std::string reason);
+    /// last_exit, with the time of now. `ran`: 0 when nobody knows.
+    void set_exit(std::int64_t exit_code, std::int64_t signal, std::string reason, std::chrono::milliseconds ran = {});
 
     std::function<void()> on_change;
 

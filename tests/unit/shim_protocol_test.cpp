@@ -245,7 +245,8 @@ TEST_CASE("a shim's state comes back as it was written", "[shim][state]") {
         .command_pid = 12,
         .command_start = 345,
         .start_done = true,
-        .last_exit = ExitRecord{.exit_code = 137, .signal = 9, .reason = "signaled", .at_ms = 1'700'000'000'000},
+        .last_exit =
+            ExitRecord{.exit_code = 137, .signal = 9, .reason = "signaled", .at_ms = 1'700'000'000'000, .ran_ms = 17},
         .jail_pid = 99,
         .jail_start = 98,
         .jail_boot = "0123456789abcdef0123456789abcdef"};

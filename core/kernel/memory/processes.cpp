@@ -138,6 +138,7 @@ Result<void> MemoryProcesses::start_command(JailId id, const Program& program) {
             return {};
         }
         shim.command = CommandState::running;
+        shim.command_began = world_.options.clock->monotonic();
         shim.command_pid = ++world_.state.last_pid;
         return {};
     });

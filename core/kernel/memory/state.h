@@ -104,6 +104,7 @@ struct Shim {
     std::int64_t command_pid = 0;
     std::optional<model::LastExit> last_exit{};
     bool start_done = false;
+    Clock::Monotonic command_began{};
     std::size_t commands_started = 0;  ///< ever, for counting: no real shim remembers it
 };
 

@@ -98,9 +98,18 @@ void World::kill_processes(JailId id) {
 
 void World::end_command(JailId id, Directory& directory, int exit_code, int signal, std::string reason) {
     auto& shim = directory.shim;
-    shim.command = CommandState::exited;
     shim.command_pid = 0;
-    shim.last_exit = model::LastExit{exit_code, signal, std::move(reason), options.clock->utc()};
+    const bool ran = shim.command == CommandState::running && reason != "lost";
+    const auto began = ran ? shim.command_began : options.clock->monotonic();
+    // The clock may stand still; no two commands of a jail end in the same instant.
+    auto at = options.clock->utc();
+    if (shim.last_exit) at.milliseconds = std::max(at.milliseconds, shim.last_exit->at.milliseconds + 1);
+    shim.last_exit = model::LastExit{.exit_code = exit_code,
+                                     .signal = signal,
+                                     .reason = std::move(reason),
+                                     .at = at,
+                                     .ran = std::chrono::ceil<Milliseconds>(options.clock->monotonic() - began)};
+    shim.command = CommandState::exited;
     notifier.changed(id);
 }
 

@@ -37,7 +37,8 @@ ObservedShim observed(JailId id, const shim::ShimState& state) {
         result.last_exit = model::LastExit{.exit_code = static_cast<int>(state.last_exit->exit_code),
                                            .signal = static_cast<int>(state.last_exit->signal),
                                            .reason = state.last_exit->reason,
-                                           .at = UtcTime{state.last_exit->at_ms}};
+                                           .at = UtcTime{state.last_exit->at_ms},
+                                           .ran = Milliseconds{state.last_exit->ran_ms}};
     return result;
 }
 

@@ -252,7 +252,10 @@ private:
                 break;
         }
         // A killed jail is made again; its command, run once, is not.
-        if (done && (choice <= 3 || choice == 16)) scene_.history(id).disturbed = true;
+        if (done && (choice <= 3 || choice == 16)) {
+            scene_.history(id).disturbed = true;
+            if (jail.spec.restart.policy != model::RestartPolicy::no) scene_.history(id).may_start(jail.spec);
+        }
         say(fmt::format("  hand {} on {} {}{}", choice, id.value, target, done ? "" : ": nothing there"));
     }
 

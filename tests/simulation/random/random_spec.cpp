@@ -144,6 +144,15 @@ model::Parameters random_parameters(Dice& dice) {
     return parameters;
 }
 
+/// Few and quick, so that a command that always ends comes to rest.
+model::RestartSpec random_restart(Dice& dice) {
+    if (dice.chance(0.5)) return {};
+    return {.policy = dice.chance(0.5) ? model::RestartPolicy::always : model::RestartPolicy::on_failure,
+            .max_delay = Milliseconds{2'000},
+            .max_retries = static_cast<unsigned>(dice.between(1, 3)),
+            .window = std::chrono::seconds{86'400}};
+}
+
 }  // namespace
 
 model::JailSpec random_spec(Dice& dice, const model::Name& name) {
@@ -168,12 +177,13 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
     spec.exec.start = dice.pick(starts());
     spec.exec.stop = dice.pick(stops());
     spec.command = dice.pick(commands());
+    spec.restart = random_restart(dice);
     return spec;
 }
 
 model::JailSpec changed(Dice& dice, model::JailSpec spec) {
     for (auto count = dice.between(1, 2); count > 0; --count) {
-        switch (dice.below(13)) {
+        switch (dice.below(14)) {
             case 0:
             case 1:
                 spec.running = !spec.running;
@@ -206,6 +216,9 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
                 break;
             case 7:
                 spec.limits = random_limits(dice);
+                break;
+            case 12:
+                spec.restart = random_restart(dice);
                 break;
             case 8:
                 spec.parameters = random_parameters(dice);

@@ -297,10 +297,16 @@ private:
                            history.starts_asked));
         if (made.spec.command.empty()) {
             demand(made.hint_lost || shim.command == CommandState::none, "has a command that nobody asked for");
-        } else if (!history.disturbed) {
-            using kernel::memory::Behaviour;
-            const auto how = kernel::memory::outcome({.argv = made.spec.command, .environment = {}}).behaviour;
-            const bool lasts = how != Behaviour::ends && how != Behaviour::missing;
+            return;
+        }
+        using kernel::memory::Behaviour;
+        const auto how = kernel::memory::outcome({.argv = made.spec.command, .environment = {}}).behaviour;
+        const bool lasts = how != Behaviour::ends && how != Behaviour::missing;
+        const bool restarts = jail.spec.restart.policy != model::RestartPolicy::no;
+        if (restarts && lasts && !history.new_policy && !made.hint_lost) {
+            demand(shim.command == CommandState::running || is_given_up(jail),
+                   "its command is not run again, and its retries are not spent");
+        } else if (!history.disturbed && !history.new_policy) {
             demand(shim.command == (lasts ? CommandState::running : CommandState::exited),
                    "its command is not as it should be");
         }
@@ -389,10 +395,20 @@ private:
         demand(!status.conditions.empty(), "cannot start, and no condition says why");
     }
 
+    /// Its command ended, and was run again as often as it may be.
+    bool is_given_up(const model::Jail& jail) {
+        const auto* held = directory(jail.id);
+        if (!held || held->shim.command != CommandState::exited || jail.spec.restart.max_retries == 0) return false;
+        const auto status = scene_.reconciler().status(jail);
+        return std::ranges::any_of(status.conditions,
+                                   [](const model::Condition& one) { return one.type == "RetriesSpent"; });
+    }
+
     void check_status(const model::Jail& jail) {
         const auto status = scene_.reconciler().status(jail);
         const bool runs = jail.spec.running && !jail.removing;
-        demand(status.state == (runs ? model::JailState::running : model::JailState::stopped),
+        const auto up = is_given_up(jail) ? model::JailState::failed : model::JailState::running;
+        demand(status.state == (runs ? up : model::JailState::stopped),
                fmt::format("its status says {}", model::to_string(status.state)));
         demand(status.observed_generation == jail.generation, "its status is about another generation");
         const auto made = scene_.made_with().find(jail.id);

@@ -85,12 +85,14 @@ Result<JailId> Scene::create(const model::NamedSpec& spec) {
         if (auto noted = note(writer, *jail, "create"); !noted) return std::unexpected(noted.error());
         return jail->id;
     });
-    if (made && spec.spec.running) history_[*made].starts_asked = 1;
+    if (made && spec.spec.running) history_[*made].may_start(spec.spec);
     if (made) reconciler_->poke(*made);
     return made;
 }
 
 Result<void> Scene::update(JailId id, const model::JailSpec& spec) {
+    const auto row = jail(id);
+    const auto before = row ? row->spec.restart : spec.restart;
     auto done = store_->write([&](store::Writer& writer) -> Result<void> {
         auto jail = writer.update_jail(id, spec);
         if (!jail) return std::unexpected(jail.error());
@@ -98,7 +100,8 @@ Result<void> Scene::update(JailId id, const model::JailSpec& spec) {
     });
     // A jail that was half made is made anew for a change, and its command may run for it again; a stop and a start
     // that nobody acted upon in between are no new start.
-    if (done && spec.running) ++history_[id].starts_asked;
+    if (done && spec.running) history_[id].may_start(spec);
+    if (done && spec.restart != before) history_[id].new_policy = true;
     if (done) reconciler_->poke(id);
     return done;
 }
@@ -110,9 +113,9 @@ Result<void> Scene::restart(JailId id) {
         return note(writer, *jail, "restart");
     });
     if (done) {
-        ++history_[id].starts_asked;
+        history_[id].may_start(jail(id)->spec);
         // A jail whose hint is lost is taken for what the row asks, a restart that nobody acted upon included.
-        if (!lost_hints_.contains(id)) history_[id].disturbed = false;
+        if (!lost_hints_.contains(id)) history_[id].disturbed = history_[id].new_policy = false;
         reconciler_->poke(id);
     }
     return done;
@@ -156,7 +159,7 @@ Result<void> Scene::restore(JailId id, SnapshotId from) {
         return note(writer, *changed, "snapshot.restore");
     });
     if (!done) return done;
-    ++history_[id].starts_asked;
+    history_[id].may_start(jail(id)->spec);
     if (!lost_hints_.contains(id)) history_[id].disturbed = false;
     reconciler_->poke(id);
     return done;
@@ -188,7 +191,7 @@ Result<void> Scene::upgrade(JailId id) {
         return note(writer, *begun, "upgrade");
     });
     if (!done) return done;
-    history_[id].starts_asked += 2;  // and once more when it is taken back
+    for (int start = 0; start < 2; ++start) history_[id].may_start(jail(id)->spec);  // the second when it is taken back
     if (!lost_hints_.contains(id)) history_[id].disturbed = false;
     reconciler_->poke(id);
     return done;
@@ -206,7 +209,7 @@ Result<JailId> Scene::clone(const model::NamedSpec& spec, SnapshotId from) {
         if (auto noted = note(writer, *changed, "create"); !noted) return std::unexpected(noted.error());
         return jail->id;
     });
-    if (made && spec.spec.running) history_[*made].starts_asked = 1;
+    if (made && spec.spec.running) history_[*made].may_start(spec.spec);
     if (made) reconciler_->poke(*made);
     return made;
 }
@@ -219,7 +222,7 @@ Result<JailId> Scene::import(const model::NamedSpec& spec) {
         if (auto noted = note(writer, *jail, "import"); !noted) return std::unexpected(noted.error());
         return jail->id;
     });
-    if (made && spec.spec.running) history_[*made].starts_asked = 1;
+    if (made && spec.spec.running) history_[*made].may_start(spec.spec);
     if (made) reconciler_->poke(*made);
     return made;
 }
@@ -360,7 +363,7 @@ bool Scene::lose_hint(JailId id) {
     lost_hints_.insert(id);
     made_with_[id].hint_lost = true;
     history_[id].disturbed = true;  // if its command was run before, only the hint knew
-    ++history_[id].starts_asked;
+    if (const auto row = jail(id)) history_[id].may_start(row->spec);
     return true;
 }
 

@@ -30,7 +30,10 @@ struct MadeWith {
 /// What the users did to a jail, as far as a check needs it.
 struct History {
     std::size_t starts_asked = 0;  ///< how often its command may have been started, at most
-    bool disturbed = false;  ///< killed by hand since the last restart that was asked for: a command is not repeated
+    bool disturbed = false;   ///< killed by hand since the last restart that was asked for: a command is not repeated
+    bool new_policy = false;  ///< since then: what the old one left is not run again
+    /// Somebody asked for a start of a jail with that spec, or it may be made anew for another reason.
+    void may_start(const model::JailSpec& spec) { starts_asked += 1 + spec.restart.max_retries; }
 };
 
 /// One machine with one jaild: the real store in memory, the real reconciler driven by hand on this thread, a model

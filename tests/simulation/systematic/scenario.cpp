@@ -66,6 +66,18 @@ void changed_since_snapshot(Scene& scene) {
     scene.kernel().hand().write_root(kFirst, 2);
 }
 
+model::RestartSpec few_restarts() {
+    return {.policy = model::RestartPolicy::on_failure,
+            .max_retries = 2,
+            .window = std::chrono::seconds{model::SpecLimits::timeout_seconds}};
+}
+
+void restarting_jail(Scene& scene) {
+    auto named = full_jail();
+    named.spec.restart = few_restarts();
+    create(scene, named);
+}
+
 std::vector<Scenario> make_scenarios() {
     return {
         {"create thin", nothing, one_full_jail},
@@ -89,6 +101,25 @@ std::vector<Scenario> make_scenarios() {
         {"create one that learns its address", nothing, [](Scene& scene) { create(scene, learning_jail()); }},
         {"create a second", one_full_jail, [](Scene& scene) { create(scene, full_jail("db")); }},
         {"restart", one_full_jail, [](Scene& scene) { expect(scene.restart(kFirst)); }},
+        {"run a command again", restarting_jail,
+         [](Scene& scene) { (void)scene.kernel().hand().end_command(kFirst, 5); }},
+        {"give up a command", nothing,
+         [](Scene& scene) {
+             auto named = full_jail();
+             named.spec.command = {"exit", "3"};
+             named.spec.restart = few_restarts();
+             create(scene, named);
+         }},
+        {"stop one whose command is to be run again",
+         [](Scene& scene) {
+             restarting_jail(scene);
+             (void)scene.settle();
+             for (int end = 0; end < 2; ++end) {
+                 (void)scene.kernel().hand().end_command(kFirst, 5);
+                 (void)scene.reconcile(kFirst);
+             }
+         },
+         [](Scene& scene) { change(scene, [](model::JailSpec& spec) { spec.running = false; }); }},
         {"stop", one_full_jail,
          [](Scene& scene) { change(scene, [](model::JailSpec& spec) { spec.running = false; }); }},
         {"start again",

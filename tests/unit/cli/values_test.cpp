@@ -83,3 +83,12 @@ TEST_CASE("a published port is written as DESIGN has it, with an address before 
         CHECK(entry(wrong).is_null());
     }
 }
+
+TEST_CASE("a restart policy may say how often", "[cli]") {
+    CHECK(restart_value("always") == json("always"));
+    CHECK(restart_value("on-failure:5") == json{{"policy", "on-failure"}, {"max_retries", 5}});
+    CHECK(restart_value("always:many") == json{{"policy", "always"}, {"max_retries", "many"}});  // for the daemon
+    CHECK_FALSE(restart_value(""));
+    CHECK_FALSE(restart_value(":5"));
+    CHECK_FALSE(restart_value("always:"));
+}

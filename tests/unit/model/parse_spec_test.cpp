@@ -192,6 +192,10 @@ TEST_CASE("a value of another type is refused, null included", "[model][spec]") 
         {R"({"exec": {"env": {"A": {"value": "x", "secret": "yes"}}}})", "/exec/env/A/secret"},
         {R"({"command": "httpd"})", "/command"},
         {R"({"restart": false})", "/restart"},
+        {R"({"restart": {"policy": 1}})", "/restart/policy"},
+        {R"({"restart": {"delay": "1"}})", "/restart/delay"},
+        {R"({"restart": {"window": 1.5}})", "/restart/window"},
+        {R"({"restart": {"max_retries": "5"}})", "/restart/max_retries"},
         {R"({"labels": ["a"]})", "/labels"},
         {R"({"labels": {"a": null}})", "/labels/a"},
     }));
@@ -233,6 +237,13 @@ TEST_CASE("a value that no jail can have is refused", "[model][spec]") {
         {R"({"exec": {"env": {"": "x"}}})", "invalid_value /exec/env/"},
         {R"({"exec": {"env": {"A": {"secret": true}}}})", "missing_field /exec/env/A/value"},
         {R"({"restart": "sometimes"})", "invalid_value /restart"},
+        {R"({"restart": {"policy": "unless-stopped"}})", "invalid_value /restart/policy"},
+        {R"({"restart": {"delay": 0}})", "invalid_value /restart/delay"},
+        {R"({"restart": {"delay": 86401}})", "invalid_value /restart/delay"},
+        {R"({"restart": {"delay": 5, "max_delay": 4}})", "invalid_value /restart/max_delay"},
+        {R"({"restart": {"max_retries": 0}})", "invalid_value /restart/max_retries"},
+        {R"({"restart": {"max_retries": 1001}})", "invalid_value /restart/max_retries"},
+        {R"({"restart": {"retries": 5}})", "unknown_field /restart/retries"},
         {R"({"labels": {"": "x"}})", "invalid_value /labels/"},
         {R"({"labels": {"a=b": "x"}})", "invalid_value /labels/a=b"},
     }));
@@ -369,18 +380,6 @@ TEST_CASE("ip4 and ip6 say how a jail in the host's network stack has a family",
     CHECK(refusal_of(with(alias, {{"ip4.addr", json::array()}})) == "reserved_parameter /parameters/ip4.addr");
 }
 
-TEST_CASE("what only a later version can honour says so, and what to use instead", "[model][spec]") {
-    const auto [text, reason, at] = GENERATE(table<std::string, std::string, std::string>({
-        {R"({"restart": "on-failure"})", "unsupported_restart_policy", "/restart"},
-        {R"({"restart": "always"})", "unsupported_restart_policy", "/restart"},
-    }));
-    const auto error = error_of(parse_spec(parsed(text)));
-    CHECK(error.code == Errc::unsupported);
-    CHECK(error.name() == reason);
-    CHECK(error.field == at);
-    CHECK_FALSE(error.remedy.empty());
-}
-
 TEST_CASE("a new jail needs a good name", "[model][spec]") {
     const auto refused = [](const char* text) {
         const auto error = error_of(parse_named_spec(parsed(text)));
@@ -391,4 +390,21 @@ TEST_CASE("a new jail needs a good name", "[model][spec]") {
     CHECK(refused(R"({"name": "5"})") == "invalid_name /name");
     CHECK(refused(R"({"name": "web", "spec": {}})") == "unknown_field /spec");
     CHECK(refused("[]") == "wrong_type ");
+}
+
+TEST_CASE("a restart policy has its waits and its budget", "[model][spec]") {
+    const auto restart = [](const std::string& text) { return value_of(parse_spec(parsed(text))).restart; };
+    CHECK(restart("{}") == RestartSpec{});
+    CHECK(restart(R"({"restart": "always"})") == RestartSpec{.policy = RestartPolicy::always});
+    CHECK(restart(R"({"restart": {"policy": "on-failure", "delay": 2, "max_delay": 8, "reset_after": 30,
+                                  "max_retries": 1000, "window": 86400}})") ==
+          RestartSpec{.policy = RestartPolicy::on_failure,
+                      .delay = Milliseconds{2'000},
+                      .max_delay = Milliseconds{8'000},
+                      .reset_after = Milliseconds{30'000},
+                      .max_retries = 1000,
+                      .window = std::chrono::hours{24}});
+    CHECK(restart(R"({"restart": {"policy": "always", "max_retries": null}})").max_retries == 0);
+    // A longer first wait needs no second field.
+    CHECK(restart(R"({"restart": {"delay": 90}})").max_delay == Milliseconds{90'000});
 }

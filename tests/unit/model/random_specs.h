@@ -31,8 +31,20 @@ public:
         spec.parameters = parameters();
         spec.exec = exec();
         if (coin()) spec.command = argv();
+        if (coin()) spec.restart = restart();
         for (auto n = below(4); n > 0; --n) spec.labels["größe/~" + word()] = text();
         return spec;
+    }
+
+    model::RestartSpec restart() {
+        const auto seconds = [&](std::uint64_t most) { return std::chrono::seconds(1 + below(most)); };
+        const auto delay = seconds(60);
+        return {.policy = coin() ? model::RestartPolicy::always : model::RestartPolicy::on_failure,
+                .delay = delay,
+                .max_delay = delay + seconds(60),
+                .reset_after = seconds(86'400),
+                .max_retries = static_cast<unsigned>(below(1'001)),
+                .window = seconds(86'400)};
     }
 
     std::uint64_t below(std::uint64_t bound) {

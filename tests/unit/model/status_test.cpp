@@ -73,8 +73,13 @@ TEST_CASE("a jail shows name, spec, status, generation, time and labels, and no 
 }
 
 TEST_CASE("an exit says how it came about", "[model][status]") {
-    CHECK(to_json(LastExit{.exit_code = 137, .signal = 9, .reason = "signaled", .at = UtcTime{0}}) ==
-          json({{"exit_code", 137}, {"signal", 9}, {"reason", "signaled"}, {"at", "1970-01-01T00:00:00.000Z"}}));
+    CHECK(to_json(LastExit{
+              .exit_code = 137, .signal = 9, .reason = "signaled", .at = UtcTime{0}, .ran = Milliseconds{1'500}}) ==
+          json({{"exit_code", 137},
+                {"signal", 9},
+                {"reason", "signaled"},
+                {"at", "1970-01-01T00:00:00.000Z"},
+                {"ran_seconds", 1.5}}));
     CHECK(to_json(LastExit{.reason = "exited"})["signal"].is_null());
 }
 

@@ -310,10 +310,11 @@ Toy Toy::running(const Desired& desired) {
     return toy;
 }
 
-void Toy::end_command() {
+void Toy::end_command(int exit_code, Milliseconds ran) {
     if (!observed.shim || observed.shim->command != CommandState::running) return;
     observed.shim->command = CommandState::exited;
-    observed.shim->last_exit = model::LastExit{.exit_code = 0, .signal = 0, .reason = "exited", .at = {}};
+    observed.shim->last_exit =
+        model::LastExit{.exit_code = exit_code, .signal = 0, .reason = "exited", .at = {++now}, .ran = ran};
 }
 
 void Toy::kill_jail() {

@@ -34,6 +34,7 @@ class Toy {
 public:
     Observed observed;
     bool row = true;       ///< until it is forgotten
+    std::int64_t now = 0;  ///< of the last exit
     int command_runs = 0;  ///< how often the user's command was started
     int start_runs = 0;
     int stop_runs = 0;
@@ -49,7 +50,7 @@ public:
     void kill_jail();  ///< remains stay
     void lose_jail();  ///< nothing of it stays; its host was switched off, say
     void kill_shim();
-    void end_command();
+    void end_command(int exit_code = 0, Milliseconds ran = {});
     void reboot();
 
 private:

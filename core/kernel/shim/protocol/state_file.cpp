@@ -39,8 +39,8 @@ bool read_field(ShimState& state, std::string_view key, std::string_view value) 
         return true;
     }
     const bool known = key == "command" || key == "command_pid" || key == "command_start" || key == "start_done" ||
-                       key == "exit_code" || key == "exit_signal" || key == "exit_at" || key == "jail_pid" ||
-                       key == "jail_start";
+                       key == "exit_code" || key == "exit_signal" || key == "exit_at" || key == "exit_ran" ||
+                       key == "jail_pid" || key == "jail_start";
     if (!known) return true;
     if (!read_number(value, number)) return false;
     if (key == "command") {
@@ -53,6 +53,7 @@ bool read_field(ShimState& state, std::string_view key, std::string_view value) 
     if (key == "exit_code") exit().exit_code = number;
     if (key == "exit_signal") exit().signal = number;
     if (key == "exit_at") exit().at_ms = number;
+    if (key == "exit_ran") exit().ran_ms = number;
     if (key == "jail_pid") state.jail_pid = number;
     if (key == "jail_start") state.jail_start = number;
     return true;
@@ -71,6 +72,7 @@ std::string format_state(const ShimState& state) {
         line(out, "exit_code", state.last_exit->exit_code);
         line(out, "exit_signal", state.last_exit->signal);
         line(out, "exit_at", state.last_exit->at_ms);
+        line(out, "exit_ran", state.last_exit->ran_ms);
         out.append("exit_reason ").append(state.last_exit->reason).append("\n");
     }
     line(out, "jail_pid", state.jail_pid);

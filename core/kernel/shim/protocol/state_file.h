@@ -18,6 +18,7 @@ struct ExitRecord {
     std::int64_t signal = 0;
     std::string reason;      ///< as model::LastExit
     std::int64_t at_ms = 0;  ///< UTC, since the epoch
+    std::int64_t ran_ms = 0;  ///< 0: an older shim wrote it, or nobody knows
     bool operator==(const ExitRecord&) const = default;
 };
 
