@@ -119,11 +119,6 @@ class Specs(ApiTest):
         self.daemon.make("at-77", **{key: value for key, value in with_addresses(at_77).items() if key != "name"})
         self.post(with_addresses(at_77), 409, "address_in_use", at)
 
-    def test_what_later_versions_will_know(self):
-        problem = self.refused(self.daemon.request("POST", "/v1/jails", {"name": "x", "restart": "always"}), 422,
-                               "unsupported_restart_policy")
-        self.assertTrue(problem["remedy"])
-
     def test_roots_that_the_host_cannot_be(self):
         for kind in ("copy", "clone"):
             problem = self.refused(self.daemon.request("POST", "/v1/jails", {"name": "x", "root": {"kind": kind}}), 422,
