@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/jobs/end_operation.h"
@@ -86,9 +87,13 @@ Note command_ended_note(const std::optional<model::LastExit>& exit) {
     return {.type = "command.ended", .data = exit ? model::to_json(*exit).dump() : "{}"};
 }
 
-Note restart_note(const EndedCommand& ended) {
+Note restart_note(const EndedCommand& ended, UtcTime now) {
+    const auto waited = std::max<std::int64_t>(0, now.milliseconds - ended.exit.at.milliseconds);
     return {.type = "command.restarted",
-            .data = nlohmann::json{{"restarts", ended.before.count + 1}, {"after", model::to_json(ended.exit)}}.dump()};
+            .data = nlohmann::json{{"restarts", ended.before.count + 1},
+                                   {"waited_seconds", static_cast<double>(waited) / 1000},
+                                   {"after", model::to_json(ended.exit)}}
+                        .dump()};
 }
 
 Note failure_note(const Failure& failure) {

@@ -23,8 +23,8 @@ Note drift_note(std::string_view kind, const std::string& name, const std::vecto
 Note forwarding_note(const std::string& family, const std::string& network);
 Note state_note(model::JailState state);
 Note command_ended_note(const std::optional<model::LastExit>& exit);
-/// The next start by the restart policy begins.
-Note restart_note(const EndedCommand& ended);
+/// The next start by the restart policy begins at `now`.
+Note restart_note(const EndedCommand& ended, UtcTime now);
 Note failure_note(const Failure& failure);
 
 /// Blocking.

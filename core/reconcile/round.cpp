@@ -161,7 +161,7 @@ void Round::note_restart(const Observed& observed) {
     const bool untold = engine_.board.get(id_).command_ran || restarted_;
     restarted_ = true;
     if (untold) notes_.push_back(command_ended_note(ended->exit));
-    notes_.push_back(restart_note(*ended));
+    notes_.push_back(restart_note(*ended, engine_.clock.utc()));
     engine_.board.update(id_, [](Memory& memory) { memory.command_ran = false; });
 }
 
