@@ -97,6 +97,12 @@ Parameters running_parameters(const Parameters& made, const Parameters& row) {
     return running;
 }
 
+Parameters with_more(Parameters made, const Parameters& more) {
+    for (const auto& [name, value] : more)
+        if (!speaks_of(made, name)) made.emplace(name, value);
+    return made;
+}
+
 Parameters live_parameters(const Parameters& all) {
     Parameters live = all;
     std::erase_if(live, [](const auto& entry) { return only_at_creation(entry.first); });

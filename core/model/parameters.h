@@ -42,6 +42,8 @@ bool only_at_creation(std::string_view name);
 std::vector<std::string> parameters_for_restart(const Parameters& from, const Parameters& to);
 /// What a running jail that was made with `made` has by now, if `row` is asked for.
 Parameters running_parameters(const Parameters& made, const Parameters& row);
+/// `made`, and what `more` has that it says nothing of, by neither of a parameter's two names.
+Parameters with_more(Parameters made, const Parameters& more);
 /// Those that can be set on a running jail.
 Parameters live_parameters(const Parameters& all);
 

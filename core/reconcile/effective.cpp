@@ -239,7 +239,8 @@ std::optional<kernel::Applied> change_record(const model::Jail& jail, const Obse
     const auto made = made_with(observed);
     if (!made) return std::nullopt;
     auto changed = *made;
-    changed.spec.parameters.merge(model::live_parameters(jail.spec.parameters));
+    changed.spec.parameters =
+        model::with_more(std::move(changed.spec.parameters), model::live_parameters(jail.spec.parameters));
     for (const auto& mount : jail.spec.mounts)
         if (std::ranges::find(made->spec.mounts, mount.target, &model::MountSpec::target) == made->spec.mounts.end())
             changed.spec.mounts.push_back(mount);

@@ -87,3 +87,15 @@ TEST_CASE("a parameter that is fixed at creation waits, and keeps nothing else w
     CHECK(toy.observed.jail->parameters.at("allow.mount") == model::ParameterValue(false));
     CHECK(toy.observed.jail->parameters.at("osreldate") == model::ParameterValue(std::int64_t{7}));
 }
+
+TEST_CASE("a parameter that comes by its other name leaves what the jail was made with readable",
+          "[plan][parameters]") {
+    const auto desired = with({{"allow.nomount", true}});
+    auto toy = Toy::running(desired);
+    const auto other = changed(desired, [](model::JailSpec& spec) {
+        spec.parameters = {{"allow.mount", true}};
+        spec.devfs_ruleset = 10;
+    });
+    toy.converge(other);
+    CHECK(waiting(other, toy) == std::vector<std::string>{"/devfs_ruleset"});
+}
