@@ -37,6 +37,7 @@ struct CreateOptions {
     std::vector<std::string> parameters;
     std::vector<std::string> mounts;
     std::vector<std::string> devices;
+    std::vector<std::string> datasets;
     int devfs_ruleset = 0;  ///< 0: none was given
     std::string file;
     bool stopped = false;
@@ -265,6 +266,7 @@ std::optional<json> spec_of(const CreateOptions& options) {
     if (!limits->empty()) (*spec)["limits"].update(*limits);
     if (!parameters->empty()) (*spec)["parameters"].update(*parameters);
     if (!options.devices.empty()) (*spec)["devices"] = options.devices;
+    if (!options.datasets.empty()) (*spec)["datasets"] = options.datasets;
     if (options.devfs_ruleset != 0) (*spec)["devfs_ruleset"] = options.devfs_ruleset;
     if (options.stopped) (*spec)["running"] = false;
     if (!options.command.empty()) (*spec)["command"] = options.command;
@@ -356,6 +358,10 @@ void add_create(CLI::App& app, Command& chosen) {
         ->take_all()
         ->allow_extra_args(false);
     create_app->add_option("--device", options->devices, "a device that its /dev shows too: fuse, tun*, usb/*")
+        ->expected(1)
+        ->take_all()
+        ->allow_extra_args(false);
+    create_app->add_option("--dataset", options->datasets, "a ZFS dataset that it is given to manage: tank/web/data")
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false);

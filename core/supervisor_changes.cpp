@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/model/datasets.h"
 #include "core/supervisor.h"
 #include "core/supervisor_impl.h"
 
@@ -42,6 +43,8 @@ Result<void> authorize_confinement(const Caller& caller, const model::JailSpec& 
         if (auto allowed = authorize(caller, Role::admin, "a choice of devfs_ruleset"); !allowed) return allowed;
     if (!to.devices.empty() && from.devices != to.devices)
         if (auto allowed = authorize(caller, Role::admin, "a choice of devices"); !allowed) return allowed;
+    if (!to.datasets.empty() && from.datasets != to.datasets)
+        if (auto allowed = authorize(caller, Role::admin, "a choice of datasets"); !allowed) return allowed;
     if (const auto network = model::network_for_admins(from, to))
         if (auto allowed = authorize(caller, Role::admin, "a choice of " + *network); !allowed) return allowed;
     const auto parameter = model::parameter_for_admins(from.parameters, to.parameters);
@@ -171,6 +174,7 @@ Result<Accepted> Supervisor::Impl::create(const Caller& caller, model::NamedSpec
         store::read<model::JailSpec>(store, [&](store::Reader& reader) { return reader.resolve_template(spec.spec); });
     if (!resolved) return std::unexpected(resolved.error());
     spec.spec = *std::move(resolved);
+    if (auto whole = model::check_datasets(spec.spec); !whole) return std::unexpected(whole.error());
     if (auto possible = check_host(spec.spec, spec.name.text()); !possible) return std::unexpected(possible.error());
 
     std::optional<Accepted> accepted;
@@ -239,6 +243,7 @@ Result<void> Supervisor::Impl::write_spec(const Caller& caller, const model::Nam
         if (!spec) return std::unexpected(spec.error());
         if (auto mutable_only = model::check_immutable(jail->spec, *spec); !mutable_only) return mutable_only;
         if (auto allowed = authorize_spec(caller, jail->spec, *spec); !allowed) return allowed;
+        if (auto whole = model::check_datasets(*spec); !whole) return whole;
         if (asks_kernel(jail->spec, *spec)) {
             if (asks_kernel(verdict.from, jail->spec) || asks_kernel(verdict.to, *spec))
                 return std::unexpected(verdict_outdated());

@@ -39,6 +39,15 @@ bool mounts_added(const model::JailSpec& from, const model::JailSpec& to) {
     return std::ranges::any_of(to.mounts, [&](const model::MountSpec& one) { return !has_mount(from, one); });
 }
 
+/// One that it had before is not judged again: its host may have changed.
+bool has_dataset(const model::JailSpec& spec, const std::string& dataset) {
+    return std::ranges::find(spec.datasets, dataset) != spec.datasets.end();
+}
+
+bool datasets_added(const model::JailSpec& from, const model::JailSpec& to) {
+    return std::ranges::any_of(to.datasets, [&](const std::string& one) { return !has_dataset(from, one); });
+}
+
 Error port_in_use(const model::Publish& wanted, std::size_t index, const std::string& by_whom) {
     return {.code = Errc::conflict,
             .op = "validate",
@@ -53,7 +62,8 @@ Error port_in_use(const model::Publish& wanted, std::size_t index, const std::st
 bool asks_kernel(const model::JailSpec& from, const model::JailSpec& to) {
     return parameters_changed(from, to) || from.limits != to.limits || from.publish != to.publish ||
            policy_changed(from, to) || from.network.interfaces != to.network.interfaces ||
-           asks_for_aliases(from.network, to.network) || mounts_added(from, to) || from.root.storage != to.root.storage;
+           asks_for_aliases(from.network, to.network) || mounts_added(from, to) || datasets_added(from, to) ||
+           from.root.storage != to.root.storage;
 }
 
 Result<void> Supervisor::Impl::check_host(const model::JailSpec& spec, const std::string& name) {
@@ -103,6 +113,7 @@ Result<void> Supervisor::Impl::check_kernel(const model::JailSpec& from, const m
         if (!enforced) return enforced;
     }
     if (auto possible = check_mounts(from, to); !possible) return possible;
+    if (auto possible = check_new_datasets(from, to); !possible) return possible;
     if (auto free = check_aliases(from.network, to.network); !free) return free;
     return check_ports_of_host(from, to);
 }
@@ -113,6 +124,17 @@ Result<void> Supervisor::Impl::check_mounts(const model::JailSpec& from, const m
         auto possible = kernel.mounts().check(kernel::mount_of(to.mounts[index], kernel::RootOwner::user));
         if (possible) continue;
         possible.error().field = fmt::format("/mounts/{}{}", index, possible.error().field);
+        return possible;
+    }
+    return {};
+}
+
+Result<void> Supervisor::Impl::check_new_datasets(const model::JailSpec& from, const model::JailSpec& to) {
+    for (std::size_t index = 0; index < to.datasets.size(); ++index) {
+        if (has_dataset(from, to.datasets[index])) continue;
+        auto possible = kernel.delegations().check(to.datasets[index]);
+        if (possible) continue;
+        possible.error().field = fmt::format("/datasets/{}", index);
         return possible;
     }
     return {};

@@ -40,6 +40,7 @@ namespace {
 model::JailSpec without_own(model::JailSpec spec) {
     spec.publish.clear();
     spec.hostname.clear();
+    spec.datasets.clear();
     if (spec.network.mode == model::NetworkMode::alias) return spec;
     for (auto& interface : spec.network.interfaces) {
         interface.addresses.clear();

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "core/base/ids.h"
+#include "core/kernel/delegations.h"
 #include "core/kernel/firewall.h"
 #include "core/kernel/host.h"
 #include "core/kernel/jails.h"
@@ -42,6 +43,7 @@ public:
     virtual RootTransfers& root_transfers() = 0;
     virtual RootUpgrades& root_upgrades() = 0;
     virtual Mounts& mounts() = 0;
+    virtual Delegations& delegations() = 0;
     virtual Links& links() = 0;
     virtual Limits& limits() = 0;
     virtual Firewall& firewall() = 0;

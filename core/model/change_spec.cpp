@@ -122,6 +122,7 @@ std::vector<std::string> restart_fields_changed(const JailSpec& from, const Jail
     compare("/command", from.command, to.command);
     compare("/mounts", running_mounts(from.mounts, to.mounts), to.mounts);
     compare("/devices", from.devices, to.devices);
+    compare("/datasets", from.datasets, to.datasets);
     compare("/devfs_ruleset", from.devfs_ruleset, to.devfs_ruleset);
     for (auto& pointer : parameters_for_restart(from.parameters, to.parameters)) changed.push_back(std::move(pointer));
     return changed;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/ascii.h"
+#include "core/model/datasets.h"
 #include "core/model/devices.h"
 #include "core/model/fields.h"
 #include "core/model/spec_parts.h"
@@ -231,6 +232,7 @@ void read_spec(Fields& fields, JailSpec& spec) {
                                    "the directory of a path root is your own: jaild takes no snapshots of it"));
     fields.read("devices", into(spec.devices, parse_devices));
     fields.read("devfs_ruleset", into(spec.devfs_ruleset, parse_devfs_ruleset));
+    fields.read("datasets", into(spec.datasets, parse_datasets));
     fields.read("parameters", into(spec.parameters, parse_parameters));
     if (auto good = check_families(spec, fields.at("parameters")); !good) fields.fail(good.error());
     fields.read("exec", into(spec.exec, parse_exec));
@@ -315,6 +317,7 @@ json to_json(const JailSpec& spec, Secrets secrets) {
                   {"mounts", to_json(spec.mounts)},
                   {"snapshots", spec.snapshots},
                   {"devices", spec.devices},
+                  {"datasets", spec.datasets},
                   {"parameters", to_json(spec.parameters)},
                   {"exec", to_json(spec.exec, secrets)},
                   {"command", spec.command},

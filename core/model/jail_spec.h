@@ -113,8 +113,9 @@ struct JailSpec {
     std::vector<MountSpec> mounts;
     /// How many of each series are kept: "hourly", "daily", "weekly", "monthly". Empty: nobody takes any by itself.
     std::map<std::string, unsigned> snapshots;
-    std::vector<std::string> devices;  ///< that its /dev shows beyond the usual ones: see parse_devices()
-    std::optional<int> devfs_ruleset;  ///< nothing: jaild's choice; never 0, which would show every device
+    std::vector<std::string> devices;   ///< that its /dev shows beyond the usual ones: see parse_devices()
+    std::optional<int> devfs_ruleset;   ///< nothing: jaild's choice; never 0, which would show every device
+    std::vector<std::string> datasets;  ///< of ZFS, that it is given to manage: see parse_datasets()
     Parameters parameters;
     ExecSpec exec;
     std::vector<std::string> command;  ///< the supervised main process; empty: none
@@ -141,7 +142,9 @@ struct SpecLimits {
     static constexpr std::size_t mount_options = 16;
     static constexpr std::size_t devices = 64;
     static constexpr std::size_t device_bytes = 63;  ///< SPECNAMELEN of FreeBSD 14 is 255, of its rules 199
-    static constexpr std::size_t aliases = 255;      ///< of all interfaces; security.jail.jail_max_af_ips of FreeBSD 14
+    static constexpr std::size_t datasets = 16;
+    static constexpr std::size_t dataset_bytes = 255;  ///< zfsprops(7): ZFS_MAX_DATASET_NAME_LEN less the NUL
+    static constexpr std::size_t aliases = 255;  ///< of all interfaces; security.jail.jail_max_af_ips of FreeBSD 14
     static constexpr std::size_t interface_name_bytes = 15;  ///< IFNAMSIZ less the NUL, both systems
     static constexpr std::int64_t mtu_least = 1280;          ///< RFC 8200 §5
     static constexpr std::int64_t mtu_most = 65'535;

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "core/base/ascii.h"
+#include "core/model/datasets.h"
 #include "core/model/fields.h"
 #include "core/model/jail_spec.h"
 #include "core/model/mount_spec.h"
@@ -23,7 +23,6 @@ constexpr std::array kTypes{std::pair(MountType::nullfs, std::string_view("nullf
                             std::pair(MountType::linprocfs, std::string_view("linprocfs")),
                             std::pair(MountType::linsysfs, std::string_view("linsysfs")),
                             std::pair(MountType::zfs, std::string_view("zfs"))};
-constexpr std::size_t kDatasetBytes = 255;  ///< zfsprops(7): ZFS_MAX_DATASET_NAME_LEN less the NUL
 constexpr std::uint64_t kLeastSize = 4096;  ///< one page
 
 Result<MountType> parse_type(const json& value, const std::string& at) {
@@ -59,15 +58,6 @@ Result<Bytes> parse_size(const json& value, const std::string& at) {
     return std::unexpected(Error::invalid("invalid_value", at, "a size of at least 4K: \"64M\", \"1G\""));
 }
 
-/// zfs(8): components of letters, digits, "_", "-", ":" and ".".
-bool is_dataset(std::string_view name) {
-    if (name.empty() || name.size() > kDatasetBytes || name.starts_with('/') || name.ends_with('/') ||
-        name.find("//") != std::string_view::npos || name.starts_with('-'))
-        return false;
-    return std::ranges::all_of(
-        name, [](char c) { return is_alphanumeric(c) || c == '_' || c == '-' || c == ':' || c == '.' || c == '/'; });
-}
-
 void check_source(Fields& fields, const MountSpec& mount) {
     const auto at = fields.at("source");
     if (!mount.shows_host()) {
@@ -77,7 +67,8 @@ void check_source(Fields& fields, const MountSpec& mount) {
     }
     fields.require("source");
     if (mount.type == MountType::zfs) {
-        if (!is_dataset(mount.source)) fields.fail(Error::invalid("invalid_value", at, "must be a dataset's name"));
+        if (!is_dataset_name(mount.source))
+            fields.fail(Error::invalid("invalid_value", at, "must be a dataset's name"));
     } else if (auto good = check_path(mount.source, RootPath::refused, at); !good) {
         fields.fail(good.error());
     }

@@ -54,8 +54,8 @@ constexpr std::array<Reserved, 32> kReserved{{
     {"stop.", "stopping has fields of its own", "use the field exec"},
     {"vnet", "the network stack has a field of its own", kNetwork},
     {"vnet.", "jaild moves interfaces into a jail itself", kNetwork},
-    {"zfs.dataset", "datasets are no parameter of the kernel", kNotNeeded},
-    {"zfs.dataset.", "datasets are no parameter of the kernel", kNotNeeded},
+    {"zfs.dataset", "a jail's datasets have a field of their own", "use the field datasets"},
+    {"zfs.dataset.", "a jail's datasets have a field of their own", "use the field datasets"},
 }};
 
 const Reserved* reserved(std::string_view name) {

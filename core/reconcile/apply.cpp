@@ -1,5 +1,7 @@
 #include "core/reconcile/apply.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "core/reconcile/effective.h"
@@ -82,6 +84,14 @@ Result<void> create_jail(const Context& context) {
     return context.kernel.jails().create(jail_parameters(context.desired.jail));
 }
 
+Result<void> attach_dataset(const Context& context, const std::string& dataset) {
+    const auto& jail = context.desired.jail;
+    auto done = context.kernel.delegations().attach(jail.id, dataset);
+    const auto& all = jail.spec.datasets;
+    if (!done) done.error().field = fmt::format("/datasets/{}", std::ranges::find(all, dataset) - all.begin());
+    return done;
+}
+
 Result<void> ensure_link(const Context& context, unsigned interface) {
     return context.kernel.links().ensure(link_parameters(context.desired.jail, context.desired.networks).at(interface));
 }
@@ -157,6 +167,10 @@ Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observe
             return kernel.jails().record(jail.id, begun_record(jail, observed));
         case StepKind::create_jail:
             return create_jail(context);
+        case StepKind::attach_dataset:
+            return attach_dataset(context, step.object);
+        case StepKind::detach_dataset:
+            return kernel.delegations().detach(jail.id, step.object);
         case StepKind::record_change:
             return record_change(context);
         case StepKind::ensure_alias:

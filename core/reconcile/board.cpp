@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/model/datasets.h"
 #include "core/reconcile/effective.h"
 
 namespace jaild::reconcile {
@@ -182,6 +183,17 @@ std::optional<std::string> Board::holder_of(const std::vector<Prefix>& addresses
         if (id == self || !memory.observed) continue;
         for (const auto& link : memory.observed->links)
             if (share_address(link.addresses, addresses)) return memory.name;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> Board::holder_of(const std::vector<std::string>& datasets, JailId self) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, memory] : memories_) {
+        if (id == self || !memory.observed) continue;
+        for (const auto& given : given_datasets(*memory.observed))
+            if (std::ranges::any_of(datasets, [&](const auto& one) { return model::overlap(one, given); }))
+                return memory.name;
     }
     return std::nullopt;
 }

@@ -89,6 +89,8 @@ public:
 
     /// The name of another jail whose link still has one of these addresses.
     [[nodiscard]] std::optional<std::string> holder_of(const std::vector<Prefix>& addresses, JailId self) const;
+    /// The name of another jail that runs with one of these datasets, or with one above or beneath it.
+    [[nodiscard]] std::optional<std::string> holder_of(const std::vector<std::string>& datasets, JailId self) const;
     /// Another jail should be on that network, as far as we remember.
     [[nodiscard]] bool others_use(NetworkId network, JailId self) const;
 

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "core/kernel/names.h"
+#include "core/model/datasets.h"
 
 namespace jaild::reconcile {
 namespace {
@@ -265,6 +266,12 @@ std::vector<std::string> stale_mounts(const model::Jail& jail, const Observed& o
     return targets;
 }
 
+std::vector<std::string> given_datasets(const Observed& observed) {
+    if (!alive(observed)) return {};
+    const auto made = made_with(observed);
+    return made ? made->spec.datasets : std::vector<std::string>{};
+}
+
 bool parameters_differ(const model::Jail& jail, const Observed& observed) {
     const bool same_generation = observed.applied.complete && observed.applied.generation == jail.generation;
     const auto& now = observed.jail->parameters;
@@ -376,7 +383,7 @@ std::vector<kernel::Alias> aliases_of(const model::Jail& jail) {
 }
 
 model::Parameters kernel_parameters(const model::Jail& jail) {
-    auto all = jail.spec.parameters;
+    auto all = model::parameters_with_datasets(jail.spec);
     if (jail.spec.network.mode != model::NetworkMode::alias) return all;
     std::vector<IpAddress> ip4;
     std::vector<IpAddress> ip6;

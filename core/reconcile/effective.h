@@ -67,6 +67,9 @@ std::optional<kernel::Applied> change_record(const model::Jail& jail, const Obse
 /// beneath another before that.
 std::vector<std::string> stale_mounts(const model::Jail& jail, const Observed& observed);
 
+/// The datasets that a living jail was given, or is about to be, as its hint says. No kernel tells.
+std::vector<std::string> given_datasets(const Observed& observed);
+
 /// A running jail's parameters are not what they should be. Its root may raise the securelevel: that is no harm, but a
 /// new generation sets it.
 [[nodiscard]] bool parameters_differ(const model::Jail& jail, const Observed& observed);
@@ -90,8 +93,9 @@ std::vector<kernel::Endpoint> endpoints_of(const model::Jail& jail, const std::v
 [[nodiscard]] bool confined(const model::Jail& jail);
 /// With NetworkMode::alias: its addresses on interfaces of the host, in the order of the spec.
 std::vector<kernel::Alias> aliases_of(const model::Jail& jail);
-/// What a kernel is told of a jail: the parameters of its spec and, with NetworkMode::alias, "ip4.addr" and "ip6.addr",
-/// in the order in which FreeBSD's keeps them: the first of the spec first, the others sorted (kern_jail.c).
+/// What a kernel is told of a jail: the parameters of its spec, those that its datasets need and, with
+/// NetworkMode::alias, "ip4.addr" and "ip6.addr", in the order in which FreeBSD's keeps them: the first of the spec
+/// first, the others sorted (kern_jail.c).
 model::Parameters kernel_parameters(const model::Jail& jail);
 /// spec.hostname, or the jail's name.
 std::string hostname_of(const model::Jail& jail);

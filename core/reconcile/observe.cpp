@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ranges>
 
+#include "core/model/datasets.h"
 #include "core/reconcile/effective.h"
 
 namespace jaild::reconcile {
@@ -211,7 +212,7 @@ kernel::RootParameters root_parameters(const model::Jail& jail) {
             .addresses = jail.addresses(),
             .nameservers = jail.spec.network.nameservers,
             .search = jail.spec.network.search,
-            .devices = jail.spec.devices,
+            .devices = model::devices_with_datasets(jail.spec),
             .devfs_ruleset = jail.spec.devfs_ruleset,
             .bpf = jail.spec.network.asks_dhcp(),
             .base = jail.base};

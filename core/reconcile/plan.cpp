@@ -36,6 +36,9 @@ void tear_down(const model::Jail& jail, const Observed& observed, Next next, Pla
     if (next == Next::fresh) {
         const bool stops = lives && shim_alive(observed) && observed.applied.complete && !jail.spec.exec.stop.empty();
         if (stops) add(steps, StepKind::exec_stop);
+        // While something says still which ones it has: the next jail may be given them from here on.
+        if (lives)
+            for (const auto& dataset : given_datasets(observed)) add(steps, StepKind::detach_dataset, dataset);
         // From here on it is nobody's running jail: exec.stop is not run again when a later step must be retried. (The
         // hint of a removed jail goes with its directory.)
         const bool hints = observed.applied != kernel::Applied{} && observed.applied != stopped_record();
@@ -115,6 +118,11 @@ void drop_aliases(const Desired& desired, const Observed& observed, Plan& steps)
     }
 }
 
+/// Whether it has them nobody can say; to be given one again is no harm.
+void attach_datasets(const model::Jail& jail, Plan& steps) {
+    for (const auto& dataset : jail.spec.datasets) add(steps, StepKind::attach_dataset, dataset);
+}
+
 void mend_limits(const model::Jail& jail, const Observed& observed, Plan& steps) {
     if (!limits_differ(jail, observed)) return;
     add(steps, jail.spec.limits.empty() ? StepKind::remove_limits : StepKind::ensure_limits, jail.name.text());
@@ -166,6 +174,7 @@ void build(const Desired& desired, const Observed& observed, Plan& steps) {
     mend_aliases(desired, observed, steps);
     drop_aliases(desired, observed, steps);
     add(steps, StepKind::create_jail, desired.jail.name.text());
+    attach_datasets(desired.jail, steps);
     for (const auto& link : link_parameters(desired.jail, desired.networks))
         add_link(steps, StepKind::ensure_link, desired.jail, link.id.index);
     if (!spec.exec.start.empty()) add(steps, StepKind::exec_start);
@@ -185,6 +194,7 @@ void mend(const Desired& desired, const Observed& observed, Plan& steps) {
     mend_aliases(desired, observed, steps);
     if (observed.jail->hostname != hostname_of(desired.jail) || parameters_differ(desired.jail, observed))
         add(steps, StepKind::update_jail, desired.jail.name.text());
+    if (!observed.applied.complete) attach_datasets(desired.jail, steps);
     drop_aliases(desired, observed, steps);
     mend_rules(desired, observed, steps);
     mend_links(desired, observed, steps);

@@ -181,39 +181,62 @@ Result<void> Round::prepare(const Look& look) {
         current_ = "check_name " + jail.name.text();
         if (auto free = engine_.kernel.jails().check_name(jail.name, jail.id); !free) return free;
     }
+    const auto dataset = std::ranges::find(look.steps, StepKind::attach_dataset, &Step::kind);
+    if (dataset != look.steps.end()) {
+        current_ = dataset->to_string();
+        if (auto left = check_datasets_left(jail); !left) return left;
+    }
     const auto link = std::ranges::find(look.steps, StepKind::ensure_link, &Step::kind);
     if (link == look.steps.end()) return {};
     current_ = link->to_string();
-    const auto holder = holder_of_address(jail);
-    if (!holder) return std::unexpected(holder.error());
-    if (*holder) {
-        // Given away while its old owner runs on with it, until he is restarted.
-        return std::unexpected(Error{.code = Errc::busy,
-                                     .op = "address",
-                                     .sys = 0,
-                                     .detail = "jail " + **holder + " still uses an address of this jail",
-                                     .reason = "address_in_use",
-                                     .field = {},
-                                     .remedy = "restart or stop jail " + **holder});
-    }
+    if (auto left = check_addresses_left(jail); !left) return left;
     return ensure_networks(look);
 }
 
-/// The name of another jail that still has one of this jail's addresses.
-Result<std::optional<std::string>> Round::holder_of_address(const model::Jail& jail) {
-    if (!engine_.surveyed) {
-        // The daemon has just started, and may not have seen the jail that runs with it.
-        const auto before = engine_.board.all();
-        auto all = observe_all(engine_.kernel);
-        if (!all) return std::unexpected(all.error());
-        auto rows = store::read<std::vector<model::Jail>>(engine_.store,
-                                                          [](store::Reader& reader) { return reader.all_jails(); });
-        if (!rows) return std::unexpected(rows.error());
-        for (const auto& row : *rows)
-            if (const auto seen = all->find(row.id); seen != all->end())
-                engine_.board.remember(before, row, seen->second);
+/// The daemon has just started, and may not have seen the jail that runs with what another one is to have.
+Result<void> Round::survey() {
+    if (engine_.surveyed) return {};
+    const auto before = engine_.board.all();
+    auto all = observe_all(engine_.kernel);
+    if (!all) return std::unexpected(all.error());
+    auto rows =
+        store::read<std::vector<model::Jail>>(engine_.store, [](store::Reader& reader) { return reader.all_jails(); });
+    if (!rows) return std::unexpected(rows.error());
+    for (const auto& row : *rows) {
+        const auto seen = all->find(row.id);
+        if (seen == all->end()) continue;
+        if (auto read = read_details(engine_.kernel, row, seen->second); !read) return read;
+        engine_.board.remember(before, row, seen->second);
     }
-    return engine_.board.holder_of(jail.addresses(), jail.id);
+    return {};
+}
+
+/// Given away while its old owner runs on with it, until he is restarted.
+Result<void> Round::check_addresses_left(const model::Jail& jail) {
+    if (auto surveyed = survey(); !surveyed) return surveyed;
+    const auto holder = engine_.board.holder_of(jail.addresses(), jail.id);
+    if (!holder) return {};
+    return std::unexpected(Error{.code = Errc::busy,
+                                 .op = "address",
+                                 .sys = 0,
+                                 .detail = "jail " + *holder + " still uses an address of this jail",
+                                 .reason = "address_in_use",
+                                 .field = {},
+                                 .remedy = "restart or stop jail " + *holder});
+}
+
+/// The same of datasets: two jails never have one.
+Result<void> Round::check_datasets_left(const model::Jail& jail) {
+    if (auto surveyed = survey(); !surveyed) return surveyed;
+    const auto holder = engine_.board.holder_of(jail.spec.datasets, jail.id);
+    if (!holder) return {};
+    return std::unexpected(Error{.code = Errc::busy,
+                                 .op = "datasets",
+                                 .sys = 0,
+                                 .detail = "jail " + *holder + " still runs with a dataset of this jail",
+                                 .reason = "dataset_in_use",
+                                 .field = "/datasets",
+                                 .remedy = "restart or stop jail " + *holder});
 }
 
 /// Those of the links that are to be made or mended.

@@ -46,7 +46,9 @@ private:
     void tell_rules(const Look& look, const Step& step);
     Result<void> refresh_root(const Look& look, const Step& step);
     bool does_without(const Look& look, const Step& step, const Error& error);
-    Result<std::optional<std::string>> holder_of_address(const model::Jail& jail);
+    Result<void> survey();
+    Result<void> check_addresses_left(const model::Jail& jail);
+    Result<void> check_datasets_left(const model::Jail& jail);
     Result<void> ensure_networks(const Look& look);
     Result<void> ensure_network(const model::Network& network);
     void tell_duration(std::string_view what, Clock::Monotonic begun) const;

@@ -38,6 +38,8 @@ std::string_view to_string(StepKind kind) {
             return "record_begun";
         case StepKind::create_jail:
             return "create_jail";
+        case StepKind::attach_dataset:
+            return "attach_dataset";
         case StepKind::record_change:
             return "record_change";
         case StepKind::ensure_alias:
@@ -60,6 +62,8 @@ std::string_view to_string(StepKind kind) {
             return "record_done";
         case StepKind::exec_stop:
             return "exec_stop";
+        case StepKind::detach_dataset:
+            return "detach_dataset";
         case StepKind::record_stopped:
             return "record_stopped";
         case StepKind::stop_command:

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/store/addresses.h"
+#include "core/store/datasets.h"
 #include "core/store/retention.h"
 #include "core/store/snapshots.h"
 #include "core/store/sqlite_error.h"
@@ -238,6 +239,7 @@ Result<model::Jail> insert(Connection& connection, const model::NamedSpec& spec,
     if (auto free = check_name_free(connection, spec.name); !free) return std::unexpected(free.error());
     const auto path = root_path(spec.spec);
     if (auto free = check_path_free(connection, path, JailId{}); !free) return std::unexpected(free.error());
+    if (auto free = datasets::check_free(connection, spec.spec, JailId{}); !free) return std::unexpected(free.error());
     auto resolved = templates::resolve(connection, spec.spec);
     if (!resolved) return std::unexpected(resolved.error());
     auto text = spec_text(resolved->spec);
@@ -259,6 +261,7 @@ Result<model::Jail> update(Connection& connection, JailId id, const model::JailS
     if (auto before = find_staying(connection, id); !before) return before;
     const auto path = root_path(spec);
     if (auto free = check_path_free(connection, path, id); !free) return std::unexpected(free.error());
+    if (auto free = datasets::check_free(connection, spec, id); !free) return std::unexpected(free.error());
     auto text = spec_text(spec);
     if (!text) return std::unexpected(text.error());
     return in_savepoint(connection, [&]() -> Result<model::Jail> {

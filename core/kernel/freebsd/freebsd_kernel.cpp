@@ -30,6 +30,7 @@ FreeBsdKernel::FreeBsdKernel(const DriverOptions& options, std::unique_ptr<JailA
            .make_databases =
                [](int etc, const std::filesystem::path& scratch) { return upgrade::make_databases(etc, scratch); }}),
       jails_(options),
+      delegations_(options),
       links_(options),
       limits_(options),
       firewall_(options),

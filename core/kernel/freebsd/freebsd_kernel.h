@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "core/kernel/freebsd/delegations.h"
 #include "core/kernel/freebsd/firewall.h"
 #include "core/kernel/freebsd/host.h"
 #include "core/kernel/freebsd/jail_attacher.h"
@@ -33,6 +34,7 @@ public:
     RootTransfers& root_transfers() override { return transfers_; }
     RootUpgrades& root_upgrades() override { return root_upgrades_; }
     Mounts& mounts() override { return mounts_; }
+    Delegations& delegations() override { return delegations_; }
     Links& links() override { return links_; }
     Limits& limits() override { return limits_; }
     Firewall& firewall() override { return firewall_; }
@@ -52,6 +54,7 @@ private:
     FreeBsdTransfers transfers_;
     RootMerges root_upgrades_;
     FreeBsdJails jails_;
+    FreeBsdDelegations delegations_;
     FreeBsdLinks links_;
     FreeBsdLimits limits_;
     FreeBsdFirewall firewall_;

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "core/kernel/kernel.h"
+#include "core/kernel/linux/delegations.h"
 #include "core/kernel/linux/firewall.h"
 #include "core/kernel/linux/host.h"
 #include "core/kernel/linux/jails.h"
@@ -33,6 +34,7 @@ public:
     RootTransfers& root_transfers() override { return transfers_; }
     RootUpgrades& root_upgrades() override { return root_upgrades_; }
     Mounts& mounts() override { return mounts_; }
+    Delegations& delegations() override { return delegations_; }
     Links& links() override { return links_; }
     Limits& limits() override { return limits_; }
     Firewall& firewall() override { return firewall_; }
@@ -53,6 +55,7 @@ private:
     TransferDirectories transfers_;
     RootMerges root_upgrades_;
     LinuxJails jails_;
+    LinuxDelegations delegations_;
     LinuxLinks links_;
     LinuxLimits limits_;
     LinuxFirewall firewall_;

@@ -51,6 +51,7 @@ std::string describe_parameters(const Prison& prison) {
     for (const auto& [name, setting] : prison.parameters) text += " " + freebsd::to_argument({name, setting});
     if (prison.devfs_ruleset) text += fmt::format(" devfs_ruleset={}", *prison.devfs_ruleset);
     for (const auto& device : prison.devices) text += " device=" + device;
+    for (const auto& dataset : prison.datasets) text += " dataset=" + dataset;
     return text;
 }
 
@@ -120,6 +121,7 @@ std::string describe(const State& state, const InstanceId& instance) {
             pair.jail_name, pair.host_up && pair.jail_up ? "up" : "down", pair.bridge.value, pair.host_bridge,
             pair.isolated ? " isolated" : "", pair.mtu, join(pair.addresses), join(pair.gateways)));
     }
+    for (const auto& dataset : state.jailed_datasets) lines.push_back("jailed " + dataset + '\n');
     for (const auto& alias : state.host_addresses) lines.push_back("alias " + alias.to_string() + '\n');
     for (const auto& bridge : state.bridges) {
         lines.push_back(fmt::format("bridge {}: [{}] {}, mtu {}, addresses {}{}\n", bridge.name, bridge.mark,

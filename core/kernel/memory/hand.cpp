@@ -222,6 +222,7 @@ bool Hand::delete_applied(JailId id) {
     auto* held = world_.directory(id);
     if (!held || !held->applied) return false;
     held->applied.reset();
+    if (auto* prison = world_.prison(id)) prison->hint_lost = true;
     return true;
 }
 

@@ -12,6 +12,7 @@ MemoryKernel::MemoryKernel(const DriverOptions& driver, const memory::MemoryOpti
       transfers_(world_),
       root_upgrades_(world_),
       mounts_(world_),
+      delegations_(world_),
       links_(world_),
       limits_(world_),
       firewall_(world_),

@@ -32,6 +32,7 @@ public:
     RootTransfers& root_transfers() override { return transfers_; }
     RootUpgrades& root_upgrades() override { return root_upgrades_; }
     Mounts& mounts() override { return mounts_; }
+    Delegations& delegations() override { return delegations_; }
     Links& links() override { return links_; }
     Limits& limits() override { return limits_; }
     Firewall& firewall() override { return firewall_; }
@@ -60,6 +61,7 @@ private:
     memory::MemoryTransfers transfers_;
     memory::MemoryRootUpgrades root_upgrades_;
     memory::MemoryMounts mounts_;
+    memory::MemoryDelegations delegations_;
     memory::MemoryLinks links_;
     memory::MemoryLimits limits_;
     memory::MemoryFirewall firewall_;

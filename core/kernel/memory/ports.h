@@ -164,6 +164,20 @@ private:
     World& world_;
 };
 
+/// zfs-jail(8), on a host with ZFS.
+class MemoryDelegations : public Delegations {
+public:
+    explicit MemoryDelegations(World& world) : world_(world) {}
+    Result<void> check(const std::string& dataset) override;
+    Result<void> attach(JailId id, const std::string& dataset) override;
+    Result<void> detach(JailId id, const std::string& dataset) override;
+
+private:
+    [[nodiscard]] Result<void> judge(const std::string& dataset) const;
+    void check_exclusive(JailId id, const std::string& dataset);
+    World& world_;
+};
+
 /// rctl(8).
 class MemoryLimits : public Limits {
 public:

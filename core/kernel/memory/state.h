@@ -53,6 +53,8 @@ struct Prison {
     std::optional<int> devfs_ruleset{};
     std::vector<std::string> devices{};
     std::map<std::string, ParameterSetting> parameters{};  ///< those that were ever set
+    std::set<std::string> datasets{};                      ///< that it was given
+    bool hint_lost = false;                                ///< somebody deleted what says what it was made with
 };
 
 /// The two ends of one cable. It is made inside a vnet and destroyed with that.
@@ -153,7 +155,8 @@ struct State {
     std::int64_t boot = 1;
     std::vector<MountPoint> mounts{};  ///< in the order of mounting
     std::map<JailId, Directory> directories{};
-    std::set<TemplateId> lost_templates{};  ///< somebody deleted their trees; all others are there
+    std::set<std::string> jailed_datasets{};  ///< jailed=on: the host mounts nothing of them
+    std::set<TemplateId> lost_templates{};    ///< somebody deleted their trees; all others are there
     std::map<NetworkId, LoadedRules> rules{};
     std::map<JailId, LoadedJailRules> jail_rules{};
     /// By the name of a jail, which may not exist yet, or not any more: rctl(8) keeps them all the same.

@@ -153,6 +153,13 @@ model::RestartSpec random_restart(Dice& dice) {
             .window = std::chrono::seconds{86'400}};
 }
 
+/// Most rows are refused for what another has.
+std::vector<std::string> random_datasets(Dice& dice) {
+    static const std::vector<std::vector<std::string>> all{
+        {}, {}, {}, {"tank/a"}, {"tank/a/deep"}, {"tank/b"}, {"tank/b", "tank/c"}, {"tank"}};
+    return dice.pick(all);
+}
+
 }  // namespace
 
 model::JailSpec random_spec(Dice& dice, const model::Name& name) {
@@ -173,6 +180,7 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
     spec.mounts = random_mounts(dice);
     spec.parameters = random_parameters(dice);
     if (dice.chance(0.1)) spec.devfs_ruleset = 10;
+    spec.datasets = random_datasets(dice);
     if (spec.devfs_ruleset) spec.devices = {"fuse", "tun*"};
     spec.exec.start = dice.pick(starts());
     spec.exec.stop = dice.pick(stops());
@@ -183,7 +191,7 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
 
 model::JailSpec changed(Dice& dice, model::JailSpec spec) {
     for (auto count = dice.between(1, 2); count > 0; --count) {
-        switch (dice.below(14)) {
+        switch (dice.below(15)) {
             case 0:
             case 1:
                 spec.running = !spec.running;
@@ -198,6 +206,9 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
                 spec.network = random_interfaces(dice);
                 spec.publish = random_publish(dice, spec.network);
                 if (learns(spec.network)) spec.firewall = {};
+                break;
+            case 13:
+                spec.datasets = random_datasets(dice);
                 break;
             case 11:
                 spec.mounts = random_mounts(dice);

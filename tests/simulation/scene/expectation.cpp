@@ -10,6 +10,7 @@
 #include "core/kernel/memory/ports.h"
 #include "core/kernel/memory/programs.h"
 #include "core/kernel/names.h"
+#include "core/model/datasets.h"
 #include "core/reconcile/compile_firewall.h"
 #include "core/reconcile/effective.h"
 
@@ -101,7 +102,8 @@ private:
         note_used(jail.interfaces);
         for (const auto& pair : pairs(jail.id))
             if (pair.bridge != NetworkId{}) used_.insert(pair.bridge);
-        const bool cannot_start = hopeless(jail.spec) || waits_for_address(scene_, jail);
+        const bool cannot_start =
+            hopeless(jail.spec) || waits_for_address(scene_, jail) || waits_for_dataset(scene_, jail);
         // One that ran before it was changed goes on as it was made.
         const bool goes_on = scene_.reconciler().status(jail).state == model::JailState::running;
         if (cannot_start && !goes_on) {
@@ -183,13 +185,19 @@ private:
         }
         demand(made.hint_lost || prison.devfs_ruleset == made.spec.devfs_ruleset, "has another devfs ruleset");
         demand(made.hint_lost || prison.devices == made.spec.devices, "has other devices");
+        const std::set<std::string> datasets(made.spec.datasets.begin(), made.spec.datasets.end());
+        demand(made.hint_lost || prison.datasets == datasets, "has other datasets");
+        for (const auto& dataset : prison.datasets)
+            demand(state_.jailed_datasets.contains(dataset), "has a dataset that the host may mount: " + dataset);
     }
 
     /// A parameter that its row does not ask for any more.
-    static bool has_old_parameter(const model::Jail& jail, const Prison& prison) {
+    static bool has_old_parameter(const model::Jail& jail, const Prison& prison, bool had_datasets) {
         return std::ranges::any_of(prison.parameters, [&](const auto& set) {
             const bool address = set.first == "ip4.addr" || set.first == "ip6.addr";
-            return !address && !jail.spec.parameters.contains(set.first) &&
+            const bool of_datasets =
+                set.first == "allow.mount" || set.first == "allow.mount.zfs" || set.first == "enforce_statfs";
+            return !address && !(of_datasets && had_datasets) && !jail.spec.parameters.contains(set.first) &&
                    !jail.spec.parameters.contains(model::with_no(set.first));
         });
     }
@@ -414,7 +422,8 @@ private:
         const auto made = scene_.made_with().find(jail.id);
         if (!runs || made == scene_.made_with().end()) return;
         const auto alive = prisons(jail.id);
-        const bool old_parameter = !made->second.hint_lost && !alive.empty() && has_old_parameter(jail, alive.front());
+        const bool old_parameter = !made->second.hint_lost && !alive.empty() &&
+                                   has_old_parameter(jail, alive.front(), !made->second.spec.datasets.empty());
         const bool waits = !model::restart_fields_changed(made->second.spec, jail.spec).empty() ||
                            made->second.interfaces != jail.interfaces || old_parameter;
         const auto said = std::ranges::find_if(
@@ -540,6 +549,16 @@ bool waits_for_address(Scene& scene, const model::Jail& jail) {
         for (const auto& used : pair.addresses) {
             if (std::ranges::find(addresses, used) != addresses.end()) return true;
         }
+    }
+    return false;
+}
+
+bool waits_for_dataset(Scene& scene, const model::Jail& jail) {
+    for (const auto& prison : scene.kernel().state().prisons) {
+        if (prison.id == jail.id || prison.life != JailLife::alive) continue;
+        for (const auto& given : prison.datasets)
+            for (const auto& dataset : jail.spec.datasets)
+                if (model::overlap(given, dataset)) return true;
     }
     return false;
 }

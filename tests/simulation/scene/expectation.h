@@ -18,6 +18,9 @@ std::vector<std::string> problems_without_network(Scene& scene);
 /// Another jail, which waits for a restart, still runs with an address that is this one's by now: it has to wait too.
 bool waits_for_address(Scene& scene, const model::Jail& jail);
 
+/// The same of a dataset, or of one above or beneath it.
+bool waits_for_dataset(Scene& scene, const model::Jail& jail);
+
 /// A jail whose start cannot succeed: its exec.start fails. (A command that cannot be executed has ended, no more.)
 bool hopeless(const model::JailSpec& spec);
 

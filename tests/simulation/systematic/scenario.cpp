@@ -40,6 +40,12 @@ model::NamedSpec jail_in_the_hosts_network() {
     return named;
 }
 
+model::NamedSpec jail_with_datasets(const std::string& name, std::vector<std::string> datasets) {
+    auto named = full_jail(name);
+    named.spec.datasets = std::move(datasets);
+    return named;
+}
+
 model::NamedSpec learning_jail() {
     auto named = full_jail();
     named.spec.network.interfaces = {{.dhcp = true, .slaac = true}, {}};
@@ -99,6 +105,21 @@ std::vector<Scenario> make_scenarios() {
         {"give the addresses of the host back", [](Scene& scene) { create(scene, jail_on_aliases()); },
          [](Scene& scene) { expect(scene.remove(kFirst)); }},
         {"create one that learns its address", nothing, [](Scene& scene) { create(scene, learning_jail()); }},
+        {"create with datasets", nothing,
+         [](Scene& scene) {
+             create(scene, jail_with_datasets("web", {"tank/a", "tank/b"}));
+         }},
+        {"hand a dataset to another jail",
+         [](Scene& scene) {
+             create(scene, jail_with_datasets("web", {"tank/a", "tank/b"}));
+         },
+         [](Scene& scene) {
+             change(scene, [](model::JailSpec& spec) { spec.datasets = {"tank/b"}; });
+             create(scene, jail_with_datasets("db", {"tank/a/deep"}));
+             expect(scene.restart(kFirst));
+         }},
+        {"remove one with datasets", [](Scene& scene) { create(scene, jail_with_datasets("web", {"tank/a"})); },
+         [](Scene& scene) { expect(scene.remove(kFirst)); }},
         {"create a second", one_full_jail, [](Scene& scene) { create(scene, full_jail("db")); }},
         {"restart", one_full_jail, [](Scene& scene) { expect(scene.restart(kFirst)); }},
         {"run a command again", restarting_jail,

@@ -27,6 +27,7 @@ public:
         spec.limits = limits();
         for (auto n = below(4); n > 0; --n) spec.mounts.push_back(mount("/m" + std::to_string(n)));
         if (coin()) spec.devices = {"d" + word(), "usb/*"};
+        if (coin()) spec.datasets = {"t" + word(), "u/" + word()};
         if (coin()) spec.devfs_ruleset = 1 + static_cast<int>(below(65'535));
         spec.parameters = parameters();
         spec.exec = exec();

@@ -243,6 +243,14 @@ void Toy::apply(const Desired& desired, const Observed& before, const Step& step
         case StepKind::start_command:
         case StepKind::exec_stop:
             return run(desired, step);
+        case StepKind::attach_dataset:
+            REQUIRE(lives());
+            datasets.insert(step.object);
+            return;
+        case StepKind::detach_dataset:
+            REQUIRE(lives());
+            datasets.erase(step.object);
+            return;
         case StepKind::ensure_alias:
             std::erase_if(observed.aliases, [&](const auto& one) { return one.alias == *step.alias; });
             observed.aliases.push_back({.alias = *step.alias, .present = true});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,9 +34,10 @@ bool contains(const Steps& steps, const std::string& step);
 class Toy {
 public:
     Observed observed;
-    bool row = true;       ///< until it is forgotten
-    std::int64_t now = 0;  ///< of the last exit
-    int command_runs = 0;  ///< how often the user's command was started
+    std::set<std::string> datasets;  ///< that the jail was given
+    bool row = true;                 ///< until it is forgotten
+    std::int64_t now = 0;            ///< of the last exit
+    int command_runs = 0;            ///< how often the user's command was started
     int start_runs = 0;
     int stop_runs = 0;
 

@@ -23,8 +23,8 @@ std::size_t offset(Family family) {
 }
 
 std::size_t padded(std::size_t length) {
-    constexpr std::size_t kLong = sizeof(long);
-    return length == 0 ? kLong : (length + kLong - 1) / kLong * kLong;
+    constexpr std::size_t kWord = sizeof(long);
+    return length == 0 ? kWord : (length + kWord - 1) / kWord * kWord;
 }
 
 IpAddress address_at(std::string_view bytes, Family family) {
