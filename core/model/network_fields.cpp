@@ -63,7 +63,7 @@ void subnet(Fields& fields, std::string_view key, std::optional<Prefix>& target,
 }
 
 /// It becomes a word of a packet filter's rule.
-Result<void> check_interface_name(std::string_view name, const std::string& at) {
+Result<void> check_rule_word(std::string_view name, const std::string& at) {
     for (const char c : name)
         if (!is_alphanumeric(c) && c != '_' && c != '.' && c != '-')
             return std::unexpected(Error::invalid("invalid_value", at, in_quotes(name) + " is no interface's name"));
@@ -77,7 +77,7 @@ void interface_name(Fields& fields, std::string_view key, std::string& target) {
         if (value.is_null()) return {};
         auto name = read_text(value, at, NetworkLimits::interface_bytes);
         if (!name) return std::unexpected(name.error());
-        if (auto good = check_interface_name(*name, at); !good) return good;
+        if (auto good = check_rule_word(*name, at); !good) return good;
         target = *std::move(name);
         return {};
     });
