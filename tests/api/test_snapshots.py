@@ -4,7 +4,7 @@ import threading
 
 from cli import jaildctl
 from explained import still_unexplained
-from harness import ApiTest, eventually, needs_root
+from harness import ApiTest, Settings, eventually, needs_root
 
 WAIT = {"Prefer": "wait=60"}
 
@@ -124,13 +124,14 @@ class Snapshots(SnapshotTest):
         self.assertEqual((answer.status, answer.json()["status"]["state"]), (200, "stopped"), answer.body)
 
     def test_a_clone_is_a_jail_of_its_own(self):
-        self.daemon.make("s-orig", labels={"tier": "front"}, publish=[{"host_port": 18080, "jail_port": 80}])
+        own = {} if Settings.kernel == "linux" else {"datasets": ["tank/orig"]}
+        self.daemon.make("s-orig", labels={"tier": "front"}, publish=[{"host_port": 18080, "jail_port": 80}], **own)
         self.take("s-orig", "first")
         answer = self.daemon.request("POST", "/v1/jails/s-orig/snapshots/first/clone",
                                      {"name": "s-copy", "labels": {"copy": "yes"}}, WAIT)
         self.assertEqual(answer.status, 201, answer.body)
         spec = answer.json()["spec"]
-        self.assertEqual((spec["labels"], spec["publish"]), ({"tier": "front", "copy": "yes"}, []))
+        self.assertEqual((spec["labels"], spec["publish"], spec["datasets"]), ({"tier": "front", "copy": "yes"}, [], []))
         self.assertNotEqual(answer.json()["status"]["addresses"],
                             self.daemon.request("GET", "/v1/jails/s-orig").json()["status"]["addresses"])
         self.assertEqual(self.daemon.request("DELETE", "/v1/jails/s-orig?force=true", headers=WAIT).status, 204)

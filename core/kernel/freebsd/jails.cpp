@@ -10,6 +10,7 @@
 #include "core/kernel/applied_file.h"
 #include "core/kernel/freebsd/devfs_rulesets.h"
 #include "core/kernel/freebsd/modules.h"
+#include "core/kernel/freebsd/mount_api.h"
 #include "core/kernel/freebsd/our_prisons.h"
 #include "core/kernel/freebsd/pure/jail_meta.h"
 #include "core/kernel/freebsd/pure/parameter_types.h"
@@ -23,6 +24,8 @@ using freebsd::Prison;
 /// How long a removed jail may take to be gone before it is left to the kernel as "dying": open TCP connections can
 /// hold it for a quarter of an hour.
 constexpr std::chrono::seconds kDyingPatience{2};
+/// What it has mounted itself holds it too, until that is unmounted, which comes next.
+constexpr std::chrono::milliseconds kMountedPatience{200};
 constexpr std::chrono::milliseconds kPause{10};
 
 Error name_in_use(const std::string& name) {
@@ -39,6 +42,15 @@ Result<std::vector<Prison>> all_of(const freebsd::Places& places, JailId id) {
     if (!all) return all;
     std::erase_if(*all, [&](const Prison& prison) { return !freebsd::is_ours(places, id, prison); });
     return all;
+}
+
+std::chrono::milliseconds patience_with_dying(const freebsd::Places& places, JailId id) {
+    const auto mounts = freebsd::mount_api::all();
+    const auto beneath = places.root(id).string() + "/";
+    const bool datasets = mounts && std::ranges::any_of(*mounts, [&](const freebsd::mount_api::Mounted& one) {
+                              return one.type == "zfs" && one.point.starts_with(beneath);
+                          });
+    return datasets ? kMountedPatience : kDyingPatience;
 }
 
 /// What says on this kernel whose jail it is, beside its path; empty where there is no place for it.
@@ -134,18 +146,19 @@ Result<void> FreeBsdJails::update(const JailParameters& parameters) {
 }
 
 Result<void> FreeBsdJails::remove(JailId id) {
-    const auto deadline = std::chrono::steady_clock::now() + kDyingPatience;
+    const auto begun = std::chrono::steady_clock::now();
+    const auto patience = patience_with_dying(places_, id);
     // Judged by a look after the last attempt: jail_remove(2) itself can take long, it ends the network stack.
     for (bool tried = false;; tried = true) {
         const auto left = all_of(places_, id);
         if (!left) return std::unexpected(left.error());
         if (left->empty()) return {};
-        if (tried && std::chrono::steady_clock::now() >= deadline) {
-            if (std::ranges::all_of(*left, &Prison::dying)) return {};
+        const auto waited = std::chrono::steady_clock::now() - begun;
+        if (tried && waited >= patience && std::ranges::all_of(*left, &Prison::dying)) return {};
+        if (tried && waited >= kDyingPatience)
             return std::unexpected(Error{.code = Errc::busy,
                                          .op = "jail_remove",
                                          .detail = "processes of jail " + left->front().name + " will not end"});
-        }
         for (const auto& prison : *left) {
             // The number may be another jail's by now: name and path are read again right before.
             if (prison.dying || !freebsd::is_still(freebsd::reference(prison))) continue;
