@@ -119,6 +119,9 @@ TEST_CASE("what is jaild's, the host's or not there is not given away", "[zfs][d
     CHECK(code(test.pool_name + "/missing") == "dataset_missing");
     CHECK(code(test.pool.parent()) == "dataset_refused");
     CHECK(code(test.pool.parent() + "/x") == "dataset_missing");
+    const auto volume = test.pool_name + "/volume";
+    run_or_fail({"/sbin/zfs", "create", "-V", "8M", volume});
+    CHECK(code(volume) == "dataset_refused");
     const auto usr = test.pool_name + "/usr";
     run_or_fail({"/sbin/zfs", "create", "-o", "mountpoint=/", "-o", "canmount=noauto", usr});
     CHECK(code(usr) == "dataset_refused");

@@ -11,11 +11,26 @@ namespace {
 
 namespace zfs = freebsd::zfs;
 
-Error no_dataset(const std::string& dataset) {
-    auto error = Error::invalid("dataset_missing", {}, "there is no dataset " + dataset);
-    error.op = "zfs";
-    error.remedy = "make it: zfs create " + dataset;
-    return error;
+/// What zfs(8) says of a dataset that it does not list, as the user's own fault or the host's.
+Error not_listed(const std::string& dataset, Error said) {
+    const auto refused = [&](std::string_view reason, std::string detail, std::string remedy) {
+        auto error = Error::invalid(reason, {}, std::move(detail));
+        error.op = "zfs";
+        error.remedy = std::move(remedy);
+        return error;
+    };
+    if (freebsd::says(said, "does not exist"))
+        return refused("dataset_missing", "there is no dataset " + dataset, "make it: zfs create " + dataset);
+    if (freebsd::says(said, "not applicable"))
+        return refused("dataset_refused", dataset + " is a volume, and only file systems are given to jails",
+                       "give the jail a dataset that was made for it: zfs create");
+    // libzfs_error_init() of libzfs.
+    if (!freebsd::says(said, "ZFS modules") && !freebsd::says(said, "libzfs") && !freebsd::says(said, "/dev/zfs"))
+        return said;
+    said.code = Errc::unsupported;
+    said.reason = "datasets_unsupported";
+    said.remedy = "kldload zfs; sysrc zfs_enable=YES";
+    return said;
 }
 
 Error not_alive() {
@@ -43,8 +58,7 @@ Result<std::vector<zfs::MountedDataset>> mounted_datasets() {
 
 Result<std::vector<zfs::Filesystem>> FreeBsdDelegations::look(const std::string& dataset) const {
     const auto output = freebsd::run_zfs(zfs::get_tree(dataset));
-    if (!output && freebsd::says(output.error(), "does not exist")) return std::unexpected(no_dataset(dataset));
-    if (!output) return std::unexpected(output.error());
+    if (!output) return std::unexpected(not_listed(dataset, output.error()));
     auto tree = zfs::tree_of(*output);
     if (!tree) return tree;
     const auto mounted = mounted_datasets();
