@@ -78,6 +78,8 @@ TEST_CASE("a jail manages and mounts the dataset that it is given, and the host 
     client.remove("web");
     CHECK_FALSE(test.mounted(dataset));
     CHECK(test.value("mountpoint", dataset + "/data") == "/data");
+    const json mount{{"type", "zfs"}, {"source", dataset}, {"target", "/data"}};
+    CHECK(test.refused({{"name", "web"}, {"mounts", {mount}}}).at("code") == "mount_source_refused");
     CHECK(leftovers_beside(test.host, test.daemon).empty());
 }
 

@@ -200,17 +200,21 @@ Result<void> FreeBsdMounts::verify(int jail, int covered, ino_t source, const Mo
     return {};
 }
 
-/// A dataset that is there, and none of the jails' own roots.
+/// A dataset that is there, none of the jails' own roots, and none that a jail's root may have written to.
 Result<void> FreeBsdMounts::check_dataset(const Mount& mount) const {
     const auto& name = mount.source;
     if (!zfs_parent_.empty() && (name == zfs_parent_ || name.starts_with(zfs_parent_ + "/")))
         return std::unexpected(
             Error::invalid("mount_source_refused", "/source", name + " is where jaild keeps the roots of jails"));
-    const auto found = run({"/sbin/zfs", "list", "-H", "-o", "name", "-t", "filesystem", name},
+    const auto found = run({"/sbin/zfs", "list", "-H", "-o", "jailed", "-t", "filesystem", name},
                            {.timeout = kZfsTimeout, .output_limit = 1 << 16});
     if (!found) return std::unexpected(found.error());
-    if (found->exit_code == 0) return {};
-    return std::unexpected(Error::invalid("mount_source_missing", "/source", "there is no dataset " + name));
+    if (found->exit_code != 0)
+        return std::unexpected(Error::invalid("mount_source_missing", "/source", "there is no dataset " + name));
+    if (found->output != "on\n") return {};
+    auto error = Error::invalid("mount_source_refused", "/source", name + " is given to jails (jailed=on)");
+    error.remedy = "give it to the jail by datasets, or take it back first: zfs set jailed=off " + name;
+    return std::unexpected(std::move(error));
 }
 
 Result<void> FreeBsdMounts::check(const Mount& mount) {
