@@ -27,6 +27,8 @@ bool is_template(const std::string& name, const std::string& wanted) {
     return name == wanted || (name.starts_with(wanted) && name.substr(wanted.size()).starts_with(':'));
 }
 
+}  // namespace
+
 bool matches(const model::Jail& jail, const JailQuery& query) {
     if (query.state && jail.status.state != *query.state) return false;
     if (query.template_name && !is_template(jail.spec.template_name, *query.template_name)) return false;
@@ -36,7 +38,16 @@ bool matches(const model::Jail& jail, const JailQuery& query) {
     });
 }
 
-}  // namespace
+Result<void> check_alive(const model::Jail& jail, std::string_view op) {
+    const bool lives = jail.status.jid != 0 || jail.status.pid != 0;
+    const auto state = jail.status.state;
+    if (state == model::JailState::running || (state == model::JailState::failed && lives)) return {};
+    return std::unexpected(Error{.code = Errc::conflict,
+                                 .op = op,
+                                 .detail = fmt::format("jail \"{}\" is {}", jail.name.text(), model::to_string(state)),
+                                 .reason = "jail_not_running",
+                                 .remedy = fmt::format("start it: jaildctl start {}", jail.name.text())});
+}
 
 Result<void> authorize(const Caller& caller, Role needed, std::string_view action) {
     if (caller.role >= needed) return {};
@@ -248,16 +259,7 @@ Result<std::unique_ptr<kernel::RunningProgram>> Supervisor::exec(const Caller& c
     auto jail = get(caller, name);
     if (!jail) return std::unexpected(jail.error());
     if (auto same = check_preconditions(*jail, precondition); !same) return std::unexpected(same.error());
-    // One that failed may be alive: then it can be looked into.
-    const auto& status = jail->status;
-    const bool lives = status.jid != 0 || status.pid != 0;
-    if (status.state != model::JailState::running && !(status.state == model::JailState::failed && lives))
-        return std::unexpected(
-            Error{.code = Errc::conflict,
-                  .op = "exec",
-                  .detail = fmt::format("jail \"{}\" is {}", name.text(), model::to_string(jail->status.state)),
-                  .reason = "jail_not_running",
-                  .remedy = fmt::format("start it: jaildctl start {}", name.text())});
+    if (auto alive = check_alive(*jail, "exec"); !alive) return std::unexpected(alive.error());
     auto& program = request.program;
     if (program.user.empty()) program.user = jail->spec.exec.user;
     if (program.directory.empty()) program.directory = jail->spec.exec.directory;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -14,6 +15,7 @@
 #include "core/kernel/kernel.h"
 #include "core/model/host.h"
 #include "core/model/jail.h"
+#include "core/model/kill_request.h"
 #include "core/model/network.h"
 #include "core/model/operation.h"
 #include "core/model/snapshot.h"
@@ -90,6 +92,19 @@ struct ImportRequest {
     std::optional<bool> running{};
 };
 
+/// What one jail uses.
+struct JailUsage {
+    model::Name name;
+    model::JailState state = model::JailState::stopped;
+    std::vector<std::string> interfaces{};           ///< their names inside, by LinkId::index
+    std::optional<kernel::JailCounters> counters{};  ///< nothing: it does not live
+};
+struct Usage {
+    UtcTime at;
+    std::chrono::microseconds monotonic{0};  ///< of a clock that only goes forward, for what was used in between
+    std::vector<JailUsage> jails;            ///< in the order of their ids
+};
+
 struct JailPage {
     std::vector<model::Jail> items;
     JailId next{};  ///< 0: no more
@@ -150,6 +165,16 @@ public:
     Result<std::unique_ptr<kernel::RunningProgram>> exec(const Caller&, const model::Name& name, const Precondition&,
                                                          ExecRequest request);
     Result<UniqueFd> open_log(const Caller&, const model::Name& name);
+
+    /// Of one; of those that the query, whose `after` and `limit` do not count, is about: one look at the kernel for
+    /// all. One that does not run has no counters.
+    Result<Usage> usage(const Caller&, const model::Name& name);
+    Result<Usage> usage(const Caller&, const JailQuery& query);
+    /// Of a jail that is stopped: none.
+    Result<kernel::JailProcesses> processes(const Caller&, const model::Name& name);
+    /// The host's pids of those that got the signal. conflict "jail_not_running", "process_held"; not_found
+    /// "process_not_found".
+    Result<std::vector<std::int64_t>> kill(const Caller&, const model::Name& name, const model::KillRequest& request);
 
     /// The host's first.
     Result<std::vector<ShownTemplate>> templates(const Caller&);

@@ -213,6 +213,10 @@ Result<void> check_ports(store::Reader& reader, JailId self, const model::JailSp
 Result<void> check_denied(store::Reader& reader, JailId self, const model::Name& name, const model::JailSpec& spec);
 /// Errc::denied unless the caller's role reaches `needed`.
 Result<void> authorize(const Caller& caller, Role needed, std::string_view action);
+/// Programs can be run in it: it runs, or failed and is alive. Errc::conflict "jail_not_running".
+Result<void> check_alive(const model::Jail& jail, std::string_view op);
+/// What a query asks for, its `after` and `limit` aside.
+bool matches(const model::Jail& jail, const JailQuery& query);
 /// Errc::stale "etag_mismatch" unless the jail, which exists, is as the precondition says.
 Result<void> check_preconditions(const model::Jail& jail, const Precondition& precondition);
 /// What the same Idempotency-Key answered before. Errc::conflict "idempotency_key_reused" for another request,

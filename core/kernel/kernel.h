@@ -17,6 +17,7 @@
 #include "core/kernel/root_upgrades.h"
 #include "core/kernel/roots.h"
 #include "core/kernel/snapshots.h"
+#include "core/kernel/stats.h"
 #include "core/kernel/template_trees.h"
 
 namespace jaild::kernel {
@@ -46,6 +47,7 @@ public:
     virtual Delegations& delegations() = 0;
     virtual Links& links() = 0;
     virtual Limits& limits() = 0;
+    virtual Stats& stats() = 0;
     virtual Firewall& firewall() = 0;
     virtual Host& host() = 0;
 

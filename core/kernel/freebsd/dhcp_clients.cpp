@@ -109,6 +109,19 @@ Result<void> ensure(const Places& places, const Inside& inside, const Prison& pr
     return inside.start_client(reference(prison), dhcp_client(places.instance, parameters));
 }
 
+Result<std::set<pid_t>> pids(const Places& places, JailId id, const Prison& prison) {
+    std::set<pid_t> found;
+    std::vector<LinkId> links;
+    for (unsigned index = 0; index < kMaxInterfaces; ++index)
+        if (const LinkId link{.jail = id, .index = index}; was_started(places, link)) links.push_back(link);
+    if (links.empty()) return found;
+    const auto all = processes_of(prison.jid, kProgram);
+    if (!all) return std::unexpected(all.error());
+    for (const auto& link : links)
+        for (const auto& one : marked(places, link, *all)) found.insert(one.pid);
+    return found;
+}
+
 Result<void> stop(const Places& places, const Prison& prison, LinkId id) {
     if (!was_started(places, id)) return {};
     const auto all = processes_of(prison.jid, kProgram);

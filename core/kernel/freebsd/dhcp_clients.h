@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/types.h>
+
+#include <set>
 #include <vector>
 
 #include "core/base/error.h"
@@ -19,6 +22,9 @@ Result<std::vector<LinkId>> living(const Places& places, const Prison& prison, c
 
 /// One lives for the jail's interface, which is up and on its bridge. Errors of Inside::start_client().
 Result<void> ensure(const Places& places, const Inside& inside, const Prison& prison, const LinkParameters& parameters);
+
+/// The processes of a jail's clients, of all of its interfaces.
+Result<std::set<pid_t>> pids(const Places& places, JailId id, const Prison& prison);
 
 /// None lives for it. What it was given stays on the interface.
 Result<void> stop(const Places& places, const Prison& prison, LinkId id);

@@ -33,6 +33,7 @@ FreeBsdKernel::FreeBsdKernel(const DriverOptions& options, std::unique_ptr<JailA
       delegations_(options),
       links_(options),
       limits_(options),
+      stats_(options, *processes_),
       firewall_(options),
       host_(options, firewall_),
       jail_watch_(freebsd::Places(options)) {}

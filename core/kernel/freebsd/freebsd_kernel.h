@@ -13,6 +13,7 @@
 #include "core/kernel/freebsd/mounts.h"
 #include "core/kernel/freebsd/roots.h"
 #include "core/kernel/freebsd/snapshots.h"
+#include "core/kernel/freebsd/stats.h"
 #include "core/kernel/freebsd/template_trees.h"
 #include "core/kernel/freebsd/transfers.h"
 #include "core/kernel/kernel.h"
@@ -37,6 +38,7 @@ public:
     Delegations& delegations() override { return delegations_; }
     Links& links() override { return links_; }
     Limits& limits() override { return limits_; }
+    Stats& stats() override { return stats_; }
     Firewall& firewall() override { return firewall_; }
     Host& host() override { return host_; }
     void watch(std::function<void(JailId)> on_change) override;
@@ -57,6 +59,7 @@ private:
     FreeBsdDelegations delegations_;
     FreeBsdLinks links_;
     FreeBsdLimits limits_;
+    FreeBsdStats stats_;
     FreeBsdFirewall firewall_;
     FreeBsdHost host_;
     freebsd::JailWatch jail_watch_;

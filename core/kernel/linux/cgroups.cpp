@@ -15,6 +15,8 @@
 #include "core/base/files.h"
 #include "core/base/unique_fd.h"
 #include "core/kernel/linux/mountinfo.h"
+#include "core/kernel/linux/pure/cgroup_texts.h"
+#include "core/kernel/linux/pure/process_texts.h"
 #include "core/kernel/names.h"
 
 namespace jaild::kernel::cgroups {
@@ -53,20 +55,15 @@ void set(const fs::path& knob, std::string_view value) {
 
 bool is_member(pid_t pid, const std::string& path) {
     const auto groups = files::read("/proc/" + std::to_string(pid) + "/cgroup", kMembersLimit);
-    return groups && (groups->find(":/" + path + "\n") != std::string::npos ||
-                      groups->find(":/" + path + "/") != std::string::npos);
+    return groups && proc::is_in_group(*groups, path);
 }
 
 /// A pid may be used again between our look and our signal: hold the process first, look at it again, then signal it.
 void kill_members(const fs::path& group, const std::string& path) {
     const auto members = files::read(group / "cgroup.procs", kMembersLimit);
     if (!members) return;
-    const char* at = members->data();
-    const char* const end = at + members->size();
-    while (at < end) {
-        pid_t pid = 0;
-        at = std::from_chars(at, end, pid).ptr + 1;
-        if (pid <= 0) continue;
+    for (const auto member : pids_in(*members)) {
+        const auto pid = static_cast<pid_t>(member);
         const UniqueFd held(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
         if (held && is_member(pid, path)) ::syscall(SYS_pidfd_send_signal, held.get(), SIGKILL, nullptr, 0);
     }

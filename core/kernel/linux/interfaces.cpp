@@ -8,6 +8,7 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -66,6 +67,15 @@ Port port_of(nlattr* information) {
     return {.hairpin = flag(IFLA_BRPORT_MODE), .isolated = flag(IFLA_BRPORT_ISOLATED)};
 }
 
+Traffic traffic_of(const nlattr* attribute) {
+    rtnl_link_stats64 counted{};  // newer kernels have more fields at its end, older ones fewer
+    std::memcpy(&counted, nla_data(attribute), std::min(sizeof counted, static_cast<std::size_t>(nla_len(attribute))));
+    return {.bytes_in = counted.rx_bytes,
+            .packets_in = counted.rx_packets,
+            .bytes_out = counted.tx_bytes,
+            .packets_out = counted.tx_packets};
+}
+
 std::optional<Interface> parse(nlmsghdr* header) {
     if (header->nlmsg_type != RTM_NEWLINK) return std::nullopt;
     std::array<nlattr*, IFLA_MAX + 1> attributes{};
@@ -84,6 +94,7 @@ std::optional<Interface> parse(nlmsghdr* header) {
     if (attributes[IFLA_IFNAME] != nullptr) result.name = text(attributes[IFLA_IFNAME]);
     if (attributes[IFLA_IFALIAS] != nullptr) result.alias = text(attributes[IFLA_IFALIAS]);
     if (attributes[IFLA_ADDRESS] != nullptr) result.mac = mac_text(attributes[IFLA_ADDRESS]);
+    if (attributes[IFLA_STATS64] != nullptr) result.traffic = traffic_of(attributes[IFLA_STATS64]);
     if (attributes[IFLA_LINKINFO] != nullptr) {
         result.kind = kind_of(attributes[IFLA_LINKINFO]);
         result.port = port_of(attributes[IFLA_LINKINFO]);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,14 @@ struct Port {
     bool operator==(const Port&) const = default;
 };
 
+/// What went through it since it was made: `in` is what it received.
+struct Traffic {
+    std::uint64_t bytes_in = 0;
+    std::uint64_t packets_in = 0;
+    std::uint64_t bytes_out = 0;
+    std::uint64_t packets_out = 0;
+};
+
 struct Interface {
     int index = 0;
     std::string name;
@@ -29,6 +38,7 @@ struct Interface {
     int peer = 0;       ///< veth: index of the other end in its own namespace; vlan: of its parent
     unsigned vlan = 0;  ///< its id
     Port port{};        ///< of a bridge's member
+    Traffic traffic{};
 };
 
 Result<std::vector<Interface>> interfaces(nl::Socket& socket);

@@ -1,54 +1,19 @@
 #include "core/kernel/linux/jail_user.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <limits>
 #include <optional>
 
 #include "core/base/files.h"
+#include "core/kernel/account_lines.h"
 
 namespace jaild::kernel {
 namespace {
 
-constexpr std::size_t kUserFileLimit = 1 << 20;
+using accounts::each_line;
+using accounts::number;
+using accounts::split;
+
 constexpr std::size_t kMaxGroups = 1024;
-
-template <std::size_t N>
-using Fields = std::array<std::string_view, N>;
-
-/// Exactly N fields, none with a character that no such file has.
-template <std::size_t N>
-std::optional<Fields<N>> split(std::string_view line) {
-    const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-    if (std::any_of(line.begin(), line.end(), control)) return std::nullopt;
-    Fields<N> fields;
-    for (std::size_t i = 0; i < N; ++i) {
-        const auto colon = line.find(':');
-        if ((colon == std::string_view::npos) != (i == N - 1)) return std::nullopt;
-        fields[i] = line.substr(0, colon);
-        line.remove_prefix(colon == std::string_view::npos ? line.size() : colon + 1);
-    }
-    return fields;
-}
-
-/// Decimal digits only; 4294967295 is (uid_t)-1, which means "no change" to setresuid(2).
-std::optional<std::uint32_t> number(std::string_view text) {
-    std::uint32_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    if (value == std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
-    return value;
-}
-
-template <class Visit>
-void each_line(std::string_view text, Visit visit) {
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        if (!visit(text.substr(0, end))) return;
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
-}
 
 bool is_member(std::string_view members, std::string_view name) {
     while (!members.empty()) {
@@ -107,13 +72,13 @@ Result<JailUser> find_user(std::string_view passwd, std::string_view group, cons
 
 Result<JailUser> find_user_in(int root, const std::string& user) {
     const auto missing = [](const Error& error) { return error.code == Errc::not_found; };
-    const auto passwd = files::read(root, "etc/passwd", kUserFileLimit);
+    const auto passwd = files::read(root, "etc/passwd", accounts::kFileLimit);
     if (!passwd && !missing(passwd.error())) return std::unexpected(passwd.error());
     if (!passwd) {
         if (user != "root" && user != "0") return std::unexpected(not_found(user));
         return JailUser{.uid = 0, .gid = 0, .groups = {}, .name = "root", .home = "/", .shell = "/bin/sh"};
     }
-    const auto group = files::read(root, "etc/group", kUserFileLimit);
+    const auto group = files::read(root, "etc/group", accounts::kFileLimit);
     if (!group && !missing(group.error())) return std::unexpected(group.error());
     return find_user(*passwd, group.value_or(std::string()), user);
 }

@@ -12,6 +12,7 @@
 #include "core/kernel/linux/mounts.h"
 #include "core/kernel/linux/roots.h"
 #include "core/kernel/linux/runc_attacher.h"
+#include "core/kernel/linux/stats.h"
 #include "core/kernel/roots/root_upgrade.h"
 #include "core/kernel/roots/snapshot_directories.h"
 #include "core/kernel/roots/template_directories.h"
@@ -37,6 +38,7 @@ public:
     Delegations& delegations() override { return delegations_; }
     Links& links() override { return links_; }
     Limits& limits() override { return limits_; }
+    Stats& stats() override { return stats_; }
     Firewall& firewall() override { return firewall_; }
     Host& host() override { return host_; }
     void watch(std::function<void(JailId)> on_change) override;
@@ -58,6 +60,7 @@ private:
     LinuxDelegations delegations_;
     LinuxLinks links_;
     LinuxLimits limits_;
+    LinuxStats stats_;
     LinuxFirewall firewall_;
     LinuxHost host_;
 };

@@ -72,6 +72,7 @@ bool parse_mount(std::string_view line, MountEntry& entry) {
     }
     entry.type = next_word(line);
     entry.device = next_word(line);
+    entry.super = next_word(line);
     return !entry.point.empty() && !entry.type.empty();
 }
 

@@ -15,6 +15,7 @@ struct MountEntry {
     std::string_view type;     ///< of the filesystem: "ext4", "cgroup2"
     std::string_view root;     ///< what of the filesystem is mounted; escaped
     std::string_view device;   ///< the filesystem's own name for where it comes from; escaped
+    std::string_view super;    ///< options of the filesystem: "rw,memory"
     /// As findmnt(8) writes it: "/dev/sda1[/srv]", "tmpfs".
     [[nodiscard]] std::string source() const;
     [[nodiscard]] bool read_only() const;

@@ -15,6 +15,7 @@ MemoryKernel::MemoryKernel(const DriverOptions& driver, const memory::MemoryOpti
       delegations_(world_),
       links_(world_),
       limits_(world_),
+      stats_(world_),
       firewall_(world_),
       host_(world_),
       hand_(world_) {}

@@ -35,6 +35,7 @@ public:
     Delegations& delegations() override { return delegations_; }
     Links& links() override { return links_; }
     Limits& limits() override { return limits_; }
+    Stats& stats() override { return stats_; }
     Firewall& firewall() override { return firewall_; }
     Host& host() override { return host_; }
     void watch(std::function<void(JailId)> on_change) override;
@@ -64,6 +65,7 @@ private:
     memory::MemoryDelegations delegations_;
     memory::MemoryLinks links_;
     memory::MemoryLimits limits_;
+    memory::MemoryStats stats_;
     memory::MemoryFirewall firewall_;
     memory::MemoryHost host_;
     memory::Hand hand_;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+
 #include "core/kernel/memory/world.h"
 #include "core/kernel/network_fields.h"
 
@@ -191,6 +193,20 @@ private:
     [[nodiscard]] Result<void> check_racct() const;
     Result<void> add_rule(const std::string& name, const model::LimitRule& rule);
     World& world_;
+};
+
+/// Counters that grow with the time since this model was made, each jail's as fast as its id is large.
+class MemoryStats : public Stats {
+public:
+    explicit MemoryStats(World& world) : world_(world) {}
+    Result<std::vector<JailCounters>> list(Scope scope) override;
+    Result<JailProcesses> processes(JailId id) override;
+    Result<std::vector<std::int64_t>> signal(JailId id, int signal, const std::vector<std::int64_t>& pids) override;
+
+private:
+    [[nodiscard]] Milliseconds age() const;
+    World& world_;
+    std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now();
 };
 
 class MemoryFirewall : public Firewall {

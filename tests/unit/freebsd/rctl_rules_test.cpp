@@ -66,3 +66,15 @@ TEST_CASE("the kernel itself takes away a denial that another replaces", "[freeb
     CHECK_FALSE(replaces(rule("maxproc", "log", 1), rule("maxproc", "log", 2)));
     CHECK_FALSE(replaces(rule("maxproc", "deny", 1), rule("nthr", "deny", 1)));
 }
+
+TEST_CASE("what a jail uses of a resource is found by its whole name", "[freebsd][rctl]") {
+    constexpr auto kUsage = "cputime=12,memoryuse=4096,nthr=3,openfiles=17,vmemoryuse=9";
+    CHECK(usage_in(kUsage, "openfiles") == 17);
+    CHECK(usage_in(kUsage, "memoryuse") == 4096);
+    CHECK_FALSE(usage_in(kUsage, "files"));
+    CHECK_FALSE(usage_in(kUsage, "maxproc"));
+    for (const auto* none : {"", "openfiles", "openfiles=", "openfiles=x", "openfiles=1x", "openfiles=-1"}) {
+        INFO(none);
+        CHECK_FALSE(usage_in(none, "openfiles"));
+    }
+}

@@ -53,6 +53,17 @@ std::vector<JailRule> parse_rules(std::string_view text) {
     return rules;
 }
 
+std::optional<std::uint64_t> usage_in(std::string_view text, std::string_view resource) {
+    while (!text.empty()) {
+        auto amount = take(text, ',');
+        if (take(amount, '=') != resource) continue;
+        std::uint64_t value = 0;
+        const auto [end, error] = std::from_chars(amount.data(), amount.data() + amount.size(), value);
+        if (error == std::errc{} && end == amount.data() + amount.size()) return value;
+    }
+    return std::nullopt;
+}
+
 bool replaces(const model::LimitRule& newer, const model::LimitRule& older) {
     return newer.limit.action == "deny" && older.limit.action == "deny" && newer.resource == older.resource &&
            newer.limit.per == older.limit.per;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +22,9 @@ using JailRule = std::pair<std::string, model::LimitRule>;
 /// What rctl_get_rules(2) answers: rules with commas between, "/per" left out where it is the subject's kind. Rules
 /// about anything but jails are left out, and what cannot be read.
 std::vector<JailRule> parse_rules(std::string_view text);
+
+/// Of one resource, in what rctl_get_racct(2) answers: "cputime=1,openfiles=12". Nothing where it is not in it.
+std::optional<std::uint64_t> usage_in(std::string_view text, std::string_view resource);
 
 /// The kernel takes `older` away when it is given `newer`: both deny, and only their amounts differ (rctl_rule_add() of
 /// kern_rctl.c).

@@ -47,6 +47,10 @@ void take_link(Interface& interface, const ifaddrs& entry) {
         std::memcpy(&data, entry.ifa_data, sizeof data);
         interface.mtu = data.ifi_mtu;
         interface.bridge = data.ifi_type == IFT_BRIDGE;
+        interface.bytes_in = data.ifi_ibytes;
+        interface.packets_in = data.ifi_ipackets;
+        interface.bytes_out = data.ifi_obytes;
+        interface.packets_out = data.ifi_opackets;
     }
 }
 

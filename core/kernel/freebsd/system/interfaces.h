@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,7 +18,11 @@ struct Interface {
     int index = 0;
     bool up = false;  ///< IFF_UP
     unsigned mtu = 0;
-    bool bridge = false;            ///< if_bridge(4)
+    bool bridge = false;         ///< if_bridge(4)
+    std::uint64_t bytes_in = 0;  ///< that it received since it was made
+    std::uint64_t packets_in = 0;
+    std::uint64_t bytes_out = 0;
+    std::uint64_t packets_out = 0;
     std::string mac;                ///< "02:…", empty without one
     std::vector<Prefix> addresses;  ///< sorted, without link-local ones of IPv6
 };

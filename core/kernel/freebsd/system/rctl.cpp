@@ -4,6 +4,7 @@
 // after <sys/types.h>
 #include <sys/rctl.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "core/kernel/freebsd/system/sysctl.h"
@@ -54,6 +55,14 @@ Result<std::vector<JailRule>> rules(const std::string& filter) {
 
 Result<void> add(const std::string& rule) {
     return done(::rctl_add_rule(rule.c_str(), rule.size() + 1, nullptr, 0), "rctl_add_rule", rule);
+}
+
+std::optional<std::uint64_t> usage(const std::string& jail, std::string_view resource) {
+    const auto filter = filter_text(jail);
+    std::string text(kFirstSize, '\0');
+    if (::rctl_get_racct(filter.c_str(), filter.size() + 1, text.data(), text.size()) != 0) return std::nullopt;
+    text.resize(std::min(text.find('\0'), text.size()));
+    return usage_in(text, resource);
 }
 
 Result<void> remove(const std::string& filter) {
