@@ -71,6 +71,7 @@ Server::Impl::Impl(Supervisor& supervisor, ServerOptions options)
                .output_bytes = Slots(options_.limits.exec_output_shared),
                .event_streams = Slots(options_.limits.event_streams),
                .log_streams = Slots(options_.limits.log_streams),
+               .stats_streams = Slots(options_.limits.stats_streams),
                .uploads = Slots(options_.limits.uploads),
                .exports = Slots(options_.limits.exports),
                .imports = Slots(options_.limits.imports)},

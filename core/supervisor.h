@@ -96,6 +96,7 @@ struct ImportRequest {
 struct JailUsage {
     model::Name name;
     model::JailState state = model::JailState::stopped;
+    std::uint64_t restarts = 0;                      ///< JailStatus::restarts
     std::vector<std::string> interfaces{};           ///< their names inside, by LinkId::index
     std::optional<kernel::JailCounters> counters{};  ///< nothing: it does not live
 };

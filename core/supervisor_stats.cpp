@@ -16,7 +16,7 @@ void add_limit(const model::Jail& jail, kernel::JailCounters& counters) {
 }
 
 JailUsage usage_of(const model::Jail& jail, std::vector<kernel::JailCounters>& all) {
-    JailUsage usage{.name = jail.name, .state = jail.status.state};
+    JailUsage usage{.name = jail.name, .state = jail.status.state, .restarts = jail.status.restarts};
     for (const auto& interface : jail.status.interfaces) usage.interfaces.push_back(interface.name);
     const auto found = std::ranges::lower_bound(all, jail.id, {}, &kernel::JailCounters::id);
     if (found == all.end() || found->id != jail.id) return usage;

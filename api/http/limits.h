@@ -24,6 +24,7 @@ struct Limits {
     std::size_t refusals = 64;                    ///< connections beyond those that are still told so
     std::size_t event_streams = 64;               ///< followers of /v1/events: 503 "too_many_streams"
     std::size_t log_streams = 64;                 ///< followers of logs: 503 "too_many_streams"
+    std::size_t stats_streams = 16;               ///< followers of stats: 503 "too_many_streams"
     std::size_t uploads = 4;                      ///< bodies that go to disk: 503 "too_many_uploads"
     std::size_t exports = 4;                      ///< of jails at a time: 503 "too_many_exports"
     std::size_t imports = 4;                      ///< 503 "too_many_imports"

@@ -24,6 +24,12 @@ Answer restart_jail(Service& service, const Request& request);
 Answer exec_in_jail(Service& service, const Request& request);
 // logs.cpp
 Answer read_log(Service& service, const Request& request);
+// stats.cpp
+Answer get_stats(Service& service, const Request& request);
+Answer get_jail_stats(Service& service, const Request& request);
+// processes.cpp
+Answer list_processes(Service& service, const Request& request);
+Answer kill_processes(Service& service, const Request& request);
 // transfers.cpp
 Answer export_jail(Service& service, const Request& request);
 Answer import_jail(Service& service, const Request& request);

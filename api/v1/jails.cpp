@@ -8,6 +8,7 @@
 #include "api/http/problem.h"
 #include "api/v1/answers.h"
 #include "api/v1/handlers.h"
+#include "api/v1/jail_filter.h"
 
 namespace jaild::api::v1 {
 namespace {
@@ -25,16 +26,10 @@ Result<JailId> parse_cursor(std::string_view text) {
                                  .remedy = "take it from Link: rel=\"next\""});
 }
 
-Result<model::JailState> parse_state(std::string_view text) {
-    using enum model::JailState;
-    for (const auto state : {importing, stopped, starting, running, stopping, failed, dying})
-        if (model::to_string(state) == text) return state;
-    return std::unexpected(
-        invalid_parameter("state", "must be importing, stopped, starting, running, stopping, failed or dying"));
-}
-
 Result<JailQuery> parse_jail_query(const Query& query) {
-    JailQuery wanted;
+    auto filtered = jail_filter(query);
+    if (!filtered) return filtered;
+    auto wanted = *std::move(filtered);
     auto limit = query.number("limit", kPageDefault, 1, kPageMax);
     if (!limit) return std::unexpected(limit.error());
     wanted.limit = static_cast<std::size_t>(*limit);
@@ -42,19 +37,6 @@ Result<JailQuery> parse_jail_query(const Query& query) {
         auto after = parse_cursor(*cursor);
         if (!after) return std::unexpected(after.error());
         wanted.after = *after;
-    }
-    if (const auto state = query.find("state")) {
-        auto parsed = parse_state(*state);
-        if (!parsed) return std::unexpected(parsed.error());
-        wanted.state = *parsed;
-    }
-    if (const auto name = query.find("template")) wanted.template_name = *name;
-    for (const auto& [name, value] : query.items()) {
-        if (name != "label") continue;
-        const auto equals = value.find('=');
-        if (equals == std::string::npos || equals == 0)
-            return std::unexpected(invalid_parameter("label", "must be KEY=VALUE"));
-        wanted.labels.emplace_back(value.substr(0, equals), value.substr(equals + 1));
     }
     return wanted;
 }

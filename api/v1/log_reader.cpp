@@ -8,7 +8,7 @@
 namespace jaild::api::v1 {
 namespace {
 
-constexpr std::size_t kPiece = 64 * 1024;
+constexpr std::size_t kLogPiece = 64 * 1024;
 /// Enough to tell two logs apart: the first record begins with its time.
 constexpr std::size_t kBeginning = 256;
 
@@ -54,7 +54,7 @@ Result<void> LogReader::seek_to_last(std::size_t lines) {
     auto size = size_of(file_.get());
     if (!size) return std::unexpected(size.error());
     // Usually the lines are near the end; each further look takes in four times as much.
-    for (auto window = static_cast<std::int64_t>(kPiece);; window *= 4) {
+    for (auto window = static_cast<std::int64_t>(kLogPiece);; window *= 4) {
         const auto begin = std::max<std::int64_t>(*size - window, 0);
         auto bytes = read_at(file_.get(), begin, static_cast<std::size_t>(*size - begin));
         if (!bytes) return std::unexpected(bytes.error());
@@ -69,7 +69,7 @@ Result<void> LogReader::seek_to_last(std::size_t lines) {
 Result<std::string> LogReader::read() {
     // Records without their last line break, and pieces of lines, stay in text_: what is read is not always given out.
     while (true) {
-        auto bytes = read_at(file_.get(), offset_, kPiece);
+        auto bytes = read_at(file_.get(), offset_, kLogPiece);
         if (!bytes) return bytes;
         if (bytes->empty() && !next_) return bytes;
         if (bytes->empty()) {

@@ -29,6 +29,7 @@ struct Service {
     Slots output_bytes;  ///< of programs, beyond what each has of its own
     Slots event_streams;
     Slots log_streams;
+    Slots stats_streams;
     Slots uploads;
     Slots exports;
     Slots imports;

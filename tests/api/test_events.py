@@ -22,10 +22,12 @@ def descriptors(pid):
 class Stream:
     """One reader of /v1/events, event by event."""
 
-    def __init__(self, daemon, query="", headers=None, timeout=30):
+    path = "/v1/events"
+
+    def __init__(self, daemon, query="", headers=None, timeout=30, path=None):
         self.socket = daemon.raw(timeout=timeout)
         fields = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
-        self.socket.sendall(f"GET /v1/events{query} HTTP/1.1\r\nHost: a\r\n{fields}\r\n".encode())
+        self.socket.sendall(f"GET {path or self.path}{query} HTTP/1.1\r\nHost: a\r\n{fields}\r\n".encode())
         self.file = self.socket.makefile("rb")
         self.status = int(self.file.readline().split()[1])
         self.headers = {}
