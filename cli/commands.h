@@ -15,6 +15,8 @@ void add_lifecycle_commands(CLI::App& app, Command& chosen);  ///< create start 
 void add_look_commands(CLI::App& app, Command& chosen);       ///< ls show plan why
 void add_exec_command(CLI::App& app, Command& chosen);
 void add_stream_commands(CLI::App& app, Command& chosen);    ///< logs events
+void add_stats_commands(CLI::App& app, Command& chosen);     ///< stats top
+void add_process_commands(CLI::App& app, Command& chosen);   ///< ps kill
 void add_network_commands(CLI::App& app, Command& chosen);   ///< network ls show create set rm
 void add_template_commands(CLI::App& app, Command& chosen);  ///< template ls show import create update rm
 void add_snapshot_commands(CLI::App& app, Command& chosen);  ///< snapshot ls show create rm restore clone schedule

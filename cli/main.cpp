@@ -73,6 +73,8 @@ int main(int argc, char** argv) {
     add_look_commands(app, chosen);
     add_exec_command(app, chosen);
     add_stream_commands(app, chosen);
+    add_stats_commands(app, chosen);
+    add_process_commands(app, chosen);
     add_network_commands(app, chosen);
     add_template_commands(app, chosen);
     add_snapshot_commands(app, chosen);

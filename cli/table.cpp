@@ -46,9 +46,13 @@ std::string Table::to_string() const {
 
 std::string printable(const std::string& text) {
     std::string safe;
-    for (const char byte : text) {
-        const auto value = static_cast<unsigned char>(byte);
-        safe += (value < 0x20 && byte != '\t') || value == 0x7F ? '?' : byte;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const auto value = static_cast<unsigned char>(text[at]);
+        const auto next = at + 1 < text.size() ? static_cast<unsigned char>(text[at + 1]) : 0U;
+        // C0 and DEL; C1 as UTF-8 has it, which some terminals obey as well.
+        const bool second = value == 0xC2 && next >= 0x80 && next < 0xA0;
+        safe += (value < 0x20 && value != '\t') || value == 0x7F || second ? '?' : text[at];
+        if (second) ++at;
     }
     return safe;
 }
