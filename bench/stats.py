@@ -13,6 +13,7 @@ import statistics
 from api import UnixConnection, request, timed
 
 PREFIX = "bench-stats-"
+NETWORK = "bench-stats"  # one that has addresses for them all
 
 
 def main():
@@ -23,17 +24,21 @@ def main():
     options = parser.parse_args()
 
     connection = UnixConnection(options.socket)
+    request(connection, "POST", "/v1/networks", {"name": NETWORK, "ipv4": "10.98.0.0/16", "nat": False}, (201,))
     names = [f"{PREFIX}{number}" for number in range(options.jails)]
     figures = {"/v1/stats": [], "/v1/jails?limit=1000": [], f"/v1/jails/{names[0]}/stats": []}
     try:
         for name in names:
-            request(connection, "POST", "/v1/jails", {"name": name, "command": ["sleep", "100000"]}, (201,))
+            request(connection, "POST", "/v1/jails", {"name": name, "command": ["sleep", "100000"],
+                                                      "network": {"interfaces": [{"network": NETWORK}]}}, (201,))
         for _ in range(options.rounds):
             for target, times in figures.items():
                 times.append(timed(request, connection, "GET", target))
     finally:
         for name in names:
             request(connection, "DELETE", f"/v1/jails/{name}?force=true", None, (200, 202, 204, 404))
+
+        request(connection, "DELETE", f"/v1/networks/{NETWORK}", None, (200, 204))
 
     print(f"{options.jails} jails")
     for target, times in figures.items():
