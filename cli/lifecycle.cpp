@@ -38,6 +38,7 @@ struct CreateOptions {
     std::vector<std::string> mounts;
     std::vector<std::string> devices;
     std::vector<std::string> datasets;
+    std::vector<std::string> depends_on;
     int devfs_ruleset = 0;  ///< 0: none was given
     std::string file;
     bool stopped = false;
@@ -267,6 +268,7 @@ std::optional<json> spec_of(const CreateOptions& options) {
     if (!parameters->empty()) (*spec)["parameters"].update(*parameters);
     if (!options.devices.empty()) (*spec)["devices"] = options.devices;
     if (!options.datasets.empty()) (*spec)["datasets"] = options.datasets;
+    if (!options.depends_on.empty()) (*spec)["depends_on"] = options.depends_on;
     if (options.devfs_ruleset != 0) (*spec)["devfs_ruleset"] = options.devfs_ruleset;
     if (options.stopped) (*spec)["running"] = false;
     if (!options.command.empty()) (*spec)["command"] = options.command;
@@ -362,6 +364,10 @@ void add_create(CLI::App& app, Command& chosen) {
         ->take_all()
         ->allow_extra_args(false);
     create_app->add_option("--dataset", options->datasets, "a ZFS dataset that it is given to manage: tank/web/data")
+        ->expected(1)
+        ->take_all()
+        ->allow_extra_args(false);
+    create_app->add_option("--depends-on", options->depends_on, "a jail that must run before this one starts")
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/spec/tree.h"
 #include "cli/table.h"
 
 namespace jaild::cli {
@@ -41,7 +42,25 @@ struct ListOptions {
     std::string state;
     std::vector<std::string> labels;
     bool quiet = false;
+    bool tree = false;
 };
+
+/// Each jail with those that it needs beneath it.
+void print_tree(const json& items) {
+    std::vector<std::string> names;
+    std::map<std::string, std::vector<std::string>> needs;
+    std::map<std::string, std::string> states;
+    for (const auto& jail : items) {
+        const auto name = text(jail, "name");
+        names.push_back(name);
+        needs[name] = jail.at("spec").value("depends_on", std::vector<std::string>{});
+        states[name] = state_of(jail);
+    }
+    Table table({"NAME", "STATE"});
+    for (const auto& line : dependency_tree(names, needs))
+        table.add({line.branches + line.name + (line.before ? " …" : ""), line.known ? states[line.name] : "-"});
+    fmt::print("{}", table.to_string());
+}
 
 int list(Context& context, const ListOptions& options) {
     std::string query = fmt::format("?limit={}", kPage);
@@ -58,6 +77,10 @@ int list(Context& context, const ListOptions& options) {
     } while (!cursor.empty());
     if (context.json) {
         print_json({{"items", std::move(items)}});
+        return kDone;
+    }
+    if (options.tree) {
+        print_tree(items);
         return kDone;
     }
     Table table({"NAME", "STATE", "ADDRESSES", "TEMPLATE", "AGE"});
@@ -186,7 +209,8 @@ void add_look_commands(CLI::App& app, Command& chosen) {
     auto* ls = app.add_subcommand("ls", "list jails");
     ls->add_option("--state", options->state, "importing, stopped, starting, running, stopping, failed or dying");
     ls->add_option("--label", options->labels, "KEY=VALUE")->expected(1)->take_all()->allow_extra_args(false);
-    ls->add_flag("-q,--quiet", options->quiet, "names only");
+    auto* quiet = ls->add_flag("-q,--quiet", options->quiet, "names only");
+    ls->add_flag("--tree", options->tree, "what each needs beneath it")->excludes(quiet);
     ls->callback([options, &chosen] { chosen = [options](Context& context) { return list(context, *options); }; });
     add_one(app, chosen, "show", "everything about a jail, as JSON", show);
     add_one(app, chosen, "plan", "the steps that would make a jail as asked for", plan);

@@ -9,6 +9,7 @@
 
 #include "core/base/ascii.h"
 #include "core/model/datasets.h"
+#include "core/model/dependencies.h"
 #include "core/model/devices.h"
 #include "core/model/fields.h"
 #include "core/model/spec_parts.h"
@@ -238,6 +239,8 @@ void read_spec(Fields& fields, JailSpec& spec) {
     fields.read("exec", into(spec.exec, parse_exec));
     fields.read("command", into(spec.command, parse_argv));
     fields.read("restart", into(spec.restart, parse_restart));
+    fields.each("depends_on", SpecLimits::depends_on,
+                [&](const json& value, const std::string& at) { return parse_dependency(value, at, spec.depends_on); });
     fields.entries("labels", SpecLimits::labels, [&](const std::string& key, const json& value, const std::string& at) {
         return parse_label(key, value, at, spec.labels);
     });
@@ -322,6 +325,7 @@ json to_json(const JailSpec& spec, Secrets secrets) {
                   {"exec", to_json(spec.exec, secrets)},
                   {"command", spec.command},
                   {"restart", to_json(spec.restart)},
+                  {"depends_on", spec.depends_on},
                   {"labels", spec.labels}};
     if (spec.devfs_ruleset) document["devfs_ruleset"] = *spec.devfs_ruleset;
     return document;

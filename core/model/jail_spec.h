@@ -118,8 +118,9 @@ struct JailSpec {
     std::vector<std::string> datasets;  ///< of ZFS, that it is given to manage: see parse_datasets()
     Parameters parameters;
     ExecSpec exec;
-    std::vector<std::string> command;  ///< the supervised main process; empty: none
-    RestartSpec restart;               ///< of a jail with a command
+    std::vector<std::string> command;     ///< the supervised main process; empty: none
+    RestartSpec restart;                  ///< of a jail with a command
+    std::vector<std::string> depends_on;  ///< other jails, which run before it starts
     std::map<std::string, std::string> labels;
     bool operator==(const JailSpec&) const = default;
 };
@@ -132,6 +133,7 @@ struct SpecLimits {
     static constexpr std::size_t env_name_bytes = 253;
     static constexpr std::size_t env_value_bytes = 32 * 1024;
     static constexpr std::size_t user_bytes = 32;  ///< MAXLOGNAME of FreeBSD less one; LOGIN_NAME_MAX is larger
+    static constexpr std::size_t depends_on = 64;
     static constexpr std::size_t labels = 64;
     static constexpr std::size_t label_bytes = 253;  ///< of a key or of a value
     static constexpr std::size_t path_bytes = 1023;  ///< MAXPATHLEN of FreeBSD less one

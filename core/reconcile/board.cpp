@@ -14,6 +14,17 @@ bool share_address(const std::vector<Prefix>& some, const std::vector<Prefix>& o
     });
 }
 
+std::string key_of(const std::string& name) {
+    const auto parsed = model::Name::parse(name);
+    return parsed ? parsed->key() : name;
+}
+
+std::set<std::string> keys_of(const std::vector<std::string>& names) {
+    std::set<std::string> keys;
+    for (const auto& name : names) keys.insert(key_of(name));
+    return keys;
+}
+
 }  // namespace
 
 bool Board::enter(JailId id) {
@@ -38,6 +49,7 @@ void Board::begin(const model::Jail& row) {
     auto& memory = memories_[row.id];
     memory.name = row.name.text();
     memory.networks.clear();
+    memory.depends_on = keys_of(row.spec.depends_on);
     if (wanted(row))
         for (const auto& interface : row.interfaces) memory.networks.insert(interface.network);
     if (memory.generation == row.generation && memory.incarnation == row.incarnation && memory.removing == row.removing)
@@ -90,6 +102,7 @@ bool Board::store(Memory& memory, const Findings& findings) {
     auto status = derive_status(findings, memory.status);
     memory.observed = findings.observed;
     memory.name = findings.row.name.text();
+    memory.depends_on = keys_of(findings.row.spec.depends_on);
     const bool changed = !memory.seen || status != memory.status;
     memory.seen = true;
     memory.status = std::move(status);
@@ -133,6 +146,7 @@ void Board::remember(const std::map<JailId, Memory>& before, const model::Jail& 
     if (memory.observed) return;
     memory.observed = observed;
     memory.name = row.name.text();
+    memory.depends_on = keys_of(row.spec.depends_on);
 }
 
 void Board::erase(JailId id) {
@@ -196,6 +210,39 @@ std::optional<std::string> Board::holder_of(const std::vector<std::string>& data
                 return memory.name;
     }
     return std::nullopt;
+}
+
+std::vector<std::string> Board::not_running(const std::vector<std::string>& names) const {
+    std::vector<std::string> found;
+    const std::lock_guard lock(mutex_);
+    for (const auto& name : names) {
+        const auto is_it = [&](const auto& entry) { return key_of(entry.second.name) == key_of(name); };
+        const auto entry = std::ranges::find_if(memories_, is_it);
+        if (entry == memories_.end() || !entry->second.seen)
+            found.push_back(name + ", which is not there");
+        else if (const auto state = entry->second.status.state; state != model::JailState::running)
+            found.push_back(name + ", which is " + std::string(model::to_string(state)));
+    }
+    return found;
+}
+
+std::vector<std::string> Board::alive_dependents(const model::Name& name) const {
+    std::vector<std::string> found;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, memory] : memories_)
+        if (memory.depends_on.contains(name.key()) && memory.observed && alive(*memory.observed))
+            found.push_back(memory.name);
+    return found;
+}
+
+std::vector<JailId> Board::waiting_for(JailId id) const {
+    std::vector<JailId> found;
+    const std::lock_guard lock(mutex_);
+    const auto self = memories_.find(id);
+    if (self == memories_.end()) return found;
+    for (const auto& [other, memory] : memories_)
+        if (memory.waits && memory.depends_on.contains(key_of(self->second.name))) found.push_back(other);
+    return found;
 }
 
 bool Board::others_use(NetworkId network, JailId self) const {

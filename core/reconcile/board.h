@@ -35,6 +35,8 @@ struct Memory {
         std::string last_words{};  ///< the last lines of its log, of one that is not run again
     };
     std::optional<Ended> ended{};
+    std::set<std::string> depends_on{};  ///< Name::key() of each
+    bool waits = false;                  ///< for one of those, when it last converged; or for one that depends on it
     std::optional<Clock::Monotonic> restart_at{};  ///< its restart policy's, when it last converged
     std::optional<Observed> observed{};            ///< when last looked at
     std::string name{};
@@ -91,6 +93,12 @@ public:
     [[nodiscard]] std::optional<std::string> holder_of(const std::vector<Prefix>& addresses, JailId self) const;
     /// The name of another jail that runs with one of these datasets, or with one above or beneath it.
     [[nodiscard]] std::optional<std::string> holder_of(const std::vector<std::string>& datasets, JailId self) const;
+    /// Those of `names` that do not run, "db, which is stopped"; as they were last looked at.
+    [[nodiscard]] std::vector<std::string> not_running(const std::vector<std::string>& names) const;
+    /// Jails that live and depend on that one.
+    [[nodiscard]] std::vector<std::string> alive_dependents(const model::Name& name) const;
+    /// Jails that wait for that one.
+    [[nodiscard]] std::vector<JailId> waiting_for(JailId id) const;
     /// Another jail should be on that network, as far as we remember.
     [[nodiscard]] bool others_use(NetworkId network, JailId self) const;
 

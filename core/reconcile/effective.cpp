@@ -64,6 +64,7 @@ model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& ro
     made.exec.stop = row.exec.stop;
     made.exec.timeout = row.exec.timeout;
     made.restart = row.restart;
+    made.depends_on = row.depends_on;
     return made;
 }
 

@@ -38,6 +38,22 @@ model::Jail Engine::held(model::Jail row) const {
     return row;
 }
 
+void Engine::halt(Milliseconds patience) {
+    const auto now = clock.monotonic();
+    in_order_until_ = now + 2 * patience / kStopParts;
+    halt_deadline_ = now + patience;
+}
+
+std::vector<std::string> Engine::waits_for(const model::Jail& row, const Observed& observed) const {
+    if (row.spec.depends_on.empty() || !wanted(row) || alive(observed)) return {};
+    return board.not_running(row.spec.depends_on);
+}
+
+std::vector<std::string> Engine::needed_by(const model::Jail& row) const {
+    if (!halting() || clock.monotonic() >= in_order_until_.load()) return {};
+    return board.alive_dependents(row.name);
+}
+
 std::optional<Milliseconds> Engine::restart_in(const model::Jail& row, const Observed& observed) {
     const auto held = effective(row, observed).jail;
     const auto ended = ended_command(held, observed);
@@ -61,6 +77,7 @@ Findings findings_of(Engine& engine, const model::Jail& row, const Observed& obs
                      Phase phase) {
     Findings findings{
         .row = row, .observed = observed, .phase = phase, .halting = engine.halting(), .now = engine.clock.utc()};
+    findings.waits_for = engine.waits_for(row, observed);
     findings.last_words = last_words_of(engine, row, observed);
     if (!desired) return findings;
     for (const auto& network : desired->networks) {

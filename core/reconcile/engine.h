@@ -40,12 +40,17 @@ struct Engine {
     /// The end is near: a call that returns late must touch nothing more.
     std::atomic<bool> stopping{false};
 
-    /// The host goes down, and should be able to by `deadline`. For the rest of this process every jail is to be
+    /// The host goes down, and should be able to within `patience`. For the rest of this process every jail is to be
     /// stopped, whatever its row asks; the store is not told, so the next daemon starts them again.
-    void halt(Clock::Monotonic deadline) { halt_deadline_ = deadline; }
+    void halt(Milliseconds patience);
     [[nodiscard]] bool halting() const { return halt_deadline_.load() != Clock::Monotonic::max(); }
     /// What the row is held to now. During a halt: a stopped jail, whose programs get a part of the time that is left.
     [[nodiscard]] model::Jail held(model::Jail row) const;
+
+    /// Jails that this one does not start without, and that are not up: while it should run, and does not live.
+    [[nodiscard]] std::vector<std::string> waits_for(const model::Jail& row, const Observed& observed) const;
+    /// In a halt of the host, until two thirds of its time are over: those that live and depend on this one.
+    [[nodiscard]] std::vector<std::string> needed_by(const model::Jail& row) const;
 
     /// How long until the restart policy makes it anew: by the machine's own clock, from when its command was first
     /// seen ended; after a start of the daemon from what the end's own time says. Nothing when it does not.
@@ -55,6 +60,7 @@ struct Engine {
     }
 
 private:
+    std::atomic<Clock::Monotonic> in_order_until_{Clock::Monotonic::max()};  ///< of a halt
     std::atomic<Clock::Monotonic> halt_deadline_{Clock::Monotonic::max()};
 };
 

@@ -228,7 +228,7 @@ Plan plan_running(const Desired& desired, const Observed& observed) {
     }
     switch (now) {
         case Situation::absent:
-            build(desired, observed, steps);
+            if (desired.waits_for.empty()) build(desired, observed, steps);
             break;
         case Situation::continues:
             mend(desired, observed, steps);
@@ -276,6 +276,7 @@ Plan plan(const Desired& desired, const Observed& observed) {
     }
 
     Plan steps;
+    if (!desired.needed_by.empty()) return steps;
     tear_down(held.jail, observed, Next::fresh, steps);
     // One that should not run cannot be tried.
     if (trial && steps.empty()) add(steps, StepKind::judge_upgrade, held.jail.root_change->name);

@@ -24,6 +24,8 @@ struct Desired {
     std::vector<model::Network> networks;       ///< one for each of its interfaces
     std::vector<kernel::HostEntry> neighbours;  ///< only for refresh_root
     std::optional<kernel::JailRules> rules{};   ///< with mode vnet
+    std::vector<std::string> waits_for{};       ///< jails that it does not start without, and that are not up
+    std::vector<std::string> needed_by{};       ///< jails that are to be stopped before it, and that are up
     bool due = false;                           ///< if its restart policy makes it anew, then now
 };
 

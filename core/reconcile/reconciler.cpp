@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/model/dependencies.h"
 #include "core/reconcile/effective.h"
 #include "core/reconcile/halt.h"
 #include "core/reconcile/queue.h"
@@ -26,8 +27,22 @@ constexpr Milliseconds kNeighboursDelay{100};
 constexpr int kNeighboursShare = 20;
 constexpr Milliseconds kFirstRetry{1'000};
 constexpr Milliseconds kLastRetry{300'000};
+/// In a halt, one that waits for another: also after the time of waiting is over.
+constexpr Milliseconds kHaltLook{200};
 /// A restart that is due already.
 constexpr Milliseconds kShortestWait{1};
+
+/// Whoever depends on another comes before it.
+void in_stop_order(std::vector<model::Jail>& rows) {
+    model::Dependencies all;
+    std::vector<std::string> keys;
+    for (const auto& row : rows) {
+        keys.push_back(row.name.key());
+        if (!row.spec.depends_on.empty()) all[row.name.key()] = row.spec.depends_on;
+    }
+    const auto order = model::stop_order(keys, all);
+    std::ranges::sort(rows, {}, [&](const model::Jail& row) { return std::ranges::find(order, row.name.key()); });
+}
 
 /// 1 s, doubled with each failure up to 5 min.
 Milliseconds backoff(unsigned tries) {
@@ -65,6 +80,7 @@ private:
     void work_on_sweep(Queue::Lease& lease);
     void work_on_neighbours();
     void tell_neighbours();
+    void wake_dependents(JailId id);
     void interrupt_again();
     void first_round_done(JailId id);
     bool is_busy(JailId id) const { return queue_ && queue_->busy(id); }
@@ -112,17 +128,18 @@ bool Reconciler::Impl::stop() {
 }
 
 Result<std::vector<std::string>> Reconciler::Impl::halt(Milliseconds patience) {
-    engine.halt(engine.clock.monotonic() + patience);
+    engine.halt(patience);
     auto rows =
         store::read<std::vector<model::Jail>>(engine.store, [](store::Reader& reader) { return reader.all_jails(); });
     if (!rows) return std::unexpected(rows.error());
     const Note note{.type = "host.stopping", .data = nlohmann::json{{"jails", rows->size()}}.dump()};
     if (auto noted = engine.journal.note({}, note); !noted) spdlog::warn("{}", noted.error().to_string());
     halt_.expect(*rows);
+    in_stop_order(*rows);
     if (queue_) queue_->widen(engine.options.halt_workers);
     for (const auto& row : *rows) {
         poke(row.id, Board::Asked::impatiently);
-        if (!queue_ && reconcile(row.id, {})) halt_.stopped(row.id);
+        if (!queue_ && reconcile(row.id, {}) && !engine.board.get(row.id).waits) halt_.stopped(row.id);
     }
     return halt_.wait(queue_ ? patience : Milliseconds{0});
 }
@@ -163,12 +180,20 @@ void Reconciler::Impl::work(JailId key, Queue::Lease& lease) {
     const auto done = reconcile(key, [&lease](Milliseconds more) { return lease.expect(more); });
     if (engine.stopping) return;
     if (!done) queue_->again(key, backoff(std::max(1U, engine.board.get(key).tries)));
-    if (done && halts) halt_.stopped(key);
+    const bool waits = engine.board.get(key).waits;
+    if (done && halts && !waits) halt_.stopped(key);
+    if (done && halts && waits) queue_->again(key, kHaltLook);
+    if (done) wake_dependents(key);
     if (const auto at = engine.board.get(key).restart_at; done && at)
         queue_->again(key, std::max(kShortestWait, std::chrono::ceil<Milliseconds>(*at - engine.clock.monotonic())));
     // It may be gone for good by now, or be there for what was left for it.
     if (done) tell_neighbours();
     first_round_done(key);
+}
+
+/// Those that wait for it to come up, or in a halt to be gone.
+void Reconciler::Impl::wake_dependents(JailId id) {
+    for (const auto dependent : engine.board.waiting_for(id)) queue_->nudge(dependent);
 }
 
 void Reconciler::Impl::work_on_sweep(Queue::Lease& lease) {

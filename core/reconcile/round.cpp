@@ -90,6 +90,8 @@ Result<Round::Look> Round::look() {
     if (!desired) return std::unexpected(desired.error());
     Look look{.observed = *std::move(observed), .desired = *std::move(desired), .steps = {}};
     if (auto seen = look_at_rules(look); !seen) return std::unexpected(seen.error());
+    look.desired.waits_for = engine_.waits_for(*row_, look.observed);
+    look.desired.needed_by = engine_.needed_by(*row_);
     look.desired.due = engine_.restart_is_due(*row_, look.observed);
     look.steps = plan(look.desired, look.observed);
     return look;
@@ -141,7 +143,9 @@ Result<Round::Pass> Round::pass() {
     desired_ = looked->desired;
     if (looked->steps.empty()) {
         if (auto settled = settle(*looked); !settled) return std::unexpected(settled.error());
-        return Pass::settled;
+        // It may have come up in the moment before it was known that this one waits.
+        const bool waited = !looked->desired.waits_for.empty();
+        return waited && engine_.waits_for(*row_, looked->observed).empty() ? Pass::again : Pass::settled;
     }
     current_ = looked->steps.front().to_string();
     if (looked->steps == last_) {
@@ -471,8 +475,10 @@ Result<void> Round::settle(const Look& look) {
     const auto status =
         engine_.board.publish(findings_of(engine_, *row_, look.observed, &look.desired, Phase::settled));
     const auto notes = notes_of(look, status.state);
-    // A removal ends with forget(), never here: something is dying still. What a halt holds back, the next daemon does.
-    auto written = row_->removing || held_back_ || row_->unpacking()
+    // A removal ends with forget(), never here: something is dying still. What a halt holds back, the next daemon does;
+    // what waits for another jail is done when that one is up.
+    const bool waits = !look.desired.waits_for.empty() || !look.desired.needed_by.empty();
+    auto written = row_->removing || held_back_ || row_->unpacking() || waits
                        ? engine_.journal.failed(*row_, {}, {}, Journal::Operations::go_on, notes)
                        : engine_.journal.converged(*row_, engine_.board.get(id_).progress, notes);
     if (!written) return written;
@@ -485,6 +491,7 @@ Result<void> Round::settle(const Look& look) {
         if (!row_->removing) memory.progress.clear();
         memory.announced = status.state;
         memory.command_ran = runs;
+        memory.waits = waits;
         memory.restart_at.reset();
         if (restart_in) memory.restart_at = engine_.clock.monotonic() + *restart_in;
     });

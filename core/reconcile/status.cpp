@@ -70,7 +70,10 @@ Condition ready(const Findings& findings, JailState state) {
             "removed, but something refers to it still (an open socket can, for minutes): it goes by itself";
     else if (state == JailState::importing)
         condition.message = "its root is unpacked from an archive; until that is done nobody starts it";
-    else if (state == JailState::failed) {
+    else if (state == JailState::starting && !findings.waits_for.empty()) {
+        condition.reason = "WaitsForDependency";
+        condition.message = fmt::format("waits for {}", fmt::join(findings.waits_for, "; for "));
+    } else if (state == JailState::failed) {
         condition.reason = "TooManyRestarts";
         condition.message = "its command ended too often, and is not run again: restart the jail for a new try";
     } else if (findings.halting)
@@ -263,7 +266,8 @@ model::JailStatus derive_status(const Findings& findings, const model::JailStatu
     describe_interfaces(effective(findings.row, observed).jail, observed.links, status);
     status.restarts = restarts_of(findings.row, observed).count;
     status.last_exit = observed.shim ? observed.shim->last_exit : previous.last_exit;
-    const bool converged = findings.phase == Phase::settled && !findings.failure && !findings.row.removing;
+    const bool converged =
+        findings.phase == Phase::settled && !findings.failure && !findings.row.removing && findings.waits_for.empty();
     status.observed_generation = converged ? findings.row.generation : previous.observed_generation;
     status.conditions = with_since(conditions_of(findings, status), previous.conditions);
     return status;

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/model/dependencies.h"
 #include "core/store/addresses.h"
 #include "core/store/datasets.h"
 #include "core/store/retention.h"
@@ -155,6 +156,30 @@ Result<void> check_path_free(Connection& connection, const std::optional<std::st
                                  .field = "/root/path"});
 }
 
+/// Of all jails but one that goes away.
+Result<model::Dependencies> all_dependencies(Connection& connection) {
+    model::Dependencies all;
+    auto read = all_rows<int>(connection.prepare("SELECT name, spec -> '$.depends_on' FROM jails"
+                                                 " WHERE removing = 0 AND json_array_length(spec, '$.depends_on') > 0"),
+                              [&](const Statement& row) -> Result<int> {
+                                  const auto name = model::Name::parse(row.text(0));
+                                  const auto names = Json::parse(row.text(1), nullptr, false);
+                                  if (!name || !names.is_array()) return 0;
+                                  for (const auto& one : names)
+                                      if (one.is_string()) all[name->key()].push_back(one.get<std::string>());
+                                  return 0;
+                              });
+    if (!read) return std::unexpected(read.error());
+    return all;
+}
+
+Result<void> check_dependencies(Connection& connection, const model::Name& name, const model::JailSpec& spec) {
+    if (spec.depends_on.empty()) return {};
+    const auto all = all_dependencies(connection);
+    if (!all) return std::unexpected(all.error());
+    return model::check_no_cycle(name.text(), spec.depends_on, *all);
+}
+
 /// For changes that make no sense any more on a jail that goes away.
 Result<model::Jail> find_staying(Connection& connection, JailId id) {
     auto jail = find(connection, id);
@@ -240,6 +265,7 @@ Result<model::Jail> insert(Connection& connection, const model::NamedSpec& spec,
     const auto path = root_path(spec.spec);
     if (auto free = check_path_free(connection, path, JailId{}); !free) return std::unexpected(free.error());
     if (auto free = datasets::check_free(connection, spec.spec, JailId{}); !free) return std::unexpected(free.error());
+    if (auto good = check_dependencies(connection, spec.name, spec.spec); !good) return std::unexpected(good.error());
     auto resolved = templates::resolve(connection, spec.spec);
     if (!resolved) return std::unexpected(resolved.error());
     auto text = spec_text(resolved->spec);
@@ -258,10 +284,12 @@ Result<model::Jail> insert(Connection& connection, const model::NamedSpec& spec,
 }
 
 Result<model::Jail> update(Connection& connection, JailId id, const model::JailSpec& spec) {
-    if (auto before = find_staying(connection, id); !before) return before;
+    const auto before = find_staying(connection, id);
+    if (!before) return before;
     const auto path = root_path(spec);
     if (auto free = check_path_free(connection, path, id); !free) return std::unexpected(free.error());
     if (auto free = datasets::check_free(connection, spec, id); !free) return std::unexpected(free.error());
+    if (auto good = check_dependencies(connection, before->name, spec); !good) return std::unexpected(good.error());
     auto text = spec_text(spec);
     if (!text) return std::unexpected(text.error());
     return in_savepoint(connection, [&]() -> Result<model::Jail> {

@@ -40,7 +40,7 @@ class Copies(ApiTest):
         for one in reversed(self.daemon.request("GET", TEMPLATES).json()["items"]):
             if not one["builtin"]:
                 gone = self.daemon.request("DELETE", f"{TEMPLATES}/{one['reference']}", headers=WAIT)
-                self.assertEqual(gone.status, 204, gone.body)
+                self.assertIn(gone.status, (204, 404), gone.body)  # a cancelled one goes by itself
         self.assertEqual(self.left(), [])
         super().tearDown()
 

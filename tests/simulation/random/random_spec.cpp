@@ -160,6 +160,13 @@ std::vector<std::string> random_datasets(Dice& dice) {
     return dice.pick(all);
 }
 
+/// Most circles are refused; so is oneself.
+std::string random_need(Dice& dice, const std::string& self) {
+    static const std::vector<std::string> names{"web", "db", "Mail2", "build", "cache"};
+    const auto& other = dice.pick(names);
+    return other == self ? "nobody" : other;
+}
+
 }  // namespace
 
 model::JailSpec random_spec(Dice& dice, const model::Name& name) {
@@ -186,12 +193,13 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
     spec.exec.stop = dice.pick(stops());
     spec.command = dice.pick(commands());
     spec.restart = random_restart(dice);
+    if (dice.chance(0.3)) spec.depends_on = {random_need(dice, name.text())};
     return spec;
 }
 
 model::JailSpec changed(Dice& dice, model::JailSpec spec) {
     for (auto count = dice.between(1, 2); count > 0; --count) {
-        switch (dice.below(15)) {
+        switch (dice.below(16)) {
             case 0:
             case 1:
                 spec.running = !spec.running;
@@ -227,6 +235,10 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
                 break;
             case 7:
                 spec.limits = random_limits(dice);
+                break;
+            case 14:
+                spec.depends_on.clear();
+                if (dice.chance(0.6)) spec.depends_on.push_back(random_need(dice, {}));
                 break;
             case 12:
                 spec.restart = random_restart(dice);

@@ -98,6 +98,10 @@ private:
             check_status(jail);
             return;
         }
+        if (scene_.waits(jail)) {
+            check_waiting(jail);
+            return;
+        }
         // One that will have a link after its restart finds the network ready.
         note_used(jail.interfaces);
         for (const auto& pair : pairs(jail.id))
@@ -311,10 +315,13 @@ private:
         const auto how = kernel::memory::outcome({.argv = made.spec.command, .environment = {}}).behaviour;
         const bool lasts = how != Behaviour::ends && how != Behaviour::missing;
         const bool restarts = jail.spec.restart.policy != model::RestartPolicy::no;
-        if (restarts && lasts && !history.new_policy && !made.hint_lost) {
+        // An earlier command of this incarnation may have ended as its policy leaves it.
+        const bool left = jail.spec.restart.policy == model::RestartPolicy::on_failure && shim.last_exit &&
+                          shim.last_exit->exit_code == 0;
+        if (restarts && lasts && !left && !history.new_policy && !made.hint_lost) {
             demand(shim.command == CommandState::running || is_given_up(jail),
                    "its command is not run again, and its retries are not spent");
-        } else if (!history.disturbed && !history.new_policy) {
+        } else if (!history.disturbed && !history.new_policy && !(restarts && left)) {
             demand(shim.command == (lasts ? CommandState::running : CommandState::exited),
                    "its command is not as it should be");
         }
@@ -394,6 +401,18 @@ private:
         demand(!state_.limits.contains(jail.name.text()), "is stopped and has limits");
         demand(!state_.jail_rules.contains(jail.id), "is stopped and has packet filter rules");
         demand(!held || held->aliases.empty(), "is stopped and has addresses of the host");
+    }
+
+    /// Nothing of it runs, and it says why. Its network is ready.
+    void check_waiting(const model::Jail& jail) {
+        note_used(jail.interfaces);
+        demand(prisons(jail.id).empty() && pairs(jail.id).empty(), "runs, though it waits");
+        const auto status = scene_.reconciler().status(jail);
+        demand(status.state == model::JailState::starting,
+               fmt::format("waits, and its status says {}", model::to_string(status.state)));
+        demand(
+            std::ranges::any_of(status.conditions, [](const auto& one) { return one.reason == "WaitsForDependency"; }),
+            "waits, and no condition says for whom");
     }
 
     void check_failed(const model::Jail& jail) {
@@ -522,6 +541,8 @@ private:
 
     void check_operations() {
         for (const auto& one : scene_.operations()) {
+            const auto row = scene_.jail(one.jail);
+            if (row && scene_.waits(*row)) continue;
             demand(one.state != model::OperationState::running,
                    fmt::format("{} of {} at generation {} never ended", one.kind, one.jail_name, one.generation));
         }

@@ -405,11 +405,26 @@ bool Scene::is_dying() const {
     return std::ranges::any_of(state.prisons, [](const auto& one) { return one.life == JailLife::dying; });
 }
 
-/// An operation fails only after several tries.
+bool Scene::waits(const model::Jail& row) {
+    if (!row.spec.running || row.removing) return false;
+    const auto lives = [&](const auto& one) { return one.id == row.id && one.life == JailLife::alive; };
+    if (std::ranges::any_of(kernel_.state().prisons, lives)) return false;
+    const auto others = jails();
+    return std::ranges::any_of(row.spec.depends_on, [&](const std::string& name) {
+        const auto key = expect(model::Name::parse(name)).key();
+        const auto other = std::ranges::find(others, key, [](const model::Jail& one) { return one.name.key(); });
+        return other == others.end() || reconciler_->status(*other).state != model::JailState::running;
+    });
+}
+
+/// An operation fails only after several tries. That of a jail that waits for another does not end.
 bool Scene::is_working() {
     const auto all = operations();
-    return std::ranges::any_of(all,
-                               [](const model::Operation& one) { return one.state == model::OperationState::running; });
+    return std::ranges::any_of(all, [&](const model::Operation& one) {
+        if (one.state != model::OperationState::running) return false;
+        const auto row = jail(one.jail);
+        return !row || !waits(*row);
+    });
 }
 
 std::vector<model::Jail> Scene::jails() {

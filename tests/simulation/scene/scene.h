@@ -89,6 +89,8 @@ public:
     [[nodiscard]] std::vector<model::Network> networks();
     [[nodiscard]] std::vector<model::Snapshot> snapshots();
     [[nodiscard]] const std::map<JailId, MadeWith>& made_with() const { return made_with_; }
+    /// It should run, does not live, and a jail that it needs does not run: it waits.
+    [[nodiscard]] bool waits(const model::Jail& jail);
     /// The hint of what was applied to a jail is deleted by hand.
     bool lose_hint(JailId id);
     [[nodiscard]] History& history(JailId id) { return history_[id]; }

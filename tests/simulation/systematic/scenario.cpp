@@ -121,6 +121,13 @@ std::vector<Scenario> make_scenarios() {
         {"remove one with datasets", [](Scene& scene) { create(scene, jail_with_datasets("web", {"tank/a"})); },
          [](Scene& scene) { expect(scene.remove(kFirst)); }},
         {"create a second", one_full_jail, [](Scene& scene) { create(scene, full_jail("db")); }},
+        {"create one that another waits for",
+         [](Scene& scene) {
+             auto named = full_jail("web");
+             named.spec.depends_on = {"db"};
+             create(scene, named);
+         },
+         [](Scene& scene) { create(scene, full_jail("db")); }},
         {"restart", one_full_jail, [](Scene& scene) { expect(scene.restart(kFirst)); }},
         {"run a command again", restarting_jail,
          [](Scene& scene) { (void)scene.kernel().hand().end_command(kFirst, 5); }},

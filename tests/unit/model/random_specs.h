@@ -33,6 +33,7 @@ public:
         spec.exec = exec();
         if (coin()) spec.command = argv();
         if (coin()) spec.restart = restart();
+        if (coin()) spec.depends_on = {"j" + word(), "k" + word()};
         for (auto n = below(4); n > 0; --n) spec.labels["größe/~" + word()] = text();
         return spec;
     }

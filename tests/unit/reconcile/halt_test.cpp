@@ -145,7 +145,7 @@ TEST_CASE("a jail's programs get a third of what a halt has left, never less tha
     reconcile::Engine engine(*house.state.store, house.kernel, house.clock, {});
     CHECK(engine.held(web).spec == web.spec);
 
-    engine.halt(house.clock.monotonic() + Milliseconds{30'000});
+    engine.halt(Milliseconds{30'000});
     CHECK_FALSE(engine.held(web).spec.running);
     CHECK(engine.held(web).spec.exec.timeout == Milliseconds{10'000});
     CHECK(engine.held(brief).spec.exec.timeout == Milliseconds{2'000});

@@ -95,6 +95,27 @@ TEST_CASE("each change of the spec is a generation, each asked restart an incarn
     CHECK(update(*state.store, jail.id, jail.spec).error().reason == "jail_removing");
 }
 
+TEST_CASE("no circle of dependencies is ever stored", "[store][jails][dependencies]") {
+    MemoryState state;
+    insert(*state.store, named(R"({"name": "web", "depends_on": ["App"]})"));
+    const auto app = insert(*state.store, named(R"({"name": "app", "depends_on": ["db"]})"));
+    CHECK(insert_refused(*state.store, named(R"({"name": "db", "depends_on": ["WEB"]})")).reason == "dependency_cycle");
+    const auto db = insert(*state.store, named(R"({"name": "db"})"));
+    auto spec = db.spec;
+    spec.depends_on = {"web"};
+    CHECK(update(*state.store, db.id, spec).error().reason == "dependency_cycle");
+    SECTION("the same names in another order of time") {
+        auto free = app.spec;
+        free.depends_on.clear();
+        REQUIRE(update(*state.store, app.id, free));
+        CHECK(update(*state.store, db.id, spec));
+    }
+    SECTION("one that goes away holds nobody up") {
+        REQUIRE(mark_removing(*state.store, app.id));
+        CHECK(update(*state.store, db.id, spec));
+    }
+}
+
 TEST_CASE("two jails cannot have the same directory for their root", "[store][jails]") {
     MemoryState state;
     const auto first = insert(*state.store, named(R"({"name": "a", "root": {"kind": "path", "path": "/srv/a"}})"));
