@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/base/ascii.h"
 #include "core/model/fields.h"
 #include "core/model/spec_parts.h"
 #include "core/model/text_rules.h"
