@@ -66,7 +66,7 @@ Supervisor::Impl::Impl(store::Store& store_, kernel::Kernel& kernel_, reconcile:
       reconciler(reconciler_),
       clock(clock_),
       archives(templates_),
-      engine(store_, kernel_.template_trees(), clock_, std::move(templates_)),
+      engine(store_, kernel_.template_trees(), kernel_.root_transfers(), clock_, std::move(templates_)),
       snapshots(store_, kernel_, clock_) {
     store.on_events([this](EventSeq newest) {
         const std::lock_guard lock(events_mutex_);

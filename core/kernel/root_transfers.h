@@ -38,7 +38,8 @@ public:
     virtual Result<void> clear() = 0;
     /// Can the root of a jail that is down be read where it is? Else only a snapshot of it can.
     virtual Result<bool> readable(JailId id) = 0;
-    /// The root of a jail that is down. Errc::conflict "root_not_made"; Errc::busy "still_mounted".
+    /// The root of a jail that is down; its start may have to wait until nobody reads it any more. Errc::conflict
+    /// "root_not_made"; Errc::busy "still_mounted".
     virtual Result<HeldTree> open(JailId id) = 0;
     /// Errc::not_found "snapshot_missing".
     virtual Result<HeldTree> open(const SnapshotKey& key) = 0;

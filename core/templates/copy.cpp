@@ -8,7 +8,6 @@
 
 #include "core/base/copy_tree.h"
 #include "core/base/files.h"
-#include "core/kernel/roots/jail_tree.h"
 #include "core/kernel/roots/path_root.h"
 
 namespace jaild::templates {
@@ -129,11 +128,11 @@ Result<model::Template> copy_directory(const fs::path& directory, int root, Job&
                                         {.go_on = [&](const files::CopyTotals& now) { return watched.go_on(now); }}));
 }
 
-Result<model::Template> copy_jail(const model::Jail& jail, int root, Job& job, const Options& options) {
-    const kernel::jail_tree::Source source{.id = jail.id, .root = jail.spec.root, .base = jail.base};
+Result<model::Template> copy_jail(const model::Jail& jail, const kernel::jail_tree::Source& source,
+                                  const std::function<bool()>& same, int root, Job& job, const Options& options) {
     Watched watched(jail.name.text(), job, options);
-    auto made = watched.end(kernel::jail_tree::copy(options.state, source, root,
-                                                    [&](const files::CopyTotals& now) { return watched.go_on(now); }));
+    auto made = watched.end(kernel::jail_tree::copy(
+        source, root, [&](const files::CopyTotals& now) { return watched.go_on(now) && same(); }));
     // In a directory of the user's nothing was ever written.
     if (!made || jail.spec.root.kind == model::RootKind::path) return made;
     if (auto forgotten = kernel::jail_tree::forget_identity(root); !forgotten)

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "core/base/error.h"
+#include "core/kernel/roots/jail_tree.h"
 #include "core/model/jail.h"
 #include "core/model/template.h"
 #include "core/templates/job.h"
@@ -26,8 +27,10 @@ Result<void> check_jail(const model::Jail& jail);
 Result<model::Template> copy_directory(const std::filesystem::path& directory, int root, Job& job,
                                        const Options& options);
 
-/// The same of a stopped jail, without what says which one it was. Errc::conflict "root_not_made".
-Result<model::Template> copy_jail(const model::Jail& jail, int root, Job& job, const Options& options);
+/// The same of a stopped jail's tree, without what says which one it was. It ends when `same` says that the jail is not
+/// what it was.
+Result<model::Template> copy_jail(const model::Jail& jail, const kernel::jail_tree::Source& source,
+                                  const std::function<bool()>& same, int root, Job& job, const Options& options);
 
 /// The same of another template, open as `source`.
 Result<model::Template> copy_template(const std::string& reference, int source, int root, Job& job,

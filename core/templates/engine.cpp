@@ -26,6 +26,16 @@ using jobs::Workers;
 using model::OperationState;
 
 constexpr std::string_view kRemove = "template.remove";
+constexpr Milliseconds kLookAgain{500};  ///< whether a jail that is copied is what it was
+
+/// The jail is what the request names.
+Error of_jail(Error error) {
+    if (error.reason == "root_not_made") {
+        error.field = "/jail";
+        error.remedy = "start the jail once, and stop it";
+    }
+    return error;
+}
 
 Error interrupted_by_end() {
     return Error{.code = Errc::conflict,
@@ -86,8 +96,13 @@ Result<void> check_ready(store::Reader& reader, const model::Template& from) {
 
 class Engine::Impl {
 public:
-    Impl(store::Store& store, kernel::TemplateTrees& trees, Clock& clock, Options options)
-        : options_(std::move(options)), store_(store), trees_(trees), clock_(clock), importers_(options_.at_once) {}
+    Impl(store::Store& store, kernel::TemplateTrees& trees, kernel::RootTransfers& roots, Clock& clock, Options options)
+        : options_(std::move(options)),
+          store_(store),
+          trees_(trees),
+          roots_(roots),
+          clock_(clock),
+          importers_(options_.at_once) {}
 
     Result<void> prepare();
     void import(const model::Template& value, model::TemplateRequest request, Material material);
@@ -111,6 +126,7 @@ private:
     Result<model::Template> make(Job& job, const Wanted& wanted);
     Result<model::Template> fill(Job& job, const Wanted& wanted, int root);
     Result<model::Template> fill_updated(Job& job, const model::Template& from, int root);
+    Result<model::Template> fill_from_jail(Job& job, const model::Jail& jail, int root);
     Result<void> finish(const Job& job, const Wanted& wanted, const model::Template& made);
     /// Row and tree of an import that came to nothing.
     Result<void> undo(const Job& job, const Error& error);
@@ -121,6 +137,7 @@ private:
 
     store::Store& store_;
     kernel::TemplateTrees& trees_;
+    kernel::RootTransfers& roots_;
     Clock& clock_;
     mutable std::mutex mutex_;  ///< of the jobs
     std::map<TemplateId, std::shared_ptr<Job>> jobs_;
@@ -162,9 +179,44 @@ Result<model::Template> Engine::Impl::fill_updated(Job& job, const model::Templa
     return update_tree(trees_.directory(job.subject().id), root, from, job, options_);
 }
 
+/// As long as its root is read, the jail may be kept from starting: whether it shall is looked at meanwhile.
+Result<model::Template> Engine::Impl::fill_from_jail(Job& job, const model::Jail& jail, int root) {
+    const bool path = jail.spec.root.kind == model::RootKind::path;
+    kernel::HeldTree own;
+    if (path) {
+        auto directory = kernel::jail_tree::open_path_root(jail.spec.root.path, options_.state);
+        if (!directory) return std::unexpected(directory.error());
+        own.directory = *std::move(directory);
+    } else {
+        auto held = roots_.open(jail.id);
+        if (!held) return std::unexpected(of_jail(held.error()));
+        own = *std::move(held);
+    }
+    kernel::jail_tree::Source source{.root = own.directory.get()};
+    UniqueFd base;
+    if (jail.base && jail.spec.root.kind == model::RootKind::thin) {
+        auto opened = trees_.open(jail.base->id);
+        if (!opened) return std::unexpected(opened.error());
+        base = *std::move(opened);
+        source.base = base.get();
+        source.private_parts = jail.base->private_parts;
+    }
+    Result<void> unchanged{};
+    auto looked = clock_.monotonic();
+    const auto same = [&] {
+        const auto now = clock_.monotonic();
+        if (now - looked < kLookAgain) return true;
+        looked = now;
+        unchanged = store_.read([&](store::Reader& reader) { return check_unchanged(reader, jail); });
+        return unchanged.has_value();
+    };
+    auto made = copy_jail(jail, source, same, root, job, options_);
+    return unchanged ? made : std::unexpected(unchanged.error());
+}
+
 Result<model::Template> Engine::Impl::fill(Job& job, const Wanted& wanted, int root) {
     if (wanted.material.from) return fill_updated(job, *wanted.material.from, root);
-    if (wanted.material.jail) return copy_jail(*wanted.material.jail, root, job, options_);
+    if (wanted.material.jail) return fill_from_jail(job, *wanted.material.jail, root);
     if (!wanted.request.directory.empty()) return copy_directory(wanted.request.directory, root, job, options_);
     return import_sets(wanted.request, trees_.directory(job.subject().id), root, wanted.material.upload.get(), job,
                        options_);
@@ -323,8 +375,9 @@ void Engine::Impl::stop() {
     importers_.stop();
 }
 
-Engine::Engine(store::Store& store, kernel::TemplateTrees& trees, Clock& clock, Options options)
-    : impl_(std::make_unique<Impl>(store, trees, clock, std::move(options))) {}
+Engine::Engine(store::Store& store, kernel::TemplateTrees& trees, kernel::RootTransfers& roots, Clock& clock,
+               Options options)
+    : impl_(std::make_unique<Impl>(store, trees, roots, clock, std::move(options))) {}
 
 Engine::~Engine() {
     stop();

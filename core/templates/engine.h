@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/kernel/root_transfers.h"
 #include "core/kernel/template_trees.h"
 #include "core/model/jail.h"
 #include "core/model/template.h"
@@ -29,7 +30,8 @@ struct Material {
 /// is removed by the next one. Thread-safe.
 class Engine {
 public:
-    Engine(store::Store& store, kernel::TemplateTrees& trees, Clock& clock, Options options);
+    Engine(store::Store& store, kernel::TemplateTrees& trees, kernel::RootTransfers& roots, Clock& clock,
+           Options options);
     ~Engine();  ///< stop()
 
     /// Imports that another daemon did not finish fail ("import_interrupted"), what is left of them and of removals

@@ -302,12 +302,11 @@ TEST_CASE("an upgrade of a root under attack changes nothing elsewhere", "[host]
 
 TEST_CASE("a template of a root under attack has nothing of elsewhere", "[host][template][attack]") {
     Hostile test;
-    std::ofstream(test.jail() / "prepared") << "1\n";
     const auto target = test.state() / "template";
     test.attack(kTemplates, [&](int) {
         const auto into = anew(target);
-        const kernel::jail_tree::Source source{.id = kAttacked, .root = test.parameters("web").root, .base = {}};
-        auto copied = kernel::jail_tree::copy(test.state(), source, into.get(), {});
+        const auto root = opened(test.root());
+        auto copied = kernel::jail_tree::copy({.root = root.get()}, into.get(), {});
         if (copied) value_of(kernel::jail_tree::forget_identity(into.get()));
         test.nothing_carried_to(target);
         return whether(copied);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <ranges>
@@ -38,6 +39,7 @@ public:
     HeldMount& operator=(const HeldMount&) = delete;
     ~HeldMount() {
         if (auto gone = end(); !gone) spdlog::warn("{}", gone.error().to_string());
+        ::rmdir(path_.c_str());  // no more than an empty one
     }
     /// Opens it. nmount(2) follows links: it must be where it should be.
     [[nodiscard]] Result<UniqueFd> begin(const std::string& source, bool read_only) const {
@@ -129,6 +131,14 @@ Result<bool> FreeBsdTransfers::readable(JailId id) {
     return !*name;
 }
 
+Result<HeldTree> FreeBsdTransfers::open(JailId id) {
+    const auto name = freebsd::dataset_in(jails_.path(id));
+    if (!name) return std::unexpected(name.error());
+    auto place = directories_.open(id);  // of a dataset, only what it is mounted on
+    if (!place || !*name) return place;
+    return hold(**name);
+}
+
 Result<HeldTree> FreeBsdTransfers::open(const SnapshotKey& key) {
     const auto name = freebsd::dataset_in(jails_.path(key.jail));
     if (!name) return std::unexpected(name.error());
@@ -140,14 +150,19 @@ Result<HeldTree> FreeBsdTransfers::open(const SnapshotKey& key) {
                                      .op = "open_root",
                                      .detail = "the pool has no snapshot " + std::to_string(key.id.value),
                                      .reason = "snapshot_missing"});
+    return hold((*snapshot)->name);
+}
+
+/// A dataset or a snapshot, mounted for reading.
+Result<HeldTree> FreeBsdTransfers::hold(const std::string& source) const {
     const auto state = files::open_directory(jails_.state());
     if (!state) return std::unexpected(state.error());
-    // Each export has a place of its own: two of the same snapshot may overlap.
+    // Each has a place of its own: two exports of the same snapshot may overlap.
     static std::atomic<unsigned> made{0};
     const auto place = std::filesystem::path(kExports) / std::to_string(++made);
     if (auto point = files::make_directories(state->get(), place, 0700); !point) return std::unexpected(point.error());
     auto held = std::make_shared<HeldMount>(jails_.state() / place);
-    auto root = held->begin((*snapshot)->name, true);
+    auto root = held->begin(source, true);
     if (!root) return std::unexpected(root.error());
     return HeldTree{.held = std::move(held), .directory = *std::move(root)};
 }

@@ -7,9 +7,10 @@
 
 namespace jaild::kernel {
 
-/// A root that is a dataset is read from its snapshots only, each mounted on `<state>/exports/<id>` meanwhile: the
-/// dataset itself is nowhere while its jail is down. With a ZFS parent an import makes a new dataset, which no other is
-/// the origin of, and which is mounted out of the jail's directory until it is whole.
+/// A root that is a dataset is read at `<state>/exports/<number>`, where it, or a snapshot of it, is mounted meanwhile:
+/// it is nowhere while its jail is down. A dataset has one place: its jail starts when it is not read any more. With a
+/// ZFS parent an import makes a new dataset, which no other is the origin of, and which is mounted out of the jail's
+/// directory until it is whole.
 class FreeBsdTransfers final : public RootTransfers {
 public:
     FreeBsdTransfers(const DriverOptions& options, Mounts& mounts)
@@ -20,11 +21,13 @@ public:
 
     Result<void> clear() override;
     Result<bool> readable(JailId id) override;
-    Result<HeldTree> open(JailId id) override { return directories_.open(id); }
+    Result<HeldTree> open(JailId id) override;
     Result<HeldTree> open(const SnapshotKey& key) override;
     Result<std::unique_ptr<RootImport>> import() override;
 
 private:
+    [[nodiscard]] Result<HeldTree> hold(const std::string& source) const;
+
     InstanceId instance_;
     JailDirectories jails_;
     freebsd::Datasets datasets_;

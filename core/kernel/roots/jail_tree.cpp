@@ -9,7 +9,6 @@
 
 #include "core/base/files.h"
 #include "core/kernel/roots/hosts_file.h"
-#include "core/kernel/roots/jail_directories.h"
 #include "core/kernel/roots/path_root.h"
 #include "core/kernel/roots/place.h"
 #include "core/kernel/roots/template_root.h"
@@ -18,15 +17,6 @@ namespace jaild::kernel::jail_tree {
 namespace {
 
 namespace fs = std::filesystem;
-
-Error not_made() {
-    return Error{.code = Errc::conflict,
-                 .op = "copy_jail",
-                 .detail = "the jail has no root of its own yet: it is made when the jail starts first",
-                 .reason = "root_not_made",
-                 .field = "/jail",
-                 .remedy = "start the jail once, and stop it"};
-}
 
 /// The totals of several copies as one.
 class Sum {
@@ -59,26 +49,6 @@ private:
     files::CopyTotals before_{};
 };
 
-Result<UniqueFd> open_root(const fs::path& state, const Source& source) {
-    if (source.root.kind == model::RootKind::path) {
-        if (auto apart = check_path_root(source.root.path, state, {}); !apart) return std::unexpected(apart.error());
-        auto root = files::open_directory(source.root.path);
-        if (!root) return root;
-        if (auto apart = check_open_root(root->get(), state); !apart) return std::unexpected(apart.error());
-        return root;
-    }
-    const JailDirectories jails(state);
-    const auto prepared = jails.prepared(source.id);
-    if (!prepared) return std::unexpected(prepared.error());
-    if (!*prepared) return std::unexpected(not_made());
-    auto root = files::open_directory(jails.path(source.id) / "root");
-    if (!root) return root;
-    const auto empty = files::is_empty(root->get());
-    if (!empty) return std::unexpected(empty.error());
-    if (*empty) return std::unexpected(not_made());  // its file system is not mounted
-    return root;
-}
-
 /// The directory `path` of the tree, made where it is missing.
 Result<UniqueFd> open_place(int tree, const fs::path& path) {
     UniqueFd directory(::fcntl(tree, F_DUPFD_CLOEXEC, 0));
@@ -105,28 +75,33 @@ Result<void> unless_absent(const Error& error) {
 
 }  // namespace
 
-Result<files::CopyTotals> copy(const fs::path& state, const Source& source, int target, const GoOn& go_on) {
-    const auto root = open_root(state, source);
-    if (!root) return std::unexpected(root.error());
+Result<files::CopyTotals> copy(const Source& source, int target, const GoOn& go_on) {
     Sum sum(go_on);
-    if (source.root.kind != model::RootKind::thin || !source.base) {
-        if (auto copied = sum.copy(root->get(), target, {}); !copied) return std::unexpected(copied.error());
-        return sum.totals();
+    std::vector<std::string> parts;
+    if (source.base >= 0) {
+        auto shared = template_root::shared(source.base, source.private_parts);
+        if (!shared) return std::unexpected(shared.error());
+        parts = *std::move(shared);
     }
-    const auto base = files::open_directory(template_root::tree_of(state, source.base->id));
-    if (!base) return std::unexpected(base.error());
-    const auto shared = template_root::shared(base->get(), source.base->private_parts);
-    if (!shared) return std::unexpected(shared.error());
-    if (auto copied = sum.copy(root->get(), target, {shared->begin(), shared->end()}); !copied)
+    if (auto copied = sum.copy(source.root, target, {parts.begin(), parts.end()}); !copied)
         return std::unexpected(copied.error());
-    for (const auto& part : *shared) {
-        const auto from = files::open_beneath(base->get(), part, O_RDONLY | O_DIRECTORY);
+    for (const auto& part : parts) {
+        const auto from = files::open_beneath(source.base, part, O_RDONLY | O_DIRECTORY);
         if (!from) return std::unexpected(from.error());
         const auto to = open_place(target, part);
         if (!to) return std::unexpected(to.error());
         if (auto copied = sum.copy(from->get(), to->get(), {}); !copied) return std::unexpected(copied.error());
     }
     return sum.totals();
+}
+
+Result<UniqueFd> open_path_root(const fs::path& path, const fs::path& state) {
+    if (auto apart = check_path_root(path, state, {}); !apart) return std::unexpected(apart.error());
+    auto root = files::open_directory(path);
+    if (!root) return root;
+    // What the path leads to may be another directory by now.
+    if (auto apart = check_open_root(root->get(), state); !apart) return std::unexpected(apart.error());
+    return root;
 }
 
 Result<void> forget_identity(int tree) {

@@ -7,7 +7,6 @@
 #include <sstream>
 
 #include "core/base/files.h"
-#include "core/kernel/roots/jail_directories.h"
 #include "core/kernel/roots/template_root.h"
 #include "tests/unit/base/playground.h"
 
@@ -19,7 +18,6 @@ namespace jail_tree = jaild::kernel::jail_tree;
 namespace {
 
 constexpr TemplateId kBase{4};
-constexpr JailId kJail{7};
 
 void put_jail_file(const fs::path& path, std::string_view text) {
     fs::create_directories(path.parent_path());
@@ -50,12 +48,11 @@ public:
     [[nodiscard]] fs::path jail() const { return state() / "jails/7/root"; }
     [[nodiscard]] fs::path target() const { return home() / "target"; }
     [[nodiscard]] int target_fd() const { return target_.get(); }
-    void finish() const { REQUIRE(kernel::JailDirectories(state()).mark_prepared(open_jail().get()).has_value()); }
-    [[nodiscard]] UniqueFd open_jail() const { return value_of(files::open_directory(jail().parent_path())); }
     [[nodiscard]] Result<files::CopyTotals> copy(model::RootKind kind, const jail_tree::GoOn& go_on = {}) const {
-        const jail_tree::Source source{
-            .id = kJail, .root = {.kind = kind, .path = {}}, .base = model::JailBase{.id = kBase, .private_parts = {}}};
-        return jail_tree::copy(state(), source, target_fd(), go_on);
+        const auto root = value_of(files::open_directory(jail()));
+        const auto shared = value_of(files::open_directory(base()));
+        const bool thin = kind == model::RootKind::thin;
+        return jail_tree::copy({.root = root.get(), .base = thin ? shared.get() : -1}, target_fd(), go_on);
     }
 
 private:
@@ -66,7 +63,6 @@ private:
 
 TEST_CASE("a thin jail's tree comes out with what it shares, a copied one's as it is", "[jail_tree]") {
     const JailCopying here;
-    here.finish();
     // What its root left where a template's directory is mounted is not what programs see there.
     put_jail_file(here.jail() / "bin/hidden", "x");
     fs::remove_all(here.jail() / "usr/bin");
@@ -80,25 +76,13 @@ TEST_CASE("a thin jail's tree comes out with what it shares, a copied one's as i
     CHECK(totals.bytes == 5 + 8 + 3);
 
     const JailCopying other;
-    other.finish();
     (void)value_of(other.copy(model::RootKind::copy));
     CHECK(fs::is_empty(other.target() / "bin"));
     CHECK(jail_file(other.target() / "etc/issue") == "new");
 }
 
-TEST_CASE("a jail that was never started has no tree to copy", "[jail_tree]") {
-    const JailCopying here;
-    CHECK(error_of(here.copy(model::RootKind::thin)).reason == "root_not_made");
-    here.finish();
-    fs::remove_all(here.jail());
-    fs::create_directories(here.jail());
-    CHECK(error_of(here.copy(model::RootKind::copy)).reason == "root_not_made");
-    CHECK(fs::is_empty(here.target()));
-}
-
 TEST_CASE("a copy of a jail is counted as one and ends when it is told to", "[jail_tree]") {
     const JailCopying here;
-    here.finish();
     std::uint64_t most = 0;
     const auto ended = here.copy(model::RootKind::thin, [&](const files::CopyTotals& now) {
         CHECK(now.entries >= most);
