@@ -51,8 +51,8 @@ Restarts counted(const model::RestartSpec& spec, Restarts before, const model::L
     before.row = was_healthy(spec, exit) ? 1 : before.row + 1;
     std::erase_if(before.recent, [&](UtcTime then) { return !within(then, exit.at, spec.window); });
     if (spec.max_retries != 0) before.recent.push_back(exit.at);
-    const auto most = std::size_t{spec.max_retries};
-    if (before.recent.size() > most) before.recent.erase(before.recent.begin(), before.recent.end() - most);
+    const auto most = static_cast<std::ptrdiff_t>(spec.max_retries);
+    if (std::ssize(before.recent) > most) before.recent.erase(before.recent.begin(), before.recent.end() - most);
     before.exits.push_back(exit);
     if (before.exits.size() > Restarts::kKeptExits) before.exits.erase(before.exits.begin());
     return before;
