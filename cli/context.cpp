@@ -120,6 +120,32 @@ client::Request change(const Context& context, std::string method, std::string t
     return request;
 }
 
+namespace {
+
+/// Condition "Ready" of a jail; null when the answer is about none.
+json ready_of(const json& jail) {
+    if (!jail.is_object() || !jail.contains("status") || !jail["status"].is_object()) return {};
+    for (const auto& condition : jail["status"].value("conditions", json::array()))
+        if (text(condition, "type") == "Ready") return condition;
+    return {};
+}
+
+/// A change that is waited for does not end while the jail waits for another that somebody has to bring up first.
+int report_unfinished(Context& context, const std::string& doing, const json& answer) {
+    int exit = kDone;
+    const auto name = text(answer, "name");
+    const auto jail = name.empty() ? std::nullopt : get(context, jail_target(name), exit);
+    const auto ready = jail ? ready_of(*jail) : json();
+    if (!ready.is_null() && text(ready, "reason") == "DependencyDown") {
+        if (!context.json) fmt::print("{}: it {}\n", doing, text(ready, "message"));
+        return kDone;
+    }
+    fmt::print(stderr, "jaildctl: {} still goes on after {} s; see: jaildctl why NAME\n", doing, kWaitSeconds);
+    return kFailed;
+}
+
+}  // namespace
+
 int apply(Context& context, const client::Request& request, const std::string& doing, const std::string& done,
           json& answer) {
     int exit = kDone;
@@ -130,8 +156,9 @@ int apply(Context& context, const client::Request& request, const std::string& d
     }
     if (!response) return exit;
     if (auto value = json::parse(response->body, nullptr, false); !value.is_discarded()) answer = std::move(value);
-    if (response->status == 202 && context.wait) {
-        fmt::print(stderr, "jaildctl: {} still goes on after {} s; see: jaildctl why NAME\n", doing, kWaitSeconds);
+    if (response->status == 202 && context.wait) return report_unfinished(context, doing, answer);
+    if (const auto ready = ready_of(answer); !ready.is_null() && text(ready, "reason") == "TooManyRestarts") {
+        fmt::print(stderr, "jaildctl: {}: {}\n", doing, text(ready, "message"));
         return kFailed;
     }
     if (!context.json) fmt::print("{}\n", response->status == 202 ? doing + " (not waited for)" : done);

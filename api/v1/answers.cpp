@@ -20,6 +20,8 @@ using Time = std::chrono::steady_clock::time_point;
 
 /// An event wakes a waiter; this is for events that were pruned before anybody read them.
 constexpr Milliseconds kLookAgain{5'000};
+/// By then it is known for whom a jail waits.
+constexpr Milliseconds kFirstLook{300};
 
 std::string operation_path(const std::string& id) {
     return fmt::format("/v1/operations/{}", id);
@@ -35,18 +37,30 @@ nlohmann::json with_operation(const Accepted& accepted) {
     return body;
 }
 
-/// Reads the operation until it has ended or `deadline` has come; nothing if it had not ended by then.
+/// Its jail waits for another one, which somebody has to bring up first: that can take for ever.
+bool is_blocked(const Service& service, const Request& request, const model::Operation& operation) {
+    const auto name = model::Name::parse(operation.jail_name);
+    if (!name) return false;
+    const auto jail = service.supervisor.get(request.caller, *name);
+    return jail && std::ranges::any_of(jail->status.conditions, [](const model::Condition& one) {
+               return one.type == "Ready" && one.reason == model::kDependencyDown;
+           });
+}
+
+/// Reads the operation until it has ended, cannot go on by itself, or `deadline` has come; nothing if it had not ended
+/// by then.
 asio::awaitable<std::optional<model::Operation>> ended_operation(Service& service, const Request& request,
                                                                  const std::string& id, Time deadline) {
     EventFeed::OperationWatch watch(service.feed, id);
+    auto patience = kFirstLook;
     while (!service.feed.stopping()) {
         auto operation = co_await offload(
             service.pool, [&service, &request, &id] { return service.supervisor.operation(request.caller, id); });
         if (!operation) co_return std::nullopt;
         if (operation->state != model::OperationState::running) co_return *std::move(operation);
         const auto left = std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now());
-        if (left.count() <= 0) co_return std::nullopt;
-        co_await watch.changed(std::min(left, kLookAgain));
+        if (left.count() <= 0 || is_blocked(service, request, *operation)) co_return std::nullopt;
+        co_await watch.changed(std::min(left, std::exchange(patience, kLookAgain)));
     }
     co_return std::nullopt;
 }

@@ -3,6 +3,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/ids.h"
@@ -14,6 +15,9 @@ namespace jaild::model {
 
 enum class JailState { importing, stopped, starting, running, stopping, failed, dying };
 std::string_view to_string(JailState state);
+
+/// The reason of condition "Ready" of a jail that waits for another which nobody brings up by himself.
+inline constexpr std::string_view kDependencyDown = "DependencyDown";
 
 /// One statement about a jail. `type` is CamelCase and stable: "Ready", "RestartRequired", "NameTaken", "NatMissing".
 struct Condition {

@@ -25,6 +25,12 @@ std::set<std::string> keys_of(const std::vector<std::string>& names) {
     return keys;
 }
 
+/// It waits itself for one that nobody brings up by himself.
+bool is_blocked(const model::JailStatus& status) {
+    return std::ranges::find(status.conditions, model::kDependencyDown, &model::Condition::reason) !=
+           status.conditions.end();
+}
+
 }  // namespace
 
 bool Board::enter(JailId id) {
@@ -212,16 +218,17 @@ std::optional<std::string> Board::holder_of(const std::vector<std::string>& data
     return std::nullopt;
 }
 
-std::vector<std::string> Board::not_running(const std::vector<std::string>& names) const {
-    std::vector<std::string> found;
+std::vector<Awaited> Board::not_running(const std::vector<std::string>& names) const {
+    std::vector<Awaited> found;
     const std::lock_guard lock(mutex_);
     for (const auto& name : names) {
         const auto is_it = [&](const auto& entry) { return key_of(entry.second.name) == key_of(name); };
         const auto entry = std::ranges::find_if(memories_, is_it);
         if (entry == memories_.end() || !entry->second.seen)
-            found.push_back(name + ", which is not there");
+            found.push_back({.text = name + ", which is not there"});
         else if (const auto state = entry->second.status.state; state != model::JailState::running)
-            found.push_back(name + ", which is " + std::string(model::to_string(state)));
+            found.push_back({.text = name + ", which is " + std::string(model::to_string(state)),
+                             .coming = state == model::JailState::starting && !is_blocked(entry->second.status)});
     }
     return found;
 }

@@ -93,8 +93,8 @@ public:
     [[nodiscard]] std::optional<std::string> holder_of(const std::vector<Prefix>& addresses, JailId self) const;
     /// The name of another jail that runs with one of these datasets, or with one above or beneath it.
     [[nodiscard]] std::optional<std::string> holder_of(const std::vector<std::string>& datasets, JailId self) const;
-    /// Those of `names` that do not run, "db, which is stopped"; as they were last looked at.
-    [[nodiscard]] std::vector<std::string> not_running(const std::vector<std::string>& names) const;
+    /// Those of `names` that do not run, as they were last looked at.
+    [[nodiscard]] std::vector<Awaited> not_running(const std::vector<std::string>& names) const;
     /// Jails that live and depend on that one.
     [[nodiscard]] std::vector<std::string> alive_dependents(const model::Name& name) const;
     /// Jails that wait for that one.

@@ -44,7 +44,7 @@ void Engine::halt(Milliseconds patience) {
     halt_deadline_ = now + patience;
 }
 
-std::vector<std::string> Engine::waits_for(const model::Jail& row, const Observed& observed) const {
+std::vector<Awaited> Engine::waits_for(const model::Jail& row, const Observed& observed) const {
     if (row.spec.depends_on.empty() || !wanted(row) || alive(observed)) return {};
     return board.not_running(row.spec.depends_on);
 }

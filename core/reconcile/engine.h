@@ -48,7 +48,7 @@ struct Engine {
     [[nodiscard]] model::Jail held(model::Jail row) const;
 
     /// Jails that this one does not start without, and that are not up: while it should run, and does not live.
-    [[nodiscard]] std::vector<std::string> waits_for(const model::Jail& row, const Observed& observed) const;
+    [[nodiscard]] std::vector<Awaited> waits_for(const model::Jail& row, const Observed& observed) const;
     /// In a halt of the host, until two thirds of its time are over: those that live and depend on this one.
     [[nodiscard]] std::vector<std::string> needed_by(const model::Jail& row) const;
 

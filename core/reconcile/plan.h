@@ -18,13 +18,19 @@
 /// From what is wanted and what is there to the steps between: pure functions, no I/O, no clock, no randomness.
 namespace jaild::reconcile {
 
+/// A jail that another one needs, and that does not run.
+struct Awaited {
+    std::string text;     ///< "db, which is stopped"
+    bool coming = false;  ///< it is on its way
+};
+
 struct Desired {
     model::Jail jail;                           ///< status unused
     std::vector<kernel::Mount> mounts;          ///< what Roots::mounts answered
     std::vector<model::Network> networks;       ///< one for each of its interfaces
     std::vector<kernel::HostEntry> neighbours;  ///< only for refresh_root
     std::optional<kernel::JailRules> rules{};   ///< with mode vnet
-    std::vector<std::string> waits_for{};       ///< jails that it does not start without, and that are not up
+    std::vector<Awaited> waits_for{};           ///< jails that it does not start without, and that are not up
     std::vector<std::string> needed_by{};       ///< jails that are to be stopped before it, and that are up
     bool due = false;                           ///< if its restart policy makes it anew, then now
 };

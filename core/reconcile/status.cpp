@@ -71,8 +71,10 @@ Condition ready(const Findings& findings, JailState state) {
     else if (state == JailState::importing)
         condition.message = "its root is unpacked from an archive; until that is done nobody starts it";
     else if (state == JailState::starting && !findings.waits_for.empty()) {
-        condition.reason = "WaitsForDependency";
-        condition.message = fmt::format("waits for {}", fmt::join(findings.waits_for, "; for "));
+        const bool coming = std::ranges::all_of(findings.waits_for, &Awaited::coming);
+        condition.reason = coming ? "WaitsForDependency" : std::string(model::kDependencyDown);
+        for (const auto& one : findings.waits_for)
+            condition.message += (condition.message.empty() ? "waits for " : "; for ") + one.text;
     } else if (state == JailState::failed) {
         condition.reason = "TooManyRestarts";
         condition.message = "its command ended too often, and is not run again: restart the jail for a new try";

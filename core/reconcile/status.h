@@ -31,10 +31,10 @@ struct Findings {
     std::optional<Error> nat_missing{};
     /// Its published ports lead nowhere, because of this.
     std::optional<Error> publish_missing{};
-    bool forwarding_missing = false;       ///< off, and not ours to raise
-    std::vector<std::string> waits_for{};  ///< "db, which is stopped"
-    std::string last_words{};              ///< the last lines of the log of a jail that is given up
-    bool halting = false;                  ///< the host goes down: stopped, whatever the row asked
+    bool forwarding_missing = false;  ///< off, and not ours to raise
+    std::vector<Awaited> waits_for{};
+    std::string last_words{};  ///< the last lines of the log of a jail that is given up
+    bool halting = false;      ///< the host goes down: stopped, whatever the row asked
     UtcTime now{};
 };
 

@@ -26,7 +26,7 @@ class Dependencies(ApiTest):
         accepted = self.daemon.request("POST", "/v1/jails", {"name": "web", "depends_on": ["app"]})
         self.assertEqual(accepted.status, 202, accepted.body)
         self.daemon.request("POST", "/v1/jails", {"name": "app", "depends_on": ["DB"]})
-        eventually(lambda: self.ready("web")["reason"] == "WaitsForDependency", "web waits")
+        eventually(lambda: self.ready("web")["reason"] == "DependencyDown", "web waits")
         eventually(lambda: self.ready("app")["message"] == "waits for DB, which is not there", "app waits")
         operation = accepted.headers["Location"]
         self.assertEqual(self.daemon.request("GET", operation).json()["state"], "running")
@@ -47,7 +47,7 @@ class Dependencies(ApiTest):
 
     def test_a_stop_waits_for_nobody(self):
         self.daemon.request("POST", "/v1/jails", {"name": "web", "depends_on": ["nobody"]})
-        eventually(lambda: self.ready("web")["reason"] == "WaitsForDependency", "web waits")
+        eventually(lambda: self.ready("web")["reason"] == "DependencyDown", "web waits")
         stop = self.daemon.request("PATCH", "/v1/jails/web", {"running": False}, WAIT)
         self.assertEqual((stop.status, stop.json()["status"]["state"]), (200, "stopped"))
         free = self.daemon.request("PATCH", "/v1/jails/web", {"running": True, "depends_on": []}, WAIT)
@@ -67,6 +67,18 @@ class Dependencies(ApiTest):
                                    (["a"] * 65, "too_many", "/depends_on"), ("a", "wrong_type", "/depends_on")):
             with self.subTest(needs):
                 self.refused(create("four", needs), 422, code, field)
+
+    def test_nobody_is_kept_waiting_for_what_somebody_has_to_start(self):
+        begun = time.monotonic()
+        made = jaildctl(self.daemon, "create", "web", "--depends-on", "db")
+        self.assertEqual((made.code, made.out), (0, "creating web: it waits for db, which is not there\n"), made)
+        answer = self.daemon.request("POST", "/v1/jails", {"name": "top", "depends_on": ["web"]}, WAIT)
+        self.assertEqual(answer.status, 202, answer.body)
+        self.assertLess(time.monotonic() - begun, 30)
+        # One that is on its way is waited for.
+        made = jaildctl(self.daemon, "create", "db")
+        self.assertEqual(made.code, 0, made.err)
+        eventually(lambda: self.jail("top")["status"]["state"] == "running", "the last of them runs")
 
     def test_the_tree(self):
         self.assertEqual(jaildctl(self.daemon, "create", "db", "--stopped").code, 0)

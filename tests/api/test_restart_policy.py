@@ -71,6 +71,10 @@ class RestartPolicy(ApiTest):
         time.sleep(0.5)
         self.assertEqual(self.jail()["status"], before)
 
+        start = jaildctl(self.daemon, "start", "web")
+        self.assertEqual(start.code, 1, "a start of what is given up is no new beginning")
+        self.assertIn("restart the jail for a new try", start.err)
+
         long = ["sleep", "1000"]
         self.daemon.request("PATCH", "/v1/jails/web", {"command": long}, WAIT)
         again = self.daemon.request("POST", "/v1/jails/web/restart", None, WAIT)

@@ -411,7 +411,7 @@ private:
         demand(status.state == model::JailState::starting,
                fmt::format("waits, and its status says {}", model::to_string(status.state)));
         demand(
-            std::ranges::any_of(status.conditions, [](const auto& one) { return one.reason == "WaitsForDependency"; }),
+            std::ranges::any_of(status.conditions, [](const auto& one) { return one.message.starts_with("waits for "); }),
             "waits, and no condition says for whom");
     }
 

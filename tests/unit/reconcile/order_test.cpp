@@ -26,7 +26,7 @@ TEST_CASE("a jail waits for the one that it needs, and says so", "[reconcile][or
     House house;
     const auto web = house.settled(R"({"name":"web","depends_on":["DB"]})");
     CHECK(house.status(web).state == JailState::starting);
-    CHECK(ready_of(house, web).reason == "WaitsForDependency");
+    CHECK(ready_of(house, web).reason == "DependencyDown");
     CHECK(ready_of(house, web).message == "waits for DB, which is not there");
     CHECK(house.operation(web) == "running");
     CHECK(house.status(web).observed_generation == 0);
