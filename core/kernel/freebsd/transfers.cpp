@@ -1,6 +1,7 @@
 #include "core/kernel/freebsd/transfers.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -21,13 +22,26 @@ namespace mount_api = freebsd::mount_api;
 
 constexpr const char* kExports = "exports";
 
+/// How often an unmount is tried: what was written is let go of a moment later (zfs_get_done() after zil_commit()), and
+/// so is a directory by a program that dies with its daemon.
+constexpr int kUnmountAttempts = 50;
+constexpr int kUnmountPauseMilliseconds = 100;
+
+Result<void> unmount_patiently(const mount_api::Mounted& one) {
+    for (int attempt = 1;; ++attempt) {
+        auto gone = mount_api::unmount(one, mount_api::Busy::fail);
+        if (gone || gone.error().code != Errc::busy || attempt == kUnmountAttempts) return gone;
+        ::poll(nullptr, 0, kUnmountPauseMilliseconds);
+    }
+}
+
 /// All that is mounted at `path`, or beneath it, the last first.
 Result<void> unmount_beneath(const std::string& path) {
     const auto mounts = mount_api::all();
     if (!mounts) return std::unexpected(mounts.error());
     for (const auto& one : *mounts | std::views::reverse)
         if (one.point == path || one.point.starts_with(path + "/"))
-            if (auto gone = mount_api::unmount(one, mount_api::Busy::fail); !gone) return gone;
+            if (auto gone = unmount_patiently(one); !gone) return gone;
     return {};
 }
 
