@@ -93,7 +93,10 @@ std::vector<std::string> updater_environment(const UpdatedTree& place) {
 Result<Argv> system_updater(const UpdatedTree& place) {
     const bool packages = files::open_file(place.tree, "var/db/pkg/local.sqlite", O_RDONLY).has_value();
     if (packages) {
-        const auto found = run(freebsd::find_pkgbase(place.root), {.environment = updater_environment(place)});
+        // Nothing is answered for the user: where pkg(8) is not installed, pkg(7) would install it on the host.
+        auto environment = updater_environment(place);
+        std::erase(environment, "ASSUME_ALWAYS_YES=yes");
+        const auto found = run(freebsd::find_pkgbase(place.root), {.environment = std::move(environment)});
         if (!found) return std::unexpected(found.error());
         if (found->exit_code == 0) return freebsd::pkgbase_upgrade(place.root);
     }
