@@ -42,9 +42,10 @@ bool is_blocked(const Service& service, const Request& request, const model::Ope
     const auto name = model::Name::parse(operation.jail_name);
     if (!name) return false;
     const auto jail = service.supervisor.get(request.caller, *name);
-    return jail && std::ranges::any_of(jail->status.conditions, [](const model::Condition& one) {
-               return one.type == "Ready" && one.reason == model::kDependencyDown;
-           });
+    if (!jail || jail->removing || !jail->spec.running || jail->spec.depends_on.empty()) return false;
+    return std::ranges::any_of(jail->status.conditions, [](const model::Condition& one) {
+        return one.type == "Ready" && one.reason == model::kDependencyDown;
+    });
 }
 
 /// Reads the operation until it has ended, cannot go on by itself, or `deadline` has come; nothing if it had not ended
@@ -59,7 +60,10 @@ asio::awaitable<std::optional<model::Operation>> ended_operation(Service& servic
         if (!operation) co_return std::nullopt;
         if (operation->state != model::OperationState::running) co_return *std::move(operation);
         const auto left = std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now());
-        if (left.count() <= 0 || is_blocked(service, request, *operation)) co_return std::nullopt;
+        if (left.count() <= 0) co_return std::nullopt;
+        // What is known of the jail at first is from before.
+        const bool known = patience == kLookAgain;
+        if (known && is_blocked(service, request, *operation)) co_return std::nullopt;
         co_await watch.changed(std::min(left, std::exchange(patience, kLookAgain)));
     }
     co_return std::nullopt;
