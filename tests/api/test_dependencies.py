@@ -20,7 +20,8 @@ class Dependencies(ApiTest):
         return self.daemon.request("GET", f"/v1/jails/{name}").json()
 
     def ready(self, name):
-        return next(one for one in self.jail(name)["status"]["conditions"] if one["type"] == "Ready")
+        conditions = self.jail(name)["status"]["conditions"]  # none before somebody has looked at it
+        return next((one for one in conditions if one["type"] == "Ready"), {"reason": None, "message": None})
 
     def test_a_jail_waits_for_the_one_that_it_needs(self):
         accepted = self.daemon.request("POST", "/v1/jails", {"name": "web", "depends_on": ["app"]})

@@ -99,10 +99,12 @@ std::vector<std::size_t> change_points(const Scenario& scenario, const Undisturb
     return changing_points(scenario, std::nullopt);
 }
 
-/// TSan is slow and has nothing to find in one thread: a part of the points is enough for it, another part of each
-/// scenario.
-#ifdef __SANITIZE_THREAD__
+/// TSan is slow and has nothing to find in one thread, and ASan is slow: a part of the points is enough for each,
+/// another part of each scenario.
+#if defined(__SANITIZE_THREAD__)
 constexpr std::size_t kStride = 5;
+#elif defined(__SANITIZE_ADDRESS__)
+constexpr std::size_t kStride = 4;
 #else
 constexpr std::size_t kStride = 1;
 #endif
