@@ -80,7 +80,11 @@ public:
     /// Starts the supervised command; its output goes to the jail's log. Success: it was executed. A program that
     /// cannot be executed: Errc::invalid "command_failed", recorded as last_exit "failed_to_start".
     virtual Result<void> start_command(JailId id, const Program& program) = 0;
-    /// SIGTERM, up to `grace`, then SIGKILL; returns when it is gone.
+    /// All that lives in the jail, but for programs of exec() that run still, is its command from now on: it is
+    /// `running`, without a pid, until nobody is left, and has `exited` then, with last_exit "emptied". Success also
+    /// with a shim that is too old for it; then nothing is known of its end.
+    virtual Result<void> watch_all(JailId id) = 0;
+    /// SIGTERM, up to `grace`, then SIGKILL; returns when it is gone. To each process of a jail of watch_all().
     virtual Result<void> stop_command(JailId id, Milliseconds grace) = 0;
     /// exec.start and exec.stop: run to the end with output to the jail's log. Errc::busy after `timeout` (killed),
     /// Errc::kernel "start_failed" with the exit code otherwise. `marks_start`: remember success as start_done.

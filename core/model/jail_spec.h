@@ -122,6 +122,10 @@ struct JailSpec {
     RestartSpec restart;                  ///< of a jail with a command
     std::vector<std::string> depends_on;  ///< other jails, which run before it starts
     std::map<std::string, std::string> labels;
+    /// What its exec.start leaves running is what it is for: when all of that has ended, it has.
+    [[nodiscard]] bool is_system() const { return command.empty() && !exec.start.empty(); }
+    /// Its end is answered by the restart policy.
+    [[nodiscard]] bool is_supervised() const { return !command.empty() || is_system(); }
     bool operator==(const JailSpec&) const = default;
 };
 

@@ -31,9 +31,10 @@ struct Condition {
 
 /// How the supervised command, or the last run of it, ended.
 struct LastExit {
-    int exit_code = 0;   ///< 128 + signal when a signal ended it
-    int signal = 0;      ///< 0: it exited by itself
-    std::string reason;  ///< "exited", "signaled", "lost" (its shim was killed), "failed_to_start"
+    int exit_code = 0;  ///< 128 + signal when a signal ended it
+    int signal = 0;     ///< 0: it exited by itself
+    std::string
+        reason;  ///< "exited", "signaled", "lost" (its shim was killed), "failed_to_start", "emptied" (no process left)
     UtcTime at;
     Milliseconds ran{};  ///< from its start; 0 when nobody knows
     bool operator==(const LastExit&) const = default;

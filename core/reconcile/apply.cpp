@@ -189,6 +189,8 @@ Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observe
             return exec_start(context);
         case StepKind::start_command:
             return start_command(context);
+        case StepKind::watch_processes:
+            return kernel.processes().watch_all(jail.id);
         case StepKind::record_done:
             return kernel.jails().record(jail.id, done_record(jail, observed));
         case StepKind::exec_stop:

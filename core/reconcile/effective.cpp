@@ -183,7 +183,7 @@ Situation situation(const model::Jail& jail, const Observed& observed) {
 }
 
 std::optional<EndedCommand> ended_command(const model::Jail& jail, const Observed& observed) {
-    if (!wanted(jail) || jail.root_change || jail.spec.command.empty()) return std::nullopt;
+    if (!wanted(jail) || jail.root_change || !jail.spec.is_supervised()) return std::nullopt;
     if (!observed.applied.complete || !current_incarnation(jail, observed)) return std::nullopt;
     const auto& shim = observed.shim;
     if (!shim || shim->command != kernel::CommandState::exited || !shim->last_exit) return std::nullopt;
@@ -211,6 +211,7 @@ Restarts restarts_of(const model::Jail& jail, const Observed& observed) {
 }
 
 bool command_spent(const model::Jail& jail, const Observed& observed) {
+    if (jail.spec.is_system()) return false;
     if (!current_incarnation(jail, observed)) return false;
     const auto made = made_with(observed);
     if (made && made->command_spent) return true;

@@ -155,6 +155,11 @@ std::vector<std::string> strange_mounts(const Desired& desired, const Observed& 
     return targets;
 }
 
+void add_command(const model::JailSpec& spec, Plan& steps) {
+    if (!spec.command.empty()) add(steps, StepKind::start_command);
+    if (spec.is_system()) add(steps, StepKind::watch_processes);
+}
+
 /// A whole start. What a crash left of an earlier try is used where it is there.
 void build(const Desired& desired, const Observed& observed, Plan& steps) {
     const auto& spec = desired.jail.spec;
@@ -178,7 +183,7 @@ void build(const Desired& desired, const Observed& observed, Plan& steps) {
     for (const auto& link : link_parameters(desired.jail, desired.networks))
         add_link(steps, StepKind::ensure_link, desired.jail, link.id.index);
     if (!spec.exec.start.empty()) add(steps, StepKind::exec_start);
-    if (!spec.command.empty() && !command_spent(desired.jail, observed)) add(steps, StepKind::start_command);
+    if (!command_spent(desired.jail, observed)) add_command(spec, steps);
     add(steps, StepKind::record_done);
 }
 
@@ -201,9 +206,8 @@ void mend(const Desired& desired, const Observed& observed, Plan& steps) {
     if (!observed.applied.complete && !hint_is_lost(observed)) {
         if (!spec.exec.start.empty() && !observed.shim->start_done && observed.shim->command == CommandState::none)
             add(steps, StepKind::exec_start);
-        if (!spec.command.empty() && observed.shim->command == CommandState::none &&
-            !command_spent(desired.jail, observed))
-            add(steps, StepKind::start_command);
+        if (observed.shim->command == CommandState::none && !command_spent(desired.jail, observed))
+            add_command(spec, steps);
     }
     const auto& applied = observed.applied;
     if (!applied.complete || applied.generation != desired.jail.generation ||

@@ -83,6 +83,7 @@ enum class StepKind {
     ensure_link,
     exec_start,
     start_command,
+    watch_processes,
     record_done,
     exec_stop,
     detach_dataset,

@@ -41,7 +41,8 @@ std::optional<model::LastExit> parse_exit(const nlohmann::json& value) {
 
 Answer answer_to(const model::RestartSpec& spec, const Restarts& before, const model::LastExit& exit) {
     if (spec.policy == model::RestartPolicy::no) return Answer::leave;
-    if (spec.policy == model::RestartPolicy::on_failure && exit.exit_code == 0) return Answer::leave;
+    if (spec.policy == model::RestartPolicy::on_failure && exit.exit_code == 0 && exit.reason != "emptied")
+        return Answer::leave;
     if (spec.max_retries != 0 && recent_ones(spec, before, exit) >= spec.max_retries) return Answer::give_up;
     return Answer::restart;
 }
@@ -73,6 +74,7 @@ std::string to_string(const model::LastExit& exit) {
     auto text = exit.signal != 0 ? fmt::format("signal {}", exit.signal) : fmt::format("exit code {}", exit.exit_code);
     if (exit.reason == "failed_to_start") return "not executable";
     if (exit.reason == "lost") return "lost";
+    if (exit.reason == "emptied") text = "no process left";
     if (exit.ran.count() > 0) text += fmt::format(" after {:.1f} s", static_cast<double>(exit.ran.count()) / 1000);
     return text;
 }

@@ -86,12 +86,14 @@ Condition ready(const Findings& findings, JailState state) {
 std::string_view reason_of(const model::LastExit& exit) {
     if (exit.reason == "lost") return "Lost";
     if (exit.reason == "failed_to_start") return "FailedToStart";
+    if (exit.reason == "emptied") return "Emptied";
     return exit.signal != 0 ? "Signaled" : "Exited";
 }
 
 std::string how_it_ended(const model::LastExit& exit) {
     if (exit.reason == "lost") return "the command was lost with the process that held it";
     if (exit.reason == "failed_to_start") return "the command could not be executed";
+    if (exit.reason == "emptied") return "none of the jail's processes is left";
     return fmt::format("the command ended with {}", to_string(exit));
 }
 
@@ -112,7 +114,8 @@ std::optional<Condition> command_ended(const Findings& findings, const model::Ja
     const auto held = effective(findings.row, observed).jail;
     const auto ended = ended_command(held, observed);
     const bool waits = ended && ended->answer != Answer::leave;
-    if ((status.state != JailState::running && !waits) || held.spec.command.empty()) return std::nullopt;
+    // One that is not to be restarted may be meant to be empty: its exec.start prepares it for others.
+    if ((status.state != JailState::running || held.spec.command.empty()) && !waits) return std::nullopt;
     const bool exited = observed.shim && observed.shim->command == kernel::CommandState::exited;
     if (!exited && !command_spent(held, observed)) return std::nullopt;
 
@@ -138,7 +141,8 @@ std::optional<Condition> retries_spent(const Findings& findings) {
     exits.push_back(to_string(ended->exit));
     const auto& spec = held.spec.restart;
     auto message =
-        fmt::format("the command ended after {} restarts within {} s; its last ends: {}", spec.max_retries,
+        fmt::format("the {} ended after {} restarts within {} s; its last ends: {}",
+                    held.spec.is_system() ? "jail" : "command", spec.max_retries,
                     std::chrono::duration_cast<std::chrono::seconds>(spec.window).count(), fmt::join(exits, ", "));
     message += "; restart the jail for a new try";
     if (!findings.last_words.empty()) message += "; the last lines of its log: " + findings.last_words;

@@ -58,6 +58,8 @@ std::string_view to_string(StepKind kind) {
             return "exec_start";
         case StepKind::start_command:
             return "start_command";
+        case StepKind::watch_processes:
+            return "watch_processes";
         case StepKind::record_done:
             return "record_done";
         case StepKind::exec_stop:

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/exit_watch.h"
 #include "core/base/unique_fd.h"
 #include "core/kernel/shim/protocol/messages.h"
 
@@ -34,6 +36,13 @@ bool signal_stranger(pid_t pid, std::int64_t start_time, int signal);
 /// Our children that `known` does not know, where each of those can only be what a killed helper left (Linux: orphans
 /// of the jail go to its own first process). Empty where orphans of the jail are our children by right (FreeBSD).
 std::vector<pid_t> strays(const std::function<bool(pid_t)>& known);
+
+/// One that lives in the jail and is none of the programs that we run there: a child of the jail's first process
+/// (Linux), a child of ours that `known` does not know (FreeBSD). Nothing: nobody is left.
+Result<std::optional<ExitWatch>> inhabitant(pid_t first_process, const std::function<bool(pid_t)>& known);
+
+/// Signals everything in the jail but its first process (Linux), every descendant of ours (FreeBSD).
+void signal_inhabitants(pid_t first_process, int signal);
 
 /// LaunchMode::jail, in the child after fork(2): enters the jail as the user and directory that the launch names, with
 /// no descriptor but 0 to `last_descriptor` open. Returns what failed, or nothing and then only execve(2) is left;

@@ -19,6 +19,7 @@
 #include <csignal>
 #include <cstring>
 #include <optional>
+#include <vector>
 
 #include "core/kernel/shim/protocol/process_identity.h"
 #include "daemon/shim/platform.h"
@@ -133,6 +134,35 @@ bool signal_stranger(pid_t pid, std::int64_t started, int signal) {
 
 std::vector<pid_t> strays(const std::function<bool(pid_t)>&) {
     return {};
+}
+
+Result<std::optional<ExitWatch>> inhabitant(pid_t, const std::function<bool(pid_t)>& known) {
+    // procctl(2): as many as there is room for are told, so there is room for more than there were.
+    procctl_reaper_status status{};
+    if (::procctl(P_PID, ::getpid(), PROC_REAP_STATUS, &status) != 0)
+        return std::unexpected(Error::from_errno("procctl", errno));
+    std::vector<procctl_reaper_pidinfo> found(status.rs_descendants + 64);
+    procctl_reaper_pids request{};
+    request.rp_count = static_cast<u_int>(found.size());
+    request.rp_pids = found.data();
+    if (::procctl(P_PID, ::getpid(), PROC_REAP_GETPIDS, &request) != 0)
+        return std::unexpected(Error::from_errno("procctl", errno));
+    for (const auto& one : found) {
+        if ((one.pi_flags & REAPER_PIDINFO_VALID) == 0) break;
+        const bool child = (one.pi_flags & REAPER_PIDINFO_CHILD) != 0;
+        if (!child || (one.pi_flags & REAPER_PIDINFO_ZOMBIE) != 0 || known(one.pi_pid)) continue;
+        // Nobody but us waits for it, so the number stays its own.
+        auto watch = ExitWatch::create(one.pi_pid);
+        if (watch) return std::optional(*std::move(watch));
+        if (watch.error().sys != ESRCH) return std::unexpected(watch.error());
+    }
+    return std::nullopt;
+}
+
+void signal_inhabitants(pid_t, int signal) {
+    procctl_reaper_kill request{};
+    request.rk_sig = signal;
+    ::procctl(P_PID, ::getpid(), PROC_REAP_KILL, &request);
 }
 
 Entered enter_jail(const Launch& launch, int last_descriptor, std::vector<std::string>& environment) {

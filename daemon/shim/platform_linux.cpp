@@ -1,15 +1,18 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "core/base/files.h"
 #include "core/kernel/shim/protocol/process_identity.h"
@@ -73,6 +76,19 @@ std::size_t signal_members(pid_t leader, int signal) {
     return hit;
 }
 
+bool has_ended(const ExitWatch& watch) {
+    pollfd one{.fd = watch.descriptor(), .events = POLLIN, .revents = 0};
+    return ::poll(&one, 1, 0) > 0;
+}
+
+/// "pid:[4026532194]": who is in the same namespace reads the same.
+std::optional<std::string> pid_namespace_of(pid_t pid) {
+    std::array<char, 64> text{};
+    const auto path = "/proc/" + std::to_string(pid) + "/ns/pid";
+    const auto size = ::readlink(path.c_str(), text.data(), text.size());
+    return size > 0 ? std::optional(std::string(text.data(), static_cast<std::size_t>(size))) : std::nullopt;
+}
+
 }  // namespace
 
 Result<void> become_reaper() {
@@ -120,6 +136,30 @@ std::vector<pid_t> strays(const std::function<bool(pid_t)>& known) {
         if (relations && relations->parent == ::getpid() && !known(pid)) found.push_back(pid);
     }
     return found;
+}
+
+Result<std::optional<ExitWatch>> inhabitant(pid_t first_process, const std::function<bool(pid_t)>&) {
+    if (first_process == 0) return std::nullopt;
+    for (const auto pid : all_processes()) {
+        if (const auto before = relations_of(pid); !before || before->parent != first_process) continue;
+        auto watch = ExitWatch::create(pid);
+        if (!watch && watch.error().sys == ESRCH) continue;
+        if (!watch) return std::unexpected(watch.error());
+        // Now that it is held: the number may have become another's since the look.
+        const auto now = relations_of(pid);
+        if (now && now->parent == first_process && !has_ended(*watch)) return std::optional(*std::move(watch));
+    }
+    return std::nullopt;
+}
+
+void signal_inhabitants(pid_t first_process, int signal) {
+    const auto inside = first_process != 0 ? pid_namespace_of(first_process) : std::nullopt;
+    if (!inside) return;
+    for (const auto pid : all_processes()) {
+        if (pid == first_process) continue;
+        const auto process = pidfd_of(pid);
+        if (process && pid_namespace_of(pid) == inside) signal_pidfd(process, signal);
+    }
 }
 
 Entered enter_jail(const Launch&, int, std::vector<std::string>&) {

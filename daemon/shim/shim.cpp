@@ -32,6 +32,7 @@ Shim::Shim(UniqueFd directory, UniqueFd listener)
       programs_(loop_, children_, directory_.get()),
       streams_(loop_, log_),
       command_(loop_, programs_, streams_, log_, record_),
+      population_(loop_, children_, streams_, log_, record_),
       runs_(loop_, programs_, streams_, record_),
       helpers_(
           loop_, children_, [this](pid_t pid) { jail_began(pid); }, [this] { programs_.expect_strays(); }),
@@ -81,7 +82,7 @@ void Shim::request(Frame frame, std::vector<UniqueFd> descriptors, const Reply& 
     switch (frame.type) {
         case MessageType::stop_command:
             if (const auto stop = StopCommand::decode(frame.body))
-                return command_.stop(milliseconds(stop->grace_ms), [reply] { reply.finish(MessageType::done); });
+                return end_command(milliseconds(stop->grace_ms), [reply] { reply.finish(MessageType::done); });
             return malformed(reply);
         case MessageType::fail_command:
             if (const auto fail = FailCommand::decode(frame.body)) return command_.fail(*fail, reply);
@@ -89,6 +90,8 @@ void Shim::request(Frame frame, std::vector<UniqueFd> descriptors, const Reply& 
         case MessageType::run_helper:
             if (auto helper = RunHelper::decode(frame.body)) return helpers_.run(*std::move(helper), reply);
             return malformed(reply);
+        case MessageType::watch:
+            return watch(reply);
         case MessageType::reset:
             return reset(reply);
         case MessageType::shutdown:
@@ -142,8 +145,18 @@ void Shim::exec(Launch launch, std::vector<UniqueFd> descriptors, ControllingTer
     });
 }
 
+void Shim::watch(const Reply& reply) {
+    if (command_.active()) return reply.fail("command_running", "this jail has a command");
+    population_.watch(reply);
+}
+
+void Shim::end_command(std::chrono::milliseconds grace, std::function<void()> done) {
+    population_.active() ? population_.stop(grace, std::move(done)) : command_.stop(grace, std::move(done));
+}
+
 void Shim::reset(const Reply& reply) {
-    if (command_.active() || runs_.active()) return reply.fail("command_running", "the jail's command still runs");
+    if (command_.active() || population_.active() || runs_.active())
+        return reply.fail("command_running", "the jail's command still runs");
     record_.state.command = CommandState::none;
     record_.state.command_pid = 0;
     record_.state.command_start = 0;
@@ -188,6 +201,7 @@ void Shim::jail_ended() {
     record_.state.jail_start = 0;
     record_.state.jail_boot.clear();
     [[maybe_unused]] const auto saved = record_.save();
+    population_.look();
 }
 
 }  // namespace jaild::shim

@@ -11,6 +11,7 @@
 #include "daemon/shim/log_streams.h"
 #include "daemon/shim/log_writer.h"
 #include "daemon/shim/loop.h"
+#include "daemon/shim/population.h"
 #include "daemon/shim/programs.h"
 #include "daemon/shim/record.h"
 #include "daemon/shim/runs.h"
@@ -35,6 +36,8 @@ private:
     void request(Frame frame, std::vector<UniqueFd> descriptors, const Reply& reply);
     bool request_program(const Frame& frame, std::vector<UniqueFd>& descriptors, const Reply& reply);
     void exec(Launch launch, std::vector<UniqueFd> descriptors, ControllingTerminal terminal, const Reply& reply);
+    void watch(const Reply& reply);
+    void end_command(std::chrono::milliseconds grace, std::function<void()> done);
     void reset(const Reply& reply);
     void shut_down(std::optional<Reply> reply);
     void end_if_empty();
@@ -50,6 +53,7 @@ private:
     Programs programs_;
     LogStreams streams_;
     Command command_;
+    Population population_;
     Runs runs_;
     Helpers helpers_;
     std::optional<ExitWatch> jail_watch_;  ///< of a jail's first process that is not our child

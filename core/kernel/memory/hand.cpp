@@ -262,7 +262,8 @@ bool Hand::end_command(JailId id, int exit_code) {
     std::lock_guard lock(world_.mutex);
     auto* held = world_.directory(id);
     if (!held || !held->shim.alive || held->shim.command != CommandState::running) return false;
-    world_.end_command(id, *held, exit_code, 0, "exited");
+    const bool all = held->shim.all;
+    world_.end_command(id, *held, all ? 0 : exit_code, 0, all ? "emptied" : "exited");
     return true;
 }
 

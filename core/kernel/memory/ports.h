@@ -152,6 +152,7 @@ public:
     Result<void> hold(JailId id) override;
     Result<void> reset(JailId id) override;
     Result<void> start_command(JailId id, const Program& program) override;
+    Result<void> watch_all(JailId id) override;
     Result<void> stop_command(JailId id, Milliseconds grace) override;
     Result<void> run(JailId id, const Program& program, Milliseconds timeout, bool marks_start) override;
     void interrupt(JailId) override {}  // nothing here takes time

@@ -84,6 +84,7 @@ Result<void> MemoryProcesses::reset(JailId id) {
         }
         shim.command = CommandState::none;
         shim.command_pid = 0;
+        shim.all = false;
         shim.start_done = false;
         return {};
     });
@@ -144,14 +145,33 @@ Result<void> MemoryProcesses::start_command(JailId id, const Program& program) {
     });
 }
 
+Result<void> MemoryProcesses::watch_all(JailId id) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("processes.watch_all"); !met) return met;
+    auto held = runnable(id, "watch_all");
+    if (!held) return std::unexpected(held.error());
+    auto& shim = (*held)->shim;
+    if (shim.command == CommandState::running) return {};
+    if (shim.command == CommandState::exited)
+        world_.violate(fmt::format("jail {} is watched again in the same incarnation", id.value));
+    return world_.faults.step("processes.watch_all.begin", [&]() -> Result<void> {
+        shim.command = CommandState::running;
+        shim.command_began = world_.options.clock->monotonic();
+        shim.command_pid = 0;
+        shim.all = true;
+        return {};
+    });
+}
+
 Result<void> MemoryProcesses::stop_command(JailId id, Milliseconds) {
     std::lock_guard lock(world_.mutex);
     return world_.faults.step("processes.stop_command", [&]() -> Result<void> {
         auto* held = world_.directory(id);
         if (!held || held->shim.command != CommandState::running) return {};
-        const bool lost = !held->shim.alive;
-        const int signal = lost ? SIGKILL : SIGTERM;
-        world_.end_command(id, *held, 128 + signal, signal, lost ? "lost" : "signaled");
+        if (held->shim.alive)
+            world_.stop_command(id, *held, SIGTERM);
+        else
+            world_.end_command(id, *held, 128 + SIGKILL, SIGKILL, "lost");
         return {};
     });
 }

@@ -104,6 +104,7 @@ struct Shim {
     std::int64_t pid = 0;
     CommandState command = CommandState::none;
     std::int64_t command_pid = 0;
+    bool all = false;  ///< the command is all that lives in the jail
     std::optional<model::LastExit> last_exit{};
     bool start_done = false;
     Clock::Monotonic command_began{};

@@ -91,9 +91,14 @@ void World::kill_processes(JailId id) {
         if (one.id == id) one.in_use = false;
     }
     if (auto* held = directory(id); held && held->shim.alive && held->shim.command == CommandState::running) {
-        end_command(id, *held, 128 + SIGKILL, SIGKILL, "signaled");
+        stop_command(id, *held, SIGKILL);
     }
     notifier.changed(id);
+}
+
+void World::stop_command(JailId id, Directory& directory, int signal) {
+    if (directory.shim.all) return end_command(id, directory, 0, 0, "emptied");
+    end_command(id, directory, 128 + signal, signal, "signaled");
 }
 
 void World::end_command(JailId id, Directory& directory, int exit_code, int signal, std::string reason) {

@@ -62,6 +62,8 @@ public:
     /// SIGKILL to all that runs in a jail; its shim notices.
     void kill_processes(JailId id);
 
+    /// By a signal, or nobody is left of a jail that is watched as a whole.
+    void stop_command(JailId id, Directory& directory, int signal);
     void end_command(JailId id, Directory& directory, int exit_code, int signal, std::string reason);
 };
 

@@ -121,6 +121,14 @@ void ShimProcesses::interrupt(JailId id) {
     }
 }
 
+Result<void> ShimProcesses::watch_all(JailId id) {
+    auto shim = connect(id);
+    if (!shim) return std::unexpected(shim.error());
+    auto done = expect_done(shim->ask(MessageType::watch, {}, kShimPatience));
+    if (!done && done.error().reason == "old_shim") return {};
+    return done;
+}
+
 Result<void> ShimProcesses::stop_command(JailId id, Milliseconds grace) {
     auto shim = connect(id);
     if (!shim) return std::unexpected(shim.error());

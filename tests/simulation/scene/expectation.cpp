@@ -307,6 +307,13 @@ private:
         demand(shim.commands_started <= history.starts_asked,
                fmt::format("its command was started {} times, {} were asked for", shim.commands_started,
                            history.starts_asked));
+        if (made.spec.is_system()) {
+            const bool ends = jail.spec.restart.policy == model::RestartPolicy::no || history.disturbed ||
+                              history.new_policy || made.hint_lost;
+            demand(shim.command == CommandState::running || is_given_up(jail) || ends,
+                   "nobody is left in it, and it is not made again");
+            return;
+        }
         if (made.spec.command.empty()) {
             demand(made.hint_lost || shim.command == CommandState::none, "has a command that nobody asked for");
             return;

@@ -56,11 +56,16 @@ const std::vector<Drift>& drifts() {
     return all;
 }
 
-/// Without a command: one that was killed is not run again, so that the end would differ.
+/// Nothing of it ends: what was killed is not run again, and is told of.
+model::NamedSpec without_programs(model::NamedSpec named) {
+    named.spec.command.clear();
+    named.spec.exec.start.clear();
+    return named;
+}
+
 std::unique_ptr<Scene> settled() {
     auto scene = std::make_unique<Scene>();
-    auto named = full_jail();
-    named.spec.command.clear();
+    auto named = without_programs(full_jail());
     (void)expect(scene->create(named));
     REQUIRE(scene->settle());
     return scene;
@@ -90,8 +95,7 @@ TEST_CASE("what a hand disturbs comes back, and an event says so", "[simulation]
 TEST_CASE("an address that a hand takes from the host's interface, or from the jail, comes back",
           "[simulation][drift][alias]") {
     Scene scene;
-    auto named = jail_on_aliases();
-    named.spec.command.clear();
+    auto named = without_programs(jail_on_aliases());
     (void)expect(scene.create(named));
     REQUIRE(scene.settle());
     const auto before = scene.kernel().describe();
@@ -108,8 +112,7 @@ TEST_CASE("an address that a hand takes from the host's interface, or from the j
 
 TEST_CASE("a host that was started anew gives its jails their addresses again", "[simulation][alias][reboot]") {
     Scene scene;
-    auto named = jail_on_aliases();
-    named.spec.command.clear();
+    auto named = without_programs(jail_on_aliases());
     (void)expect(scene.create(named));
     REQUIRE(scene.settle());
     const auto before = scene.kernel().describe();

@@ -63,6 +63,7 @@ public:
     Result<void> start_command(JailId id, const kernel::Program& program) override {
         return inner_.start_command(id, program);
     }
+    Result<void> watch_all(JailId id) override { return inner_.watch_all(id); }
     Result<void> stop_command(JailId id, Milliseconds grace) override { return inner_.stop_command(id, grace); }
     Result<void> run(JailId id, const kernel::Program& program, Milliseconds timeout, bool marks_start) override {
         if (auto passed = hook_ ? hook_("processes.run", id) : Result<void>{}; !passed) return passed;

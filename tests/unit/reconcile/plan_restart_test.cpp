@@ -146,3 +146,52 @@ TEST_CASE("a jail that is to stop is not restarted first", "[plan][restart]") {
     CHECK_FALSE(contains(steps, "start_command"));
     CHECK(toy.command_runs == 1);
 }
+
+TEST_CASE("a system jail of which no process is left is made anew as its policy says", "[plan][restart]") {
+    const auto system = [](RestartPolicy policy, unsigned max_retries = 0) {
+        auto desired = with_policy(policy, max_retries);
+        desired.jail.spec.command.clear();
+        return desired;
+    };
+    const auto emptied = [](Toy& toy) {
+        toy.end_command(0);
+        toy.observed.shim->last_exit->reason = "emptied";
+    };
+    for (const auto policy : {RestartPolicy::on_failure, RestartPolicy::always}) {
+        const auto desired = system(policy, 1);
+        auto toy = Toy::running(desired);
+        CHECK(toy.observed.shim->command == kernel::CommandState::running);
+        emptied(toy);
+        CHECK(is_restart(due(desired), toy.observed));
+        CHECK(contains(toy.converge(due(desired)), "watch_processes"));
+        CHECK(toy.start_runs == 2);
+        CHECK(restarts(desired, toy) == 1);
+
+        // Its only retry is spent: it stays as it is, until somebody takes it away or asks for a restart.
+        emptied(toy);
+        CHECK(plan(due(desired), toy.observed).empty());
+        toy.lose_jail();
+        toy.converge(due(desired));
+        CHECK(toy.start_runs == 3);
+    }
+
+    const auto left_alone = system(RestartPolicy::no);
+    auto toy = Toy::running(left_alone);
+    emptied(toy);
+    CHECK(plan(due(left_alone), toy.observed).empty());
+    toy.reboot();
+    toy.converge(left_alone);
+    CHECK(toy.start_runs == 2);
+    CHECK(toy.observed.shim->command == kernel::CommandState::running);
+}
+
+TEST_CASE("what lives in a system jail is asked to end before the jail goes", "[plan][restart]") {
+    auto desired = with_policy(RestartPolicy::no);
+    desired.jail.spec.command.clear();
+    auto toy = Toy::running(desired);
+    const auto steps = toy.converge(stopped(desired));
+    const auto at = [&](const std::string& step) { return std::ranges::find(steps, step) - steps.begin(); };
+    CHECK(at("exec_stop") < at("stop_command"));
+    CHECK(at("stop_command") < at("remove_jail web"));
+    CHECK(at("remove_jail web") < std::ssize(steps));
+}

@@ -185,8 +185,9 @@ void Toy::run(const Desired& desired, const Step& step) {
         return;
     }
     REQUIRE((desired.jail.spec.exec.start.empty() || observed.shim->start_done));
+    REQUIRE((step.kind == StepKind::watch_processes) == desired.jail.spec.is_system());
     observed.shim->command = CommandState::running;
-    command_runs++;
+    if (step.kind == StepKind::start_command) command_runs++;
 }
 
 void Toy::take_down(const Step& step) {
@@ -241,6 +242,7 @@ void Toy::apply(const Desired& desired, const Observed& before, const Step& step
         case StepKind::ensure_link:
         case StepKind::exec_start:
         case StepKind::start_command:
+        case StepKind::watch_processes:
         case StepKind::exec_stop:
             return run(desired, step);
         case StepKind::attach_dataset:

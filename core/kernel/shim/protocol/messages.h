@@ -31,6 +31,7 @@ enum class MessageType : std::uint16_t {
     shutdown = 10,       ///< answer: done, then the shim exits
     fail_command = 11,   ///< answer: done; the command could not even be tried
     exec_terminal = 12,  ///< as exec, of LaunchMode::jail; 0 is a terminal, and becomes its session's controlling one
+    watch = 13,          ///< answer: done; all that lives in the jail is its command from now on
     // answers
     hello_answer = 64,
     done = 65,
