@@ -103,9 +103,9 @@ Result<void> Supervisor::Impl::check_kernel(const model::JailSpec& from, const m
     if (from.network.interfaces != to.network.interfaces)
         if (auto possible = kernel.links().check(to.network); !possible) return possible;
     if (from.limits != to.limits && !to.limits.empty()) {
-        auto enforced = kernel.limits().supported();
-        if (!enforced) enforced.error().field = "/limits";
-        if (!enforced) return enforced;
+        auto possible = kernel.limits().check(to.limits);
+        if (!possible) possible.error().field = "/limits" + possible.error().field;
+        if (!possible) return possible;
     }
     if (policy_changed(from, to)) {
         auto enforced = check_enforced(to);

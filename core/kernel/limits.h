@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,12 +17,16 @@ namespace jaild::kernel {
 struct LimitSubject {
     JailId id;
     model::Name name;
+    model::Limits asked{};  ///< what a kernel keeps less exactly is listed as asked for, where that is in force
 };
 
 struct ObservedLimits {
     JailId id;
     bool supported = true;                ///< false: this kernel enforces none, and the rest is empty
     std::vector<model::LimitRule> rules;  ///< sorted; also those that somebody else added
+    /// How often something was killed or refused for a limit, by resource, in this life of the jail; where a kernel
+    /// counts that.
+    std::map<std::string, std::uint64_t> breaches{};
     bool operator==(const ObservedLimits&) const = default;
 };
 
@@ -29,11 +35,13 @@ struct ObservedLimits {
 class Limits {
 public:
     virtual ~Limits() = default;
-    /// Errc::unsupported "limits_unsupported" with remedy when this kernel enforces no limits.
-    virtual Result<void> supported() = 0;
+    /// Can this kernel enforce these, one at least? Errc::unsupported "limits_unsupported" with remedy; Errc::invalid
+    /// "invalid_value". Fields within the limits: "", "/memoryuse/action".
+    virtual Result<void> check(const model::Limits& limits) = 0;
     /// One entry for each of `jails`, in their order.
     virtual Result<std::vector<ObservedLimits>> list(const std::vector<LimitSubject>& jails) = 0;
-    /// Exactly these rules. The jail need not exist; what it has of them is in force without a gap meanwhile.
+    /// Exactly these rules. The jail need not exist; what it has of them is in force without a gap meanwhile. Where
+    /// limits are a living jail's own (control groups), it is made with those of JailParameters instead.
     /// Errc::unsupported "limits_unsupported", Errc::conflict "name_in_use".
     virtual Result<void> ensure(const LimitSubject& jail, const model::Limits& limits) = 0;
     /// None. Nothing there: success, also where limits are unsupported.

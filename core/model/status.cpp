@@ -74,6 +74,7 @@ json to_json(const JailStatus& status) {
             {"addresses", texts(status.addresses)},
             {"interfaces", std::move(interfaces)},
             {"last_exit", status.last_exit ? to_json(*status.last_exit) : json()},
+            {"limit_breaches", status.limit_breaches},
             {"restarts", status.restarts},
             {"observed_generation", status.observed_generation},
             {"conditions", std::move(conditions)}};

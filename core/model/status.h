@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -56,6 +57,8 @@ struct JailStatus {
     std::vector<Prefix> addresses;  ///< of all interfaces
     std::vector<InterfaceStatus> interfaces;
     std::optional<LastExit> last_exit;
+    /// How often a limit killed something or refused it, by resource, in this life of the jail; only those that did.
+    std::map<std::string, std::uint64_t> limit_breaches;
     std::uint64_t restarts = 0;  ///< that its policy made since the last start that somebody asked for
     Generation observed_generation = 0;
     std::vector<Condition> conditions;

@@ -139,6 +139,7 @@ void Board::adopt(std::uint64_t version, Findings findings, model::JailState sta
         findings.failure = memory.failure;
         changed = store(memory, findings);
         memory.announced = state;
+        if (!memory.told_breaches) memory.told_breaches = memory.status.limit_breaches;
         const auto& shim = findings.observed.shim;
         memory.command_ran = shim && shim->alive && shim->command == kernel::CommandState::running;
     }

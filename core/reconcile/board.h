@@ -18,6 +18,8 @@ namespace jaild::reconcile {
 struct Memory {
     model::JailStatus status{};
     bool seen = false;  ///< status was derived from an observation
+    /// Those that events were about, or that were there when the daemon was started.
+    std::optional<std::map<std::string, std::uint64_t>> told_breaches;
     std::optional<Failure> failure{};
     unsigned tries = 0;  ///< failed rounds in a row, for this generation, incarnation and wish to remove
     Generation generation = 0;

@@ -296,7 +296,7 @@ bool unenforced(const model::Jail& jail, const Observed& observed) {
 }
 
 kernel::LimitSubject limit_subject(const model::Jail& jail) {
-    return {.id = jail.id, .name = jail.name};
+    return {.id = jail.id, .name = jail.name, .asked = jail.spec.limits};
 }
 
 std::vector<kernel::LinkParameters> link_parameters(const model::Jail& jail,

@@ -87,6 +87,21 @@ Note command_ended_note(const std::optional<model::LastExit>& exit) {
     return {.type = "command.ended", .data = exit ? model::to_json(*exit).dump() : "{}"};
 }
 
+std::vector<Note> breach_notes(const std::map<std::string, std::uint64_t>& before,
+                               const std::map<std::string, std::uint64_t>& now) {
+    std::vector<Note> notes;
+    for (const auto& [resource, count] : now) {
+        const auto found = before.find(resource);
+        const auto known = found == before.end() ? 0 : found->second;
+        // Fewer: another life of the jail.
+        const auto times = count >= known ? count - known : count;
+        if (times == 0) continue;
+        const nlohmann::json data{{"resource", resource}, {"times", times}, {"total", count}};
+        notes.push_back({.type = "limit.breached", .data = data.dump()});
+    }
+    return notes;
+}
+
 Note restart_note(const EndedCommand& ended, UtcTime now) {
     const auto waited = std::max<std::int64_t>(0, now.milliseconds - ended.exit.at.milliseconds);
     return {.type = "command.restarted",

@@ -23,6 +23,9 @@ Note drift_note(std::string_view kind, const std::string& name, const std::vecto
 Note forwarding_note(const std::string& family, const std::string& network);
 Note state_note(model::JailState state);
 Note command_ended_note(const std::optional<model::LastExit>& exit);
+/// limit.breached, for each resource that was breached since; as JailStatus::limit_breaches.
+std::vector<Note> breach_notes(const std::map<std::string, std::uint64_t>& before,
+                               const std::map<std::string, std::uint64_t>& now);
 /// The next start by the restart policy begins at `now`.
 Note restart_note(const EndedCommand& ended, UtcTime now);
 Note failure_note(const Failure& failure);

@@ -474,7 +474,13 @@ Result<void> Round::settle(const Look& look) {
     engine_.board.update(id_, [](Memory& memory) { memory.failure.reset(); });
     const auto status =
         engine_.board.publish(findings_of(engine_, *row_, look.observed, &look.desired, Phase::settled));
-    const auto notes = notes_of(look, status.state);
+    auto notes = notes_of(look, status.state);
+    const bool made = std::ranges::any_of(
+        done_, [](const std::string& step) { return step.starts_with(to_string(StepKind::create_jail)); });
+    const auto told =
+        made ? std::optional(std::map<std::string, std::uint64_t>{}) : engine_.board.get(id_).told_breaches;
+    if (told)
+        for (auto& note : breach_notes(*told, status.limit_breaches)) notes.push_back(std::move(note));
     // A removal ends with forget(), never here: something is dying still. What a halt holds back, the next daemon does;
     // what waits for another jail is done when that one is up.
     const bool waits = !look.desired.waits_for.empty() || !look.desired.needed_by.empty();
@@ -490,6 +496,7 @@ Result<void> Round::settle(const Look& look) {
             memory.repairs.made(memory.progress, engine_.clock.monotonic());
         if (!row_->removing) memory.progress.clear();
         memory.announced = status.state;
+        memory.told_breaches = status.limit_breaches;
         memory.command_ran = runs;
         memory.waits = waits;
         memory.restart_at.reset();

@@ -271,6 +271,7 @@ model::JailStatus derive_status(const Findings& findings, const model::JailStatu
         status.command_pid = observed.shim->command_pid;
     describe_interfaces(effective(findings.row, observed).jail, observed.links, status);
     status.restarts = restarts_of(findings.row, observed).count;
+    if (alive(observed)) status.limit_breaches = observed.limits ? observed.limits->breaches : previous.limit_breaches;
     status.last_exit = observed.shim ? observed.shim->last_exit : previous.last_exit;
     const bool converged =
         findings.phase == Phase::settled && !findings.failure && !findings.row.removing && findings.waits_for.empty();

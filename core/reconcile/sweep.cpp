@@ -14,6 +14,12 @@ void keep(Result<void>& first, Result<void> next) {
     if (first && !next) first = std::move(next);
 }
 
+/// A limit was, since the last look.
+bool breached(const Memory& memory, const Observed& observed) {
+    return memory.told_breaches && alive(observed) && observed.limits &&
+           observed.limits->breaches != *memory.told_breaches;
+}
+
 }  // namespace
 
 Result<void> Sweep::collect() {
@@ -184,6 +190,7 @@ Sweep::Verdict Sweep::judge(const model::Jail& row, Observed observed, const Mem
     const bool ran_out = memory.command_ran && observed.shim && observed.shim->command == kernel::CommandState::exited;
     // One that nobody waits for yet.
     if (restart_in && !memory.restart_at) return Verdict::differs;
+    if (breached(memory, findings.observed)) return Verdict::differs;
     if (ran_out || (memory.announced && *memory.announced != state)) return Verdict::differs;
     if (memory.seen && memory.status.observed_generation != row.generation && !row.removing) return Verdict::differs;
     engine_.board.adopt(memory.version, std::move(findings), state);

@@ -10,7 +10,8 @@ namespace jaild::kernel {
 
 namespace rctl = freebsd::rctl;
 
-Result<void> FreeBsdLimits::supported() {
+/// What rctl(8) can do with each was judged by the names and actions that it has.
+Result<void> FreeBsdLimits::check(const model::Limits&) {
     return rctl::supported();
 }
 

@@ -11,7 +11,7 @@ class FreeBsdLimits final : public Limits {
 public:
     explicit FreeBsdLimits(const DriverOptions& options) : places_(options) {}
 
-    Result<void> supported() override;
+    Result<void> check(const model::Limits& limits) override;
     Result<std::vector<ObservedLimits>> list(const std::vector<LimitSubject>& jails) override;
     Result<void> ensure(const LimitSubject& jail, const model::Limits& limits) override;
     Result<void> remove(const LimitSubject& jail) override;

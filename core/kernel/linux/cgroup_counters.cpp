@@ -69,6 +69,7 @@ Result<Controllers> controllers() {
         const auto take = [&](std::string_view name, std::optional<fs::path>& at) {
             if (!at && has_option(entry.super, name)) at = point;
         };
+        take("cpu", found.cpu);
         take("cpuacct", found.cpuacct);
         take("memory", found.memory);
         take("pids", found.pids);

@@ -16,6 +16,7 @@ namespace jaild::kernel::cgroups {
 /// Where each controller is mounted: those of version 1 have a hierarchy each or share one, those of version 2 are in
 /// one. They stay the same while a system runs.
 struct Controllers {
+    std::optional<std::filesystem::path> cpu{};
     std::optional<std::filesystem::path> cpuacct{};
     std::optional<std::filesystem::path> memory{};
     std::optional<std::filesystem::path> pids{};

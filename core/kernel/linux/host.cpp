@@ -6,10 +6,23 @@
 
 #include "core/kernel/identity.h"
 #include "core/kernel/linux/host_checks.h"
+#include "core/kernel/linux/limits.h"
 #include "core/kernel/linux/network_checks.h"
 #include "core/kernel/state_check.h"
 
 namespace jaild::kernel {
+namespace {
+
+/// Each kind that there is.
+bool can_limit(const DriverOptions& options) {
+    return LinuxLimits(Layout(options))
+        .check({{"maxproc", {.amount = 100, .action = "deny"}},
+                {"memoryuse", {.amount = 1 << 30, .action = "deny"}},
+                {"pcpu", {.amount = 100, .action = "deny"}}})
+        .has_value();
+}
+
+}  // namespace
 
 Result<model::HostInfo> LinuxHost::facts() {
     utsname names{};
@@ -21,6 +34,7 @@ Result<model::HostInfo> LinuxHost::facts() {
     info.kernel_driver = "linux";
     info.network_modes = {"vnet", "inherit", "none"};
     info.root_kinds = {"thin", "copy", "path"};
+    info.limits = can_limit(options_);
     return info;
 }
 

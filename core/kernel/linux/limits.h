@@ -1,17 +1,31 @@
 #pragma once
 
+#include <mutex>
+#include <optional>
+
 #include "core/kernel/limits.h"
+#include "core/kernel/linux/cgroup_counters.h"
+#include "core/kernel/linux/layout.h"
 
 namespace jaild::kernel {
 
-/// None on Linux so far: a jail has the bound on its processes that every jail has (oci_config.h), and no limits of its
-/// own. Those of a spec are refused when it is written, and a jail that has some is kept stopped.
+/// By control groups, of version 1 or 2, as pure/limit_knobs.h has them. A jail is made with its limits (oci_config.h);
+/// here they are changed while it runs, and looked at.
 class LinuxLimits final : public Limits {
 public:
-    Result<void> supported() override;
+    explicit LinuxLimits(Layout layout) : layout_(std::move(layout)) {}
+
+    Result<void> check(const model::Limits& limits) override;
     Result<std::vector<ObservedLimits>> list(const std::vector<LimitSubject>& jails) override;
     Result<void> ensure(const LimitSubject& jail, const model::Limits& limits) override;
     Result<void> remove(const LimitSubject& jail) override;
+
+private:
+    Result<cgroups::Controllers> controllers();
+
+    Layout layout_;
+    std::mutex mutex_;
+    std::optional<cgroups::Controllers> controllers_;  ///< once they are known
 };
 
 }  // namespace jaild::kernel

@@ -51,6 +51,7 @@ LinuxKernel::LinuxKernel(const DriverOptions& options, std::unique_ptr<RuncAttac
       root_upgrades_(options.state_directory, mounts_),
       jails_(Layout(options), runtime_, std::move(hierarchies)),
       links_(options),
+      limits_(Layout(options)),
       stats_(Layout(options), runtime_),
       firewall_(options),
       host_(options) {}

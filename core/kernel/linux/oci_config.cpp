@@ -9,6 +9,7 @@
 
 #include "core/kernel/linux/capabilities.h"
 #include "core/kernel/linux/netns.h"
+#include "core/kernel/linux/pure/limit_knobs.h"
 #include "core/kernel/linux/seccomp.h"
 #include "core/kernel/linux/shared_etc.h"
 
@@ -18,7 +19,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kPidsLimit = 2048;  // containers.conf(5): pids_limit
 // Soft, because select(2) ends there; what needs more raises it itself (systemd's reasoning, and its numbers).
 constexpr rlim_t kOpenFilesSoft = 1024;
 constexpr rlim_t kOpenFilesHard = 524'288;
@@ -167,7 +167,8 @@ json oci_rlimits() {
 
 json oci_config(const Layout& layout, const JailParameters& parameters, const std::string& apparmor_profile,
                 const std::vector<Device>& devices) {
-    const json resources = {{"devices", device_rules(devices)}, {"pids", {{"limit", kPidsLimit}}}};
+    auto resources = cgroups::oci_limits(parameters.limits);
+    resources["devices"] = device_rules(devices);
     return {{"ociVersion", "1.0.2"},
             {"process", process(apparmor_profile)},
             {"root", {{"path", layout.root(parameters.id).string()}, {"readonly", false}}},

@@ -185,7 +185,7 @@ private:
 class MemoryLimits : public Limits {
 public:
     explicit MemoryLimits(World& world) : world_(world) {}
-    Result<void> supported() override;
+    Result<void> check(const model::Limits& limits) override;
     Result<std::vector<ObservedLimits>> list(const std::vector<LimitSubject>& jails) override;
     Result<void> ensure(const LimitSubject& jail, const model::Limits& limits) override;
     Result<void> remove(const LimitSubject& jail) override;

@@ -44,6 +44,13 @@ std::optional<std::uint64_t> value_of(std::string_view text, std::string_view ke
     return std::nullopt;
 }
 
+bool has_word(std::string_view text, std::string_view word) {
+    auto line = next(text, '\n');
+    while (!line.empty())
+        if (next(line, ' ') == word) return true;
+    return false;
+}
+
 std::vector<std::int64_t> pids_in(std::string_view text) {
     std::vector<std::int64_t> pids;
     while (!text.empty())

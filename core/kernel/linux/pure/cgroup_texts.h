@@ -15,6 +15,8 @@ std::optional<std::uint64_t> number_in(std::string_view text);
 std::optional<std::uint64_t> limit_in(std::string_view text);
 /// The number behind `key` in lines of "key number": memory.stat, cpu.stat.
 std::optional<std::uint64_t> value_of(std::string_view text, std::string_view key);
+/// One of the words between spaces: cgroup.controllers.
+bool has_word(std::string_view text, std::string_view word);
 /// cgroup.procs. Lines that are no pid (0: of another pid namespace) are left out.
 std::vector<std::int64_t> pids_in(std::string_view text);
 
