@@ -3,17 +3,14 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <limits>
 #include <optional>
 #include <sstream>
+
+#include "api/client/connect.h"
 
 namespace jaild::client {
 namespace {
@@ -21,29 +18,11 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
-using Stream = beast::basic_stream<asio::generic::stream_protocol>;
 using Parser = http::response_parser<http::buffer_body>;
 
 constexpr std::size_t kChunk = 16 * 1024;
 constexpr std::size_t kMaxBody = 64 * 1024 * 1024;
 constexpr std::string_view kTimeout = "timeout";
-
-Error connect_error(const Endpoint& endpoint, const boost::system::error_code& error) {
-    const auto where = endpoint.to_string();
-    if (error == asio::error::access_denied)
-        return Error{.code = Errc::denied,
-                     .op = "connect",
-                     .sys = error.value(),
-                     .detail = fmt::format("{} may not be opened", where),
-                     .reason = "socket_denied",
-                     .remedy = "ask as root, or as a member of the group jaild"};
-    return Error{.code = Errc::not_found,
-                 .op = "connect",
-                 .sys = error.value(),
-                 .detail = fmt::format("no jaild answers at {}: {}", where, error.message()),
-                 .reason = "no_daemon",
-                 .remedy = "start it (jaild), or name another with --host or JAILD_HOST"};
-}
 
 Error transfer_error(const boost::system::error_code& error) {
     if (error == beast::error::timeout)
@@ -65,6 +44,9 @@ Response head_of(const Parser& parser) {
 class Client::Impl {
 public:
     Impl(Endpoint endpoint, std::string token) : endpoint_(std::move(endpoint)), token_(std::move(token)) {}
+
+    [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
+    [[nodiscard]] const std::string& token() const { return token_; }
 
     using OnData = std::function<bool(std::string_view)>;
 
@@ -104,27 +86,10 @@ public:
 
 private:
     Result<void> connect() {
-        boost::system::error_code error;
         stream_.emplace(io_);
-        if (!endpoint_.path.empty()) {
-            // The constructor throws for a path longer than sun_path.
-            if (endpoint_.path.size() >= sizeof(sockaddr_un{}.sun_path)) {
-                stream_.reset();
-                return std::unexpected(connect_error(endpoint_, asio::error::name_too_long));
-            }
-            stream_->socket().connect(asio::local::stream_protocol::endpoint(endpoint_.path), error);
-        } else {
-            asio::ip::tcp::resolver resolver(io_);
-            const auto found = resolver.resolve(endpoint_.host, endpoint_.port, error);
-            for (const auto& candidate : found) {
-                stream_->socket().close(error);
-                stream_->socket().connect(candidate.endpoint(), error);
-                if (!error) break;
-            }
-        }
-        if (!error) return {};
-        stream_.reset();
-        return std::unexpected(connect_error(endpoint_, error));
+        auto connected = client::connect(io_, *stream_, endpoint_);
+        if (!connected) stream_.reset();
+        return connected;
     }
 
     /// All that is sent, and the head of the answer.
@@ -230,6 +195,14 @@ private:
 Client::Client(Endpoint endpoint, std::string token)
     : impl_(std::make_unique<Impl>(std::move(endpoint), std::move(token))) {}
 Client::~Client() = default;
+
+const Endpoint& Client::endpoint() const {
+    return impl_->endpoint();
+}
+
+const std::string& Client::token() const {
+    return impl_->token();
+}
 
 Result<Response> Client::send(const Request& request) {
     return impl_->exchange(request, true, {});

@@ -49,6 +49,9 @@ public:
     /// whole. No timeout.
     Result<Response> stream(const Request& request, const std::function<bool(std::string_view)>& on_data);
 
+    [[nodiscard]] const Endpoint& endpoint() const;
+    [[nodiscard]] const std::string& token() const;
+
 private:
     class Impl;
     std::unique_ptr<Impl> impl_;

@@ -15,6 +15,7 @@
 #include "api/http/parser.h"
 #include "api/http/peer.h"
 #include "api/http/problem.h"
+#include "api/http/web_socket.h"
 
 namespace jaild::api {
 namespace {
@@ -31,6 +32,8 @@ constexpr std::size_t kLingerMax = 256 * 1024 * 1024;
 constexpr Milliseconds kLinger{2'000};
 constexpr Milliseconds kLookForHalfClosed{200};  // Asio has no way to wait for POLLHUP alone
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+/// A client on TCP is asked whether it is still there, and a WebSocket answers.
+constexpr Milliseconds kChannelSilence{120'000};
 constexpr unsigned char kTlsHandshake = 0x16;  // RFC 8446 §5.1: the first byte of a ClientHello
 
 /// The client ended the connection where it may: nothing is answered.
@@ -193,6 +196,19 @@ asio::awaitable<void> Connection::gone() {
     const auto stopped = [this]() -> asio::awaitable<void> { co_await ending_.async_wait(kTuple); };
     if (settings_.stopping) co_return;
     co_await (watch() || stopped());
+}
+
+asio::awaitable<Result<std::unique_ptr<Channel>>> Connection::upgrade(const Request& request) {
+    if (auto asked = check_upgrade(request); !asked) co_return std::unexpected(asked.error());
+    // It has to wait for the answer (RFC 6455 §4.1).
+    if (buffer_.size() > 0 || version_ < 11)
+        co_return std::unexpected(Error{.code = Errc::invalid,
+                                        .op = "upgrade",
+                                        .detail = "the client did not wait for the answer to its handshake",
+                                        .reason = "bad_request"});
+    upgraded_ = true;
+    const auto silence = transport_ == Transport::tcp ? kChannelSilence : Milliseconds{0};
+    co_return co_await accept_web_socket(socket_, request, {.idle_timeout = silence, .ending = ending_});
 }
 
 asio::awaitable<void> Connection::closed() {
@@ -425,6 +441,10 @@ asio::awaitable<Connection::Next> Connection::refuse(const Error& error, const R
 }
 
 asio::awaitable<Connection::Next> Connection::respond(Response response, const Request* request, Next next) {
+    if (upgraded_) {
+        abort_ = true;
+        co_return Next::close;
+    }
     if (settings_.stopping || at_end()) next = Next::close;
     if (request)
         spdlog::debug("{} {} {} {}", request->caller.principal, to_string(request->method), request->raw_target,

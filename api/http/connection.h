@@ -51,6 +51,7 @@ public:
     void stop();
 
     asio::awaitable<void> gone() override;
+    asio::awaitable<Result<std::unique_ptr<Channel>>> upgrade(const Request& request) override;
     [[nodiscard]] bool stopping() const override { return settings_.stopping; }
 
 private:
@@ -106,6 +107,7 @@ private:
     bool served_ = false;  ///< a request has come
     bool half_closed_ = false;
     bool abort_ = false;  ///< nothing more can be said to this client
+    bool upgraded_ = false;
 };
 
 }  // namespace jaild::api

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/http/channel.h"
 #include "api/http/target.h"
 #include "core/base/error.h"
 #include "core/caller.h"
@@ -21,6 +22,8 @@ namespace asio = boost::asio;
 enum class Method { get, head, post, put, patch, delete_, options, other };
 std::string_view to_string(Method method);
 
+struct Request;
+
 /// The other end of a request, for handlers that take long.
 class Client {
 public:
@@ -30,6 +33,10 @@ public:
     /// side only (`nc -N`). On TCP that looks like leaving, and is taken as such.
     virtual asio::awaitable<void> gone() = 0;
     [[nodiscard]] virtual bool stopping() const = 0;
+    /// Makes a WebSocket of the connection, on which nothing is read or answered any more: the handler's response is
+    /// not sent. Once; while it is used, gone() is not waited for. Errc::invalid "upgrade_required", and Errc::kernel
+    /// when the client has left.
+    virtual asio::awaitable<Result<std::unique_ptr<Channel>>> upgrade(const Request& request) = 0;
 };
 
 /// Where a body comes from that is handed over as it arrives, for routes that take Content::stream.

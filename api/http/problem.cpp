@@ -46,6 +46,7 @@ constexpr auto kStatuses = std::to_array<CodeStatus>({
     {"target_too_long", 414},
     {"unsupported_media_type", 415},
     {"expectation_failed", 417},
+    {"upgrade_required", 426},
     {"precondition_required", 428},
     {"header_too_large", 431},
     {"unsupported_transfer_coding", 501},

@@ -124,24 +124,6 @@ Result<std::optional<std::string>> read_input(const json& body) {
     return bytes;
 }
 
-Result<std::optional<TerminalSize>> read_terminal(const json& body) {
-    const auto found = body.find("terminal");
-    if (found == body.end()) return std::nullopt;
-    if (!found->is_object()) return std::unexpected(wrong_type("/terminal", "an object"));
-    for (const auto& [key, value] : found->items())
-        if (key != "rows" && key != "columns")
-            return std::unexpected(
-                Error::invalid("unknown_field", "/terminal/" + escaped(key), "this field is not known here"));
-    TerminalSize size;
-    const auto rows = read_number(*found, "rows", size.rows, 1, kMaxTerminal, "/terminal");
-    if (!rows) return std::unexpected(rows.error());
-    const auto columns = read_number(*found, "columns", size.columns, 1, kMaxTerminal, "/terminal");
-    if (!columns) return std::unexpected(columns.error());
-    size.rows = static_cast<unsigned short>(*rows);
-    size.columns = static_cast<unsigned short>(*columns);
-    return size;
-}
-
 Result<void> check_fields(const json& body) {
     if (!body.is_object()) return std::unexpected(wrong_type("", "an object"));
     for (const auto& [key, value] : body.items())
@@ -172,6 +154,22 @@ Result<void> read_place(const json& body, kernel::Program& program) {
 
 }  // namespace
 
+Result<TerminalSize> parse_terminal_size(const json& value) {
+    if (!value.is_object()) return std::unexpected(wrong_type("/terminal", "an object"));
+    for (const auto& [key, one] : value.items())
+        if (key != "rows" && key != "columns")
+            return std::unexpected(
+                Error::invalid("unknown_field", "/terminal/" + escaped(key), "this field is not known here"));
+    TerminalSize size;
+    const auto rows = read_number(value, "rows", size.rows, 1, kMaxTerminal, "/terminal");
+    if (!rows) return std::unexpected(rows.error());
+    const auto columns = read_number(value, "columns", size.columns, 1, kMaxTerminal, "/terminal");
+    if (!columns) return std::unexpected(columns.error());
+    size.rows = static_cast<unsigned short>(*rows);
+    size.columns = static_cast<unsigned short>(*columns);
+    return size;
+}
+
 Result<ExecOrder> parse_exec_order(const json& body, const Limits& limits) {
     if (auto known = check_fields(body); !known) return std::unexpected(known.error());
     ExecOrder order{.program{.argv = {}, .environment = {}, .user = {}, .directory = {}}};
@@ -187,10 +185,12 @@ Result<ExecOrder> parse_exec_order(const json& body, const Limits& limits) {
     auto input = read_input(body);
     if (!input) return std::unexpected(input.error());
     order.input = *std::move(input);
-    const auto terminal = read_terminal(body);
-    if (!terminal) return std::unexpected(terminal.error());
-    order.program.terminal = *terminal;
-    if (terminal->has_value()) order.input = typed(order.input.value_or(std::string()));
+    if (const auto found = body.find("terminal"); found != body.end()) {
+        const auto terminal = parse_terminal_size(*found);
+        if (!terminal) return std::unexpected(terminal.error());
+        order.program.terminal = *terminal;
+        order.input = typed(order.input.value_or(std::string()));
+    }
 
     const auto in_seconds = [](Milliseconds time) {
         return std::chrono::duration_cast<std::chrono::seconds>(time).count();

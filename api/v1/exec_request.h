@@ -20,4 +20,7 @@ struct ExecOrder {
 /// Errc::invalid with the JSON pointer of the wrong field.
 Result<ExecOrder> parse_exec_order(const nlohmann::json& body, const Limits& limits);
 
+/// {"rows", "columns"}, at "/terminal" or by itself.
+Result<TerminalSize> parse_terminal_size(const nlohmann::json& value);
+
 }  // namespace jaild::api::v1

@@ -22,6 +22,8 @@ Answer delete_jail(Service& service, const Request& request);
 Answer restart_jail(Service& service, const Request& request);
 // exec.cpp
 Answer exec_in_jail(Service& service, const Request& request);
+// exec_stream.cpp
+Answer stream_exec(Service& service, const Request& request);
 // logs.cpp
 Answer read_log(Service& service, const Request& request);
 // stats.cpp

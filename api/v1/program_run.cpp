@@ -1,6 +1,9 @@
 #include "api/v1/program_run.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -139,6 +142,52 @@ asio::awaitable<void> ProgramStreams::collect(Stream& from, Output& into) {
     }
 }
 
+asio::awaitable<std::size_t> ProgramStreams::read(Outlet from, std::span<char> into) {
+    auto& stream = from == Outlet::output ? output_ : error_output_;
+    while (stream.is_open()) {
+        const auto count = ::read(stream.native_handle(), into.data(), into.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count > 0) {
+            if (ended_) read_since_ += static_cast<std::size_t>(count);
+            if (read_since_ > kDrainMax) co_return 0;
+            co_return static_cast<std::size_t>(count);
+        }
+        // EIO: nobody has the terminal open any more.
+        if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK) || ended_) co_return 0;
+        co_await readable(stream);
+    }
+    co_return 0;
+}
+
+void ProgramStreams::ended() {
+    ended_ = true;
+    boost::system::error_code ignored;
+    for (auto* stream : {&output_, &error_output_})
+        if (stream->is_open()) stream->cancel(ignored);
+}
+
+asio::awaitable<bool> ProgramStreams::write(std::string_view input) {
+    while (!input.empty() && input_.is_open()) {
+        const auto [failure, count] =
+            co_await input_.async_write_some(asio::buffer(input.data(), input.size()), kTuple);
+        if (failure) close_input();
+        input.remove_prefix(count);
+    }
+    co_return input_.is_open();
+}
+
+void ProgramStreams::close_input() {
+    boost::system::error_code ignored;
+    input_.close(ignored);
+}
+
+void ProgramStreams::resize(TerminalSize size) {
+    winsize window{};
+    window.ws_row = size.rows;
+    window.ws_col = size.columns;
+    if (output_.is_open()) (void)::ioctl(output_.native_handle(), TIOCSWINSZ, &window);
+}
+
 asio::awaitable<void> ProgramStreams::pump(std::string_view input, Output& output, Output& error_output) {
     co_await (feed(input) && collect(output_, output) && collect(error_output_, error_output));
     // All three are done, and the program may still run: its end is somebody else's to tell.
@@ -153,6 +202,10 @@ void ProgramStreams::drain(Output& output, Output& error_output) {
 
 ProgramRun::~ProgramRun() {
     if (program_) asio::post(pool_, [program = std::move(program_)]() mutable { program.reset(); });
+}
+
+asio::awaitable<Result<void>> ProgramRun::kill(int signal) {
+    co_return co_await offload(pool_, [this, signal] { return program_->kill(signal); });
 }
 
 asio::awaitable<Result<ProgramRun::Ending>> ProgramRun::end(Milliseconds timeout) {

@@ -4,6 +4,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "api/v1/slots.h"
@@ -49,6 +50,17 @@ public:
     static Result<std::unique_ptr<ProgramStreams>> create(asio::any_io_executor executor, bool has_input,
                                                           kernel::Stdio& theirs);
 
+    enum class Outlet { output, error_output };
+    /// The next bytes of one, up to the size of `into`; 0 at its end, and after ended() when there are none now.
+    asio::awaitable<std::size_t> read(Outlet from, std::span<char> into);
+    /// The program has: what it wrote is read still, what others write is not waited for.
+    void ended();
+    /// What it reads. False when it reads no more.
+    asio::awaitable<bool> write(std::string_view input);
+    void close_input();
+    /// Of its terminal; of a program without one: nothing.
+    void resize(TerminalSize size);
+
     /// Writes the input and reads both outputs until it is cancelled.
     asio::awaitable<void> pump(std::string_view input, Output& output, Output& error_output);
     /// What is in the pipes now, without waiting.
@@ -64,6 +76,8 @@ private:
     asio::posix::stream_descriptor input_;
     asio::posix::stream_descriptor output_;
     asio::posix::stream_descriptor error_output_;
+    bool ended_ = false;
+    std::size_t read_since_ = 0;  ///< ended_
 };
 
 /// A program under way. Destroyed (client gone, server stopping) it kills the program, on the pool: that may block.
@@ -81,6 +95,10 @@ public:
     };
     /// Its end, or after `timeout` the end that SIGKILL brings. Errc::busy "program_hangs" when not even that does.
     asio::awaitable<Result<Ending>> end(Milliseconds timeout);
+    /// To its session; end() may be waited for meanwhile.
+    asio::awaitable<Result<void>> kill(int signal);
+
+    static constexpr Milliseconds kForEver{std::chrono::hours{24 * 365}};
 
 private:
     asio::thread_pool& pool_;

@@ -22,6 +22,7 @@ const std::array kRoutes{
     ServiceRoute{post, "/v1/jails/{name}/restart", operator_, Content::none, {}, restart_jail},
     ServiceRoute{post, "/v1/jails/{name}/upgrade", operator_, Content::json, {"dry_run"}, upgrade_jail},
     ServiceRoute{post, "/v1/jails/{name}/rollback", operator_, Content::none, {}, roll_back_jail},
+    ServiceRoute{get, "/v1/jails/{name}/exec", operator_, Content::none, {}, stream_exec},
     ServiceRoute{post, "/v1/jails/{name}/exec", operator_, Content::json, {}, exec_in_jail},
     ServiceRoute{get, "/v1/jails/{name}/logs", viewer, Content::none, {"tail", "follow", "timestamps"}, read_log},
     ServiceRoute{get, "/v1/jails/{name}/stats", viewer, Content::none, {"interval"}, get_jail_stats},
