@@ -53,11 +53,15 @@ std::size_t distance(const std::string& from, const std::string& to) {
 
 Arguments mark_command(const CLI::App& app, Arguments arguments) {
     const auto command = first_word(app, nullptr, arguments, 0);
-    if (!command || arguments[*command] != "exec") return arguments;
-    const auto* exec = app.get_subcommand("exec");
-    const auto name = first_word(app, exec, arguments, *command + 1);
-    if (!name) return arguments;
-    if (const auto program = first_word(app, exec, arguments, *name + 1))
+    if (!command || (arguments[*command] != "exec" && arguments[*command] != "run")) return arguments;
+    const auto* sub = app.get_subcommand(arguments[*command]);
+    auto before = *command;
+    if (arguments[*command] == "exec") {
+        const auto name = first_word(app, sub, arguments, *command + 1);
+        if (!name) return arguments;
+        before = *name;
+    }
+    if (const auto program = first_word(app, sub, arguments, before + 1))
         arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(*program), "--");
     return arguments;
 }

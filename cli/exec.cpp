@@ -1,19 +1,14 @@
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <termios.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/commands.h"
 #include "cli/input.h"
+#include "cli/terminal.h"
 #include "core/base/base64.h"
 
 namespace jaild::cli {
@@ -56,29 +51,6 @@ std::optional<std::string> read_input() {
         fmt::print(stderr, "jaildctl: standard input cannot be read\n");
     }
     return std::nullopt;
-}
-
-constexpr unsigned kMaxTerminal = 1000;  // rows, columns; the API's own limit
-
-/// Of our own terminal, if we have one.
-json terminal_size() {
-    json size = json::object();
-    winsize window{};
-    for (const int fd : {STDOUT_FILENO, STDIN_FILENO, STDERR_FILENO}) {
-        if (::ioctl(fd, TIOCGWINSZ, &window) != 0 || window.ws_row == 0 || window.ws_col == 0) continue;
-        size["rows"] = std::min<unsigned>(window.ws_row, kMaxTerminal);
-        size["columns"] = std::min<unsigned>(window.ws_col, kMaxTerminal);
-        break;
-    }
-    return size;
-}
-
-/// What a program is told of its terminal: what ours is, for that is where its output goes.
-void add_terminal(json& body) {
-    body["terminal"] = terminal_size();
-    const char* const type = std::getenv("TERM");
-    const bool ours = !body["terminal"].empty() && type != nullptr && *type != '\0';
-    if (ours && !body["env"].contains("TERM")) body["env"]["TERM"] = type;
 }
 
 int exec(Context& context, const ExecOptions& options) {

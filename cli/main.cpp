@@ -58,9 +58,10 @@ int main(int argc, char** argv) {
         "Examples:\n"
         "  jaildctl create web                     a running jail with an address of its own\n"
         "  jaildctl exec web -- id                 run a command in it\n"
+        "  jaildctl run --rm -- make check         in a jail of its own, which is gone afterwards\n"
         "  jaildctl why web                        what is wrong with it, in one place\n"
         "  jaildctl -o json ls                     for programs\n"
-        "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no daemon; exec passes the command's on.");
+        "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no daemon; exec and run pass the command's on.");
     std::string host;
     std::string output = "table";
     std::string token_file;
@@ -72,6 +73,7 @@ int main(int argc, char** argv) {
     add_lifecycle_commands(app, chosen);
     add_look_commands(app, chosen);
     add_exec_command(app, chosen);
+    add_run_command(app, chosen);
     add_stream_commands(app, chosen);
     add_stats_commands(app, chosen);
     add_process_commands(app, chosen);

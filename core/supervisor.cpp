@@ -22,6 +22,28 @@ Error jail_not_found(const model::Name& name) {
                  .remedy = "`jaildctl ls` lists all jails"};
 }
 
+Error jail_removing(const model::Jail& jail) {
+    return Error{.code = Errc::conflict,
+                 .op = "exec",
+                 .detail = fmt::format("jail \"{}\" is being removed", jail.name.text()),
+                 .reason = "jail_removing"};
+}
+
+/// A program that keeps an ephemeral jail from going.
+class HeldProgram final : public kernel::RunningProgram {
+public:
+    HeldProgram(reconcile::Lifetimes::Hold hold, std::unique_ptr<kernel::RunningProgram> program)
+        : hold_(std::move(hold)), program_(std::move(program)) {}
+    [[nodiscard]] int descriptor() const override { return program_->descriptor(); }
+    Result<kernel::ProgramExit> wait() override { return program_->wait(); }
+    Result<void> kill(int signal) override { return program_->kill(signal); }
+    UniqueFd take_terminal() override { return program_->take_terminal(); }
+
+private:
+    reconcile::Lifetimes::Hold hold_;
+    std::unique_ptr<kernel::RunningProgram> program_;  ///< ends before the hold does
+};
+
 /// "freebsd" is every version of it.
 bool is_template(const std::string& name, const std::string& wanted) {
     return name == wanted || (name.starts_with(wanted) && name.substr(wanted.size()).starts_with(':'));
@@ -163,7 +185,8 @@ void Supervisor::Impl::catch_up() {
         for (const auto& event : *events) {
             seen_ = event.seq;
             cache.follow(event);
-            if (event.type == "jail.root_changed" || event.type == "jail.root_kept") read_again(event.jail);
+            if (event.type == "jail.root_changed" || event.type == "jail.root_kept" || event.type == "jail.removing")
+                read_again(event.jail);
         }
         if (events->size() < kCatchUpBatch) return;
     }
@@ -174,7 +197,9 @@ void Supervisor::Impl::read_again(const std::string& jail) {
     const auto name = model::Name::parse(jail);
     if (!name) return;
     auto row = store::read<model::Jail>(store, [&](store::Reader& reader) { return reader.jail(*name); });
-    if (row) cache.put(*row);
+    if (!row) return;
+    cache.put(*row);
+    if (row->removing) interrupt_snapshots(row->id);
 }
 
 model::Jail Supervisor::Impl::with_status(model::Jail row) const {
@@ -270,7 +295,11 @@ Result<std::unique_ptr<kernel::RunningProgram>> Supervisor::exec(const Caller& c
             {.principal = caller.principal, .action = "jail.exec", .object = jail->name.text(), .outcome = "accepted"});
     });
     if (!audited) return std::unexpected(audited.error());
-    return impl_->kernel.processes().exec(jail->id, program, std::move(request.stdio));
+    auto hold = impl_->reconciler.hold(jail->id);
+    if (!hold) return std::unexpected(jail_removing(*jail));
+    auto running = impl_->kernel.processes().exec(jail->id, program, std::move(request.stdio));
+    if (!running) return running;
+    return std::make_unique<HeldProgram>(*std::move(hold), *std::move(running));
 }
 
 Result<UniqueFd> Supervisor::open_log(const Caller& caller, const model::Name& name) {

@@ -52,6 +52,15 @@ Result<void> authorize_confinement(const Caller& caller, const model::JailSpec& 
     return authorize(caller, Role::admin, "a choice of the parameter " + *parameter);
 }
 
+/// One that is stopped would go at once.
+Result<void> check_ephemeral(const model::JailSpec& from, const model::JailSpec& to) {
+    if (!to.ephemeral || from.ephemeral || to.running) return {};
+    auto error = Error::invalid("ephemeral_stopped", "/ephemeral",
+                                "a jail that does not run is needed by nobody: it would be removed at once");
+    error.remedy = "let it run, or leave `ephemeral` out";
+    return std::unexpected(std::move(error));
+}
+
 /// A running operation of that kind on the jail, if there is one.
 Result<std::string> running_operation(store::Reader& reader, JailId jail, std::string_view kind) {
     auto running = reader.running_operations(jail);
@@ -175,6 +184,7 @@ Result<Accepted> Supervisor::Impl::create(const Caller& caller, model::NamedSpec
     if (!resolved) return std::unexpected(resolved.error());
     spec.spec = *std::move(resolved);
     if (auto whole = model::check_datasets(spec.spec); !whole) return std::unexpected(whole.error());
+    if (auto runs = check_ephemeral({}, spec.spec); !runs) return std::unexpected(runs.error());
     if (auto possible = check_host(spec.spec, spec.name.text()); !possible) return std::unexpected(possible.error());
 
     std::optional<Accepted> accepted;
@@ -244,6 +254,7 @@ Result<void> Supervisor::Impl::write_spec(const Caller& caller, const model::Nam
         if (auto mutable_only = model::check_immutable(jail->spec, *spec); !mutable_only) return mutable_only;
         if (auto allowed = authorize_spec(caller, jail->spec, *spec); !allowed) return allowed;
         if (auto whole = model::check_datasets(*spec); !whole) return whole;
+        if (auto runs = check_ephemeral(jail->spec, *spec); !runs) return runs;
         if (asks_kernel(jail->spec, *spec)) {
             if (asks_kernel(verdict.from, jail->spec) || asks_kernel(verdict.to, *spec))
                 return std::unexpected(verdict_outdated());

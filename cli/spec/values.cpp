@@ -1,5 +1,7 @@
 #include "cli/spec/values.h"
 
+#include <charconv>
+
 namespace jaild::cli {
 namespace {
 
@@ -93,6 +95,18 @@ std::optional<json> restart_value(std::string_view text) {
     if (!retries) return json(policy);
     if (retries->empty()) return std::nullopt;
     return json{{"policy", policy}, {"max_retries", amount_of(*retries)}};
+}
+
+std::optional<std::int64_t> seconds_of(std::string_view text) {
+    constexpr std::int64_t most = 31'536'000;
+    std::int64_t count = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+    if (error != std::errc{} || count < 1 || count > most) return std::nullopt;
+    for (const auto& [name, seconds] :
+         {std::pair<std::string_view, std::int64_t>{"", 1}, {"s", 1}, {"m", 60}, {"h", 3'600}, {"d", 86'400}})
+        if (unit == name) return count <= most / seconds ? std::optional(count * seconds) : std::nullopt;
+    return std::nullopt;
 }
 
 std::optional<Field> parameter_field(std::string_view text) {

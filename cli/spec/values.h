@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -28,5 +29,8 @@ std::optional<nlohmann::json> mount_entry(std::string_view text);
 
 /// "always", or "on-failure:5" with `max_retries`: a value of `restart`. Nothing for any other form.
 std::optional<nlohmann::json> restart_value(std::string_view text);
+
+/// "90", "90s", "10m", "2h", "1d": whole seconds, from 1 to a year. Nothing for any other form.
+std::optional<std::int64_t> seconds_of(std::string_view text);
 
 }  // namespace jaild::cli

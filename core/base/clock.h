@@ -13,6 +13,12 @@ public:
     virtual ~Clock() = default;
     virtual Monotonic monotonic() = 0;
     virtual UtcTime utc() = 0;
+    /// Both at once.
+    struct Moment {
+        Milliseconds monotonic;
+        UtcTime utc;
+    };
+    Moment now() { return {std::chrono::floor<Milliseconds>(monotonic().time_since_epoch()), utc()}; }
     /// The machine's own clocks.
     static Clock& system();
 };

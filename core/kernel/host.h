@@ -17,6 +17,8 @@ public:
     virtual Result<model::HostInfo> facts() = 0;
     /// What binds a state directory to this machine and boot-independent: machine-id(5), kern.hostuuid.
     virtual Result<std::string> identity() = 0;
+    /// Another text after each start of the machine.
+    virtual Result<std::string> boot() = 0;
     /// Lines for `jaildctl doctor`.
     virtual Result<std::vector<model::Check>> checks() = 0;
 };

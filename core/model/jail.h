@@ -38,7 +38,8 @@ struct Jail {
     Generation generation = 1;
     Incarnation incarnation = 1;
     UtcTime created_at;
-    bool removing = false;                      ///< DELETE was accepted; the name stays reserved until nothing is left
+    Milliseconds since{0};  ///< its ttl counts from here: Clock::monotonic() of this boot of the host
+    bool removing = false;  ///< DELETE was accepted; the name stays reserved until nothing is left
     std::vector<AssignedInterface> interfaces;  ///< one for each of the spec's, kept across restarts
     JailStatus status;
     std::optional<JailBase> base{};  ///< nothing: the host's own, or a `path` root

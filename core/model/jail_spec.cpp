@@ -241,6 +241,8 @@ void read_spec(Fields& fields, JailSpec& spec) {
     fields.read("restart", into(spec.restart, parse_restart));
     fields.each("depends_on", SpecLimits::depends_on,
                 [&](const json& value, const std::string& at) { return parse_dependency(value, at, spec.depends_on); });
+    fields.read("ephemeral", into(spec.ephemeral, parse_ephemeral));
+    fields.read("ttl", into(spec.ttl, parse_ttl));
     fields.entries("labels", SpecLimits::labels, [&](const std::string& key, const json& value, const std::string& at) {
         return parse_label(key, value, at, spec.labels);
     });
@@ -326,6 +328,8 @@ json to_json(const JailSpec& spec, Secrets secrets) {
                   {"command", spec.command},
                   {"restart", to_json(spec.restart)},
                   {"depends_on", spec.depends_on},
+                  {"ephemeral", to_json(spec.ephemeral)},
+                  {"ttl", ttl_to_json(spec.ttl)},
                   {"labels", spec.labels}};
     if (spec.devfs_ruleset) document["devfs_ruleset"] = *spec.devfs_ruleset;
     return document;

@@ -11,6 +11,7 @@
 #include "core/base/ids.h"
 #include "core/base/ip.h"
 #include "core/base/units.h"
+#include "core/model/lifetime.h"
 #include "core/model/limits.h"
 #include "core/model/mount_spec.h"
 #include "core/model/name.h"
@@ -118,9 +119,11 @@ struct JailSpec {
     std::vector<std::string> datasets;  ///< of ZFS, that it is given to manage: see parse_datasets()
     Parameters parameters;
     ExecSpec exec;
-    std::vector<std::string> command;     ///< the supervised main process; empty: none
-    RestartSpec restart;                  ///< of a jail with a command
-    std::vector<std::string> depends_on;  ///< other jails, which run before it starts
+    std::vector<std::string> command;        ///< the supervised main process; empty: none
+    RestartSpec restart;                     ///< of a jail with a command
+    std::vector<std::string> depends_on;     ///< other jails, which run before it starts
+    std::optional<EphemeralSpec> ephemeral;  ///< it goes when nobody needs it; all of it is live
+    Milliseconds ttl{0};  ///< it goes so long after it was made, or after this was set; 0: never. Live
     std::map<std::string, std::string> labels;
     /// What its exec.start leaves running is what it is for: when all of that has ended, it has.
     [[nodiscard]] bool is_system() const { return command.empty() && !exec.start.empty(); }

@@ -65,6 +65,8 @@ model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& ro
     made.exec.timeout = row.exec.timeout;
     made.restart = row.restart;
     made.depends_on = row.depends_on;
+    made.ephemeral = row.ephemeral;
+    made.ttl = row.ttl;
     return made;
 }
 

@@ -69,6 +69,22 @@ std::optional<Milliseconds> Engine::restart_in(const model::Jail& row, const Obs
     return std::max(Milliseconds{0}, std::chrono::ceil<Milliseconds>(seen + wait - now));
 }
 
+void Engine::judge_use(const model::Jail& row, const Observed& observed) {
+    // What a halt stops, the next daemon starts again.
+    if (!row.spec.ephemeral || halting()) return;
+    const auto held = effective(row, observed).jail;
+    const bool runs = shim_alive(observed) && observed.shim->command == kernel::CommandState::running;
+    const auto standing = [&] {
+        if (row.unpacking() || row.root_change || !waits_for(row, observed).empty()) return Standing::unknown;
+        if (!wanted(row)) return Standing::done;
+        if (runs) return Standing::used;
+        if (!alive(observed) || !observed.applied.complete) return Standing::coming;
+        if (held.spec.command.empty()) return Standing::idle;
+        return restart_in(row, observed) ? Standing::used : Standing::done;
+    }();
+    lifetimes->learn(row, standing);
+}
+
 Result<std::vector<model::Network>> read_networks(store::Store& store) {
     return store::read<std::vector<model::Network>>(store, [](store::Reader& reader) { return reader.networks(); });
 }

@@ -4,6 +4,7 @@
 
 #include "core/reconcile/board.h"
 #include "core/reconcile/journal.h"
+#include "core/reconcile/lifetimes.h"
 #include "core/reconcile/neighbours.h"
 #include "core/reconcile/networks.h"
 #include "core/reconcile/policies.h"
@@ -19,6 +20,7 @@ struct Engine {
           clock(the_clock),
           options(the_options),
           journal(the_store, the_clock),
+          lifetimes(std::make_shared<Lifetimes>(the_clock)),
           // The next sweep over all rules is due after slow_resync, and may come one resync late.
           networks(the_store, the_kernel, the_clock, journal,
                    {.manage_forwarding = the_options.manage_forwarding,
@@ -32,6 +34,7 @@ struct Engine {
     const ReconcilerOptions options;
     Board board;
     Journal journal;
+    const std::shared_ptr<Lifetimes> lifetimes;  ///< programs of clients hold it too
     Networks networks;
     Neighbours neighbours;
     Policies policies;
@@ -58,6 +61,9 @@ struct Engine {
     [[nodiscard]] bool restart_is_due(const model::Jail& row, const Observed& observed) {
         return restart_in(row, observed) == Milliseconds{0};
     }
+
+    /// Tells `lifetimes` what this jail is there for.
+    void judge_use(const model::Jail& row, const Observed& observed);
 
 private:
     std::atomic<Clock::Monotonic> in_order_until_{Clock::Monotonic::max()};  ///< of a halt

@@ -21,6 +21,10 @@ namespace {
 constexpr JailId kSweep{0};
 /// So is what jails know of each other.
 constexpr JailId kNeighbours{-1};
+/// And the ends of jails that go by themselves.
+constexpr JailId kLifetimes{-2};
+/// Of one that cannot go yet: the disk is full, or another jail is made of its snapshot.
+constexpr Milliseconds kExpireAgain{2'000};
 /// Many that come at once are one change.
 constexpr Milliseconds kNeighboursDelay{100};
 /// And that takes at most a twentieth of the time.
@@ -42,6 +46,13 @@ void in_stop_order(std::vector<model::Jail>& rows) {
     }
     const auto order = model::stop_order(keys, all);
     std::ranges::sort(rows, {}, [&](const model::Jail& row) { return std::ranges::find(order, row.name.key()); });
+}
+
+/// A family that its network has lost leaves it with its restart.
+bool has_all_addresses(const model::Jail& row, const model::Jail& held) {
+    const auto mine = row.addresses();
+    return std::ranges::all_of(held.addresses(),
+                               [&](const Prefix& one) { return std::ranges::find(mine, one) != mine.end(); });
 }
 
 /// 1 s, doubled with each failure up to 5 min.
@@ -80,6 +91,9 @@ private:
     void work_on_sweep(Queue::Lease& lease);
     void work_on_neighbours();
     void tell_neighbours();
+    void work_on_lifetimes();
+    void begin_boot();
+    std::vector<JailId> expire_due();
     void wake_dependents(JailId id);
     void interrupt_again();
     void first_round_done(JailId id);
@@ -90,6 +104,7 @@ private:
     std::mutex sweep_mutex_;
     Sweep sweep_;
     bool swept_ = false;
+    std::atomic<bool> boot_begun_{false};
     Clock::Monotonic last_full_{};
     std::atomic<bool> networks_changed_{false};
     std::string last_problem_;  ///< of a sweep; logged once
@@ -117,6 +132,9 @@ void Reconciler::Impl::start() {
     engine.kernel.watch([weak = weak_from_this()](JailId id) {
         // Not a wish of anybody's: a jail that keeps failing still waits for its next try.
         if (const auto self = weak.lock(); self && !self->engine.stopping) self->queue_->nudge(id);
+    });
+    engine.lifetimes->on_change([weak = weak_from_this()] {
+        if (const auto self = weak.lock(); self && !self->engine.stopping) self->queue_->poke(kLifetimes);
     });
     queue_->poke(kSweep);
     queue_->start();
@@ -176,6 +194,7 @@ void Reconciler::Impl::work(JailId key, Queue::Lease& lease) {
     if (engine.stopping) return;
     if (key == kSweep) return work_on_sweep(lease);
     if (key == kNeighbours) return work_on_neighbours();
+    if (key == kLifetimes) return work_on_lifetimes();
     const bool halts = engine.halting();
     const auto done = reconcile(key, [&lease](Milliseconds more) { return lease.expect(more); });
     if (engine.stopping) return;
@@ -188,7 +207,42 @@ void Reconciler::Impl::work(JailId key, Queue::Lease& lease) {
         queue_->again(key, std::max(kShortestWait, std::chrono::ceil<Milliseconds>(*at - engine.clock.monotonic())));
     // It may be gone for good by now, or be there for what was left for it.
     if (done) tell_neighbours();
+    if (engine.lifetimes->next()) queue_->poke(kLifetimes);
     first_round_done(key);
+}
+
+/// Once for each daemon, and again until it can be written down: a full disk keeps no jail from being looked after.
+void Reconciler::Impl::begin_boot() {
+    if (boot_begun_ || engine.halting()) return;
+    const auto boot = engine.kernel.host().boot();
+    const auto begun = boot ? reconcile::begin_boot(engine.store, *boot) : std::unexpected(boot.error());
+    if (!begun) spdlog::warn("which jails go with a start of the host: {}", begun.error().to_string());
+    boot_begun_ = begun.has_value();
+}
+
+/// Marks those whose time is over. One that cannot go yet stays in the list of the due.
+std::vector<JailId> Reconciler::Impl::expire_due() {
+    std::vector<JailId> going;
+    if (engine.halting() || !boot_begun_) return going;
+    for (const auto& due : engine.lifetimes->claim_due()) {
+        const auto expired = expire(engine.store, engine.clock, due);
+        if (!expired) spdlog::warn("jail {} should go ({}): {}", due.id.value, due.why, expired.error().to_string());
+        if (expired && *expired) {
+            engine.lifetimes->going(due.id);
+            going.push_back(due.id);
+        } else {
+            engine.lifetimes->kept(due.id, kExpireAgain);
+        }
+    }
+    return going;
+}
+
+void Reconciler::Impl::work_on_lifetimes() {
+    if (engine.halting() || !boot_begun_) return;  // a sweep asks again
+    for (const auto id : expire_due()) poke(id, Board::Asked::impatiently);
+    if (const auto next = engine.lifetimes->next())
+        queue_->again(kLifetimes,
+                      std::max(kShortestWait, std::chrono::ceil<Milliseconds>(*next - engine.clock.monotonic())));
 }
 
 /// Those that wait for it to come up, or in a halt to be gone.
@@ -230,6 +284,7 @@ Thoroughness Reconciler::Impl::next_thoroughness() {
 
 Result<void> Reconciler::Impl::resync(const Round::Expect& expect) {
     const std::lock_guard one_at_a_time(sweep_mutex_);
+    begin_boot();
     auto due = sweep_.run(next_thoroughness(), [this](JailId id) { return is_busy(id); });
     if (!due) return std::unexpected(due.error());
     if (engine.stopping) return {};
@@ -237,6 +292,7 @@ Result<void> Reconciler::Impl::resync(const Round::Expect& expect) {
     if (!queue_) {
         for (const auto* ids : {&due->differ, &due->recovered})
             for (const JailId id : *ids) (void)reconcile(id, expect);  // its failure is on the board
+        for (const JailId id : expire_due()) (void)reconcile(id, expect);
     } else {
         if (!swept_) {
             const std::lock_guard lock(ready_mutex_);
@@ -249,9 +305,10 @@ Result<void> Reconciler::Impl::resync(const Round::Expect& expect) {
         const std::lock_guard lock(ready_mutex_);
         swept_ = true;
     }
-    if (queue_)
+    if (queue_) {
         tell_neighbours();
-    else if (auto told = engine.neighbours.settle(); !told && due->swept)
+        queue_->poke(kLifetimes);
+    } else if (auto told = engine.neighbours.settle(); !told && due->swept)
         due->swept = std::move(told);
     first_round_done(kSweep);
     return std::move(due->swept);
@@ -338,9 +395,10 @@ Result<std::vector<std::string>> Reconciler::Impl::held_on(NetworkId network) {
     std::vector<std::string> names;
     for (const auto& row : *rows) {
         const auto found = observed->find(row.id);
-        if (found == observed->end() || !alive(found->second) || on_it(row)) continue;
+        if (found == observed->end() || !alive(found->second)) continue;
         if (auto read = read_details(engine.kernel, row, found->second); !read) return std::unexpected(read.error());
-        if (on_it(effective(row, found->second).jail)) names.push_back(row.name.text());
+        const auto held = effective(row, found->second).jail;
+        if (on_it(held) && !(on_it(row) && has_all_addresses(row, held))) names.push_back(row.name.text());
     }
     return names;
 }
@@ -439,6 +497,10 @@ Result<std::vector<std::string>> Reconciler::held_on(NetworkId network) {
 
 Result<void> Reconciler::retire(const model::Network& network) {
     return impl_->retire(network);
+}
+
+std::optional<Lifetimes::Hold> Reconciler::hold(JailId id) {
+    return Lifetimes::hold(impl_->engine.lifetimes, id);
 }
 
 void Reconciler::poke_networks() {

@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/kernel/kernel.h"
+#include "core/reconcile/lifetimes.h"
 #include "core/reconcile/plan.h"
 #include "core/store/store.h"
 
@@ -63,6 +64,10 @@ public:
     /// user's (exec.start, exec.stop, a command that ends) is waited for no longer.
     void interrupt(JailId id);
 
+    /// A program of a client's is about to run in this jail: it does not go for want of one meanwhile. Nothing when it
+    /// is about to go.
+    [[nodiscard]] std::optional<Lifetimes::Hold> hold(JailId id);
+
     /// Networks were made, changed or removed: brings them up to date now, before the next resync. Never blocks.
     void poke_networks();
 
@@ -81,8 +86,8 @@ public:
     Result<Plan> plan_now(const model::Jail& jail);
     /// The steps that would make a network as given; none for one that no jail of the store's uses. Blocking.
     Result<Plan> plan_now(const model::Network& network);
-    /// Names of the jails that run on a network though their rows do not name it any more: they leave it when they are
-    /// restarted, or stopped. Blocking.
+    /// Names of the jails that run on a network though their rows do not name it any more, or with addresses that their
+    /// rows do not have any more: they leave it, or them, when they are restarted, or stopped. Blocking.
     Result<std::vector<std::string>> held_on(NetworkId network);
     /// For one that is about to be removed: takes down its bridge, unless somebody is on it. Blocking.
     Result<void> retire(const model::Network& network);

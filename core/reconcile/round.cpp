@@ -71,11 +71,13 @@ Result<bool> Round::load() {
     });
     if (read) {
         engine_.board.begin(*row_);
+        if (!engine_.halting()) engine_.lifetimes->learn(*row_);
         engine_.policies.not_missing(id_);
         return true;
     }
     if (read.error().code != Errc::not_found) return std::unexpected(read.error());
     engine_.board.erase(id_);
+    engine_.lifetimes->forget(id_);
     return false;
 }
 
@@ -368,6 +370,7 @@ Result<void> Round::forget() {
     if (auto removed = engine_.journal.removed(*row_, engine_.board.get(id_).progress); !removed) return removed;
     engine_.board.erase(id_);
     engine_.policies.forget(id_);
+    engine_.lifetimes->forget(id_);
     return {};
 }
 
@@ -488,6 +491,7 @@ Result<void> Round::settle(const Look& look) {
                        ? engine_.journal.failed(*row_, {}, {}, Journal::Operations::go_on, notes)
                        : engine_.journal.converged(*row_, engine_.board.get(id_).progress, notes);
     if (!written) return written;
+    engine_.judge_use(*row_, look.observed);
     const bool runs = shim_alive(look.observed) && look.observed.shim->command == kernel::CommandState::running;
     const auto restart_in = engine_.restart_in(*row_, look.observed);
     engine_.board.update(id_, [&](Memory& memory) {
@@ -524,8 +528,9 @@ Result<void> Round::fail(Failure failure) {
     const bool repeated = before.failure && message_of(*before.failure) == message_of(failure);
     if (!repeated) spdlog::warn("jail {}: {}: {}", row_->name.text(), failure.step, failure.error.to_string());
     // Steps were done since the last look: what clients see should be what is there.
-    engine_.board.publish(findings_of(engine_, *row_, observed_now().value_or(before.observed.value_or(Observed{})),
-                                      desired_ ? &*desired_ : nullptr, Phase::settled));
+    const auto observed = observed_now().value_or(before.observed.value_or(Observed{}));
+    engine_.board.publish(findings_of(engine_, *row_, observed, desired_ ? &*desired_ : nullptr, Phase::settled));
+    engine_.judge_use(*row_, observed);
     auto notes = std::move(notes_);
     if (!repeated) notes.push_back(failure_note(failure));
     if (before.announced != model::JailState::failed) notes.push_back(state_note(model::JailState::failed));

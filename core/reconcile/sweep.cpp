@@ -113,6 +113,7 @@ Result<Sweep::Due> Sweep::run(Thoroughness thoroughness, const std::function<boo
         complain("rules of jails", collected ? std::string() : collected.error().to_string());
     }
     engine_.surveyed = true;
+    if (!engine_.halting()) engine_.lifetimes->learn_all(rows_);
 
     remember_whole_ones();
     keep(due.swept, sweep_networks(thoroughness));
@@ -194,6 +195,7 @@ Sweep::Verdict Sweep::judge(const model::Jail& row, Observed observed, const Mem
     if (ran_out || (memory.announced && *memory.announced != state)) return Verdict::differs;
     if (memory.seen && memory.status.observed_generation != row.generation && !row.removing) return Verdict::differs;
     engine_.board.adopt(memory.version, std::move(findings), state);
+    engine_.judge_use(row, observed);
     return Verdict::fine;
 }
 

@@ -66,7 +66,7 @@ std::string root_change_text(const model::RootChange& change) {
 std::string select(std::string_view rest) {
     return fmt::format(
         "SELECT jails.id, jails.name, spec, generation, incarnation, removing, jails.created_at, template, facts,"
-        " root_change FROM jails LEFT JOIN templates ON templates.id = template {}",
+        " root_change, since FROM jails LEFT JOIN templates ON templates.id = template {}",
         rest);
 }
 
@@ -89,6 +89,7 @@ Result<model::Jail> from_row(const Statement& row) {
                        .generation = row.integer(3),
                        .incarnation = row.integer(4),
                        .created_at = UtcTime{row.integer(6)},
+                       .since = Milliseconds{row.integer(10)},
                        .removing = row.integer(5) != 0,
                        .interfaces = {},
                        .status = {},
@@ -260,7 +261,7 @@ Result<std::vector<model::Jail>> all(Connection& connection) {
     return read_all(connection, connection.prepare(select("ORDER BY jails.id")));
 }
 
-Result<model::Jail> insert(Connection& connection, const model::NamedSpec& spec, UtcTime now) {
+Result<model::Jail> insert(Connection& connection, const model::NamedSpec& spec, const Clock::Moment& now) {
     if (auto free = check_name_free(connection, spec.name); !free) return std::unexpected(free.error());
     const auto path = root_path(spec.spec);
     if (auto free = check_path_free(connection, path, JailId{}); !free) return std::unexpected(free.error());
@@ -272,8 +273,9 @@ Result<model::Jail> insert(Connection& connection, const model::NamedSpec& spec,
     if (!text) return std::unexpected(text.error());
     return in_savepoint(connection, [&]() -> Result<model::Jail> {
         auto done = connection.run(
-            "INSERT INTO jails (name, root_path, spec, created_at, template) VALUES (?1, ?2, ?3, ?4, ?5)",
-            spec.name.text(), path, *text, now.milliseconds, resolved->id);
+            "INSERT INTO jails (name, root_path, spec, created_at, template, since, since_utc)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?4)",
+            spec.name.text(), path, *text, now.utc.milliseconds, resolved->id, now.monotonic.count());
         if (!done) return std::unexpected(done.error());
         const JailId id{connection.last_insert_id()};
         if (auto assigned = addresses::assign(connection, id, spec.spec.network); !assigned) {
@@ -283,7 +285,7 @@ Result<model::Jail> insert(Connection& connection, const model::NamedSpec& spec,
     });
 }
 
-Result<model::Jail> update(Connection& connection, JailId id, const model::JailSpec& spec) {
+Result<model::Jail> update(Connection& connection, JailId id, const model::JailSpec& spec, const Clock::Moment& now) {
     const auto before = find_staying(connection, id);
     if (!before) return before;
     const auto path = root_path(spec);
@@ -296,6 +298,9 @@ Result<model::Jail> update(Connection& connection, JailId id, const model::JailS
         auto done =
             connection.run("UPDATE jails SET spec = ?2, root_path = ?3, generation = generation + 1 WHERE id = ?1",
                            id.value, *text, path);
+        if (done && before->spec.ttl != spec.ttl)
+            done = connection.run("UPDATE jails SET since = ?2, since_utc = ?3 WHERE id = ?1", id.value,
+                                  now.monotonic.count(), now.utc.milliseconds);
         if (done) done = addresses::assign(connection, id, spec.network);
         if (!done) return std::unexpected(done.error());
         return find(connection, id);
@@ -363,6 +368,21 @@ Result<model::Jail> mark_removing(Connection& connection, JailId id) {
     auto done = connection.run("UPDATE jails SET removing = 1 WHERE id = ?1", id.value);
     if (!done) return std::unexpected(done.error());
     return find(connection, id);
+}
+
+Result<std::vector<model::Jail>> begin_boot(Connection& connection, const std::string& boot, const Clock::Moment& now) {
+    const auto last = first_text(connection.prepare("SELECT value FROM meta WHERE key = 'boot'"));
+    if (!last) return std::unexpected(last.error());
+    if (*last && **last == boot) return std::vector<model::Jail>{};
+    auto done = connection.run("INSERT OR REPLACE INTO meta (key, value) VALUES ('boot', ?1)", boot);
+    if (done)
+        done = connection.run("UPDATE jails SET since = ?1 - max(0, ?2 - since_utc)", now.monotonic.count(),
+                              now.utc.milliseconds);
+    if (!done) return std::unexpected(done.error());
+    if (!*last) return std::vector<model::Jail>{};  // nobody has seen this host before
+    return read_all(connection,
+                    connection.prepare(select("WHERE removing = 0 AND json_type(spec, '$.ephemeral') = 'object'"
+                                              " ORDER BY jails.id")));
 }
 
 Result<void> erase(Connection& connection, JailId id) {

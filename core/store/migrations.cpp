@@ -190,11 +190,18 @@ ALTER TABLE operations ADD COLUMN snapshot_name TEXT NOT NULL DEFAULT '';
 CREATE INDEX operations_running_of_snapshot ON operations (snapshot) WHERE state = 'running' AND snapshot <> 0;
 )sql";
 
+// When a jail's ttl began: on the monotonic clock of the boot in meta, and on the wall clock for the next boot.
+constexpr std::string_view kLifetimes = R"sql(
+ALTER TABLE jails ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jails ADD COLUMN since_utc INTEGER NOT NULL DEFAULT 0;
+UPDATE jails SET since_utc = created_at;
+)sql";
+
 constexpr std::array kMigrations{
     Migration{.to = 1, .sql = kFirst},      Migration{.to = 2, .sql = kNetworks},
     Migration{.to = 3, .sql = kInterfaces}, Migration{.to = 4, .sql = kInterfaceMacs},
     Migration{.to = 5, .sql = kAliases},    Migration{.to = 6, .sql = kTemplates},
-    Migration{.to = 7, .sql = kSnapshots},
+    Migration{.to = 7, .sql = kSnapshots},  Migration{.to = 8, .sql = kLifetimes},
 };
 
 Result<void> apply(Connection& connection, const Migration& migration) {

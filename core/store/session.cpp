@@ -12,12 +12,12 @@ Result<void> WriteSession::still_open() const {
 
 Result<model::Jail> WriteSession::insert_jail(const model::NamedSpec& spec) {
     if (auto open = still_open(); !open) return std::unexpected(open.error());
-    return store::jails::insert(connection_, spec, clock_.utc());
+    return store::jails::insert(connection_, spec, clock_.now());
 }
 
 Result<model::Jail> WriteSession::update_jail(JailId id, const model::JailSpec& spec) {
     if (auto open = still_open(); !open) return std::unexpected(open.error());
-    return store::jails::update(connection_, id, spec);
+    return store::jails::update(connection_, id, spec, clock_.now());
 }
 
 Result<model::Jail> WriteSession::request_restart(JailId id) {
@@ -28,6 +28,11 @@ Result<model::Jail> WriteSession::request_restart(JailId id) {
 Result<model::Jail> WriteSession::mark_removing(JailId id) {
     if (auto open = still_open(); !open) return std::unexpected(open.error());
     return store::jails::mark_removing(connection_, id);
+}
+
+Result<std::vector<model::Jail>> WriteSession::begin_boot(const std::string& boot) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::jails::begin_boot(connection_, boot, clock_.now());
 }
 
 Result<void> WriteSession::delete_jail(JailId id) {

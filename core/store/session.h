@@ -95,6 +95,7 @@ public:
     Result<model::Jail> update_jail(JailId id, const model::JailSpec& spec) override;
     Result<model::Jail> request_restart(JailId id) override;
     Result<model::Jail> mark_removing(JailId id) override;
+    Result<std::vector<model::Jail>> begin_boot(const std::string& boot) override;
     Result<void> delete_jail(JailId id) override;
     Result<model::Network> insert_network(const model::Network& network) override;
     Result<model::Network> update_network(const model::Network& network) override;

@@ -26,6 +26,10 @@ public:
     virtual Result<model::Jail> request_restart(JailId id) = 0;
     /// Can be repeated.
     virtual Result<model::Jail> mark_removing(JailId id) = 0;
+    /// The daemon starts, in that boot of the host (Host::boot()). In another one than the last, what jails have of
+    /// their ttl is counted on by its monotonic clock (what passed meanwhile by the wall clock); answers the ephemeral
+    /// jails of before, which are to be removed. Nothing at the first start ever.
+    virtual Result<std::vector<model::Jail>> begin_boot(const std::string& boot) = 0;
     /// Nothing is left of it: row and addresses go, the name is free.
     virtual Result<void> delete_jail(JailId id) = 0;
 

@@ -185,7 +185,7 @@ class Paths(ApiTest):
     def test_methods(self):
         for method, target, allowed in (("POST", "/v1/host", "GET, HEAD, OPTIONS"),
                                         ("PUT", "/v1/jails", "GET, HEAD, OPTIONS, POST"),
-                                        ("GET", "/v1/jails/x/exec", "OPTIONS, POST"),
+                                        ("GET", "/v1/jails/x/kill", "OPTIONS, POST"),
                                         ("BREW", "/v1/jails/x", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
                                         ("TRACE", "/v1/events", "GET, HEAD, OPTIONS")):
             answer = self.daemon.request(method, target)

@@ -10,6 +10,7 @@
 #include "core/kernel/freebsd/system/rctl.h"
 #include "core/kernel/freebsd/system/sysctl.h"
 #include "core/kernel/identity.h"
+#include "core/kernel/shim/protocol/process_identity.h"
 #include "core/kernel/state_check.h"
 
 namespace jaild::kernel {
@@ -35,6 +36,10 @@ Result<model::HostInfo> FreeBsdHost::facts() {
 
 Result<std::string> FreeBsdHost::identity() {
     return host_identity();
+}
+
+Result<std::string> FreeBsdHost::boot() {
+    return shim::boot_id();
 }
 
 Result<std::vector<model::Check>> FreeBsdHost::checks() {

@@ -8,6 +8,7 @@
 #include "core/kernel/linux/host_checks.h"
 #include "core/kernel/linux/limits.h"
 #include "core/kernel/linux/network_checks.h"
+#include "core/kernel/shim/protocol/process_identity.h"
 #include "core/kernel/state_check.h"
 
 namespace jaild::kernel {
@@ -40,6 +41,10 @@ Result<model::HostInfo> LinuxHost::facts() {
 
 Result<std::string> LinuxHost::identity() {
     return host_identity();
+}
+
+Result<std::string> LinuxHost::boot() {
+    return shim::boot_id();
 }
 
 Result<std::vector<model::Check>> LinuxHost::checks() {

@@ -12,6 +12,7 @@ public:
 
     Result<model::HostInfo> facts() override;
     Result<std::string> identity() override;
+    Result<std::string> boot() override;
     Result<std::vector<model::Check>> checks() override;
 
 private:

@@ -23,6 +23,10 @@ Result<std::string> MemoryHost::identity() {
     return "memory";
 }
 
+Result<std::string> MemoryHost::boot() {
+    return boot_;
+}
+
 Result<std::vector<model::Check>> MemoryHost::checks() {
     std::lock_guard lock(world_.mutex);
     if (auto met = world_.faults.at("host.checks"); !met) return std::unexpected(met.error());

@@ -232,13 +232,15 @@ private:
 
 class MemoryHost : public Host {
 public:
-    explicit MemoryHost(World& world) : world_(world) {}
+    explicit MemoryHost(World& world) : world_(world), boot_(InstanceId::generate().text()) {}
     Result<model::HostInfo> facts() override;
     Result<std::string> identity() override;
+    Result<std::string> boot() override;
     Result<std::vector<model::Check>> checks() override;
 
 private:
     World& world_;
+    std::string boot_;  ///< as long as this model is
 };
 
 /// What is mounted for a root of this kind.

@@ -153,6 +153,14 @@ model::RestartSpec random_restart(Dice& dice) {
             .window = std::chrono::seconds{86'400}};
 }
 
+/// Each is over soon, for a round takes five seconds.
+void draw_lifetime(Dice& dice, model::JailSpec& spec) {
+    spec.ephemeral.reset();
+    spec.ttl = Milliseconds{0};
+    if (dice.chance(0.15)) spec.ephemeral = model::EphemeralSpec{.grace = std::chrono::seconds(dice.between(1, 40))};
+    if (dice.chance(0.15)) spec.ttl = std::chrono::seconds(dice.between(10, 200));
+}
+
 /// Most rows are refused for what another has.
 std::vector<std::string> random_datasets(Dice& dice) {
     static const std::vector<std::vector<std::string>> all{
@@ -194,12 +202,13 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
     spec.command = dice.pick(commands());
     spec.restart = random_restart(dice);
     if (dice.chance(0.3)) spec.depends_on = {random_need(dice, name.text())};
+    draw_lifetime(dice, spec);
     return spec;
 }
 
 model::JailSpec changed(Dice& dice, model::JailSpec spec) {
     for (auto count = dice.between(1, 2); count > 0; --count) {
-        switch (dice.below(16)) {
+        switch (dice.below(17)) {
             case 0:
             case 1:
                 spec.running = !spec.running;
@@ -239,6 +248,9 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
             case 14:
                 spec.depends_on.clear();
                 if (dice.chance(0.6)) spec.depends_on.push_back(random_need(dice, {}));
+                break;
+            case 15:
+                draw_lifetime(dice, spec);
                 break;
             case 12:
                 spec.restart = random_restart(dice);

@@ -90,9 +90,18 @@ private:
         for (const auto& offence : scene_.offences()) found_.push_back("offence: " + offence);
     }
 
+    /// Rounds take five seconds, and each jail has its own between two looks at who is to go.
+    bool is_over(const model::Jail& jail) {
+        constexpr Milliseconds slack{60'000};
+        if (jail.removing || jail.unpacking()) return false;
+        if (jail.spec.ephemeral && !jail.spec.running) return true;
+        return jail.spec.ttl.count() > 0 && jail.since + jail.spec.ttl + slack < scene_.clock().now().monotonic;
+    }
+
     void check_jail(const model::Jail& jail) {
         if (jail.removing) fault("is still being removed");
         if (jail.root_change) fault("its root is still to change");
+        if (is_over(jail)) fault("should have gone by itself");
         if (!jail.spec.running || jail.removing) {
             check_stopped(jail);
             check_status(jail);
@@ -417,9 +426,9 @@ private:
         const auto status = scene_.reconciler().status(jail);
         demand(status.state == model::JailState::starting,
                fmt::format("waits, and its status says {}", model::to_string(status.state)));
-        demand(
-            std::ranges::any_of(status.conditions, [](const auto& one) { return one.message.starts_with("waits for "); }),
-            "waits, and no condition says for whom");
+        demand(std::ranges::any_of(status.conditions,
+                                   [](const auto& one) { return one.message.starts_with("waits for "); }),
+               "waits, and no condition says for whom");
     }
 
     void check_failed(const model::Jail& jail) {

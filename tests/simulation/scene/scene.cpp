@@ -300,6 +300,7 @@ Result<void> Scene::remove_network(const model::Network& network) {
 template <class Work>
 Round Scene::drive(Work&& work) {
     clock_.advance(kRoundTime);
+    const auto before = jails();
     Round how = Round::done;
     try {
         if (auto done = work(*reconciler_); !done) {
@@ -313,6 +314,7 @@ Round Scene::drive(Work&& work) {
     }
     notice_new_jails();
     notice_offences();
+    notice_lost(before);
     return how;
 }
 
@@ -355,6 +357,15 @@ void Scene::notice_offences() {
     for (const auto& one : kernel_.state().prisons) {
         if (jail(one.id)) continue;
         offences_.push_back("jail " + std::to_string(one.id.value) + " is there still, and its row is gone");
+    }
+}
+
+/// Nobody removes a jail but its users, unless they asked for that beforehand.
+void Scene::notice_lost(const std::vector<model::Jail>& before) {
+    for (const auto& row : before) {
+        if (row.removing || row.unpacking() || row.spec.ephemeral || row.spec.ttl.count() > 0) continue;
+        const auto now = jail(row.id);
+        if (!now || now->removing) offences_.push_back("jail " + std::to_string(row.id.value) + " went by itself");
     }
 }
 

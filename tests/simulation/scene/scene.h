@@ -110,6 +110,7 @@ private:
     Result<void> check_left(const model::Network& network);
     void notice_new_jails();
     void notice_offences();
+    void notice_lost(const std::vector<model::Jail>& before);
     std::string picture();
     [[nodiscard]] bool is_dying() const;
     [[nodiscard]] bool is_working();

@@ -1,0 +1,227 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <csignal>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "api/client/exec_stream.h"
+#include "cli/commands.h"
+#include "cli/create_options.h"
+#include "cli/signals.h"
+#include "cli/spec/values.h"
+#include "cli/terminal.h"
+#include "core/base/ids.h"
+#include "core/base/random.h"
+
+namespace jaild::cli {
+namespace {
+
+using nlohmann::json;
+
+/// As timeout(1), docker(1) and sh(1) have them.
+constexpr int kTimedOut = 124;
+constexpr int kNotRun = 125;
+constexpr int kNotExecutable = 126;
+constexpr int kNotFound = 127;
+constexpr int kBySignal = 128;
+constexpr std::chrono::milliseconds kDeleteAgain{50};
+
+struct RunOptions {
+    CreateOptions create;
+    std::string timeout;
+    bool remove = false;
+    bool input = false;
+    bool terminal = false;
+    bool detach = false;
+};
+
+std::string generated_name() {
+    return "run-" + to_base36(random_below(2'821'109'907'456ULL));  // 36^8
+}
+
+/// What the jail is made and given up by.
+class RunJail {
+public:
+    RunJail(Context& context, std::string name, json spec)
+        : context_(context), name_(std::move(name)), spec_(std::move(spec)) {}
+
+    /// kDone when it runs. A signal meanwhile: it is gone again.
+    int make(SignalListener& signals) {
+        signals.hand_to([this](int signal) { interrupt(signal); });
+        context_.wait = true;
+        const auto made = context_.client.send(change(context_, "POST", "/v1/jails", body_text(spec_)));
+        done_ = true;
+        signals.hand_to({});
+        if (signal_ != 0) return give_up();
+        if (!made) return report(made.error()), kNotRun;
+        if (made->status == 202) {
+            fmt::print(stderr, "jaildctl: {} does not come up within {} s; see: jaildctl why {}\n", name_, kWaitSeconds,
+                       name_);
+            return kNotRun;
+        }
+        if (made->status / 100 == 2) return kDone;
+        report(*made);
+        // What was accepted and did not come up is there still.
+        if (json::parse(made->body, nullptr, false).contains("operation")) (void)remove(context_.client, true);
+        return kNotRun;
+    }
+
+    /// False, and said: it is there still.
+    bool remove(client::Client& client, bool wait) const {
+        client::Request request{.method = "DELETE", .target = jail_target(name_, "?force=true")};
+        if (wait) request.headers.emplace_back("Prefer", fmt::format("wait={}", kWaitSeconds));
+        const auto removed = client.send(request);
+        if (removed && (removed->status / 100 == 2 || removed->status == 404)) return true;
+        if (removed)
+            report(*removed);
+        else
+            report(removed.error());
+        fmt::print(stderr, "jaildctl: {} is there still; remove it: jaildctl rm -f {}\n", name_, name_);
+        return false;
+    }
+
+    void stop() {
+        const auto stopped =
+            context_.client.send(change(context_, "PATCH", jail_target(name_), json{{"running", false}}.dump()));
+        if (!stopped)
+            report(stopped.error());
+        else if (stopped->status / 100 != 2)
+            report(*stopped);
+    }
+
+private:
+    /// On the thread of signals: ends what the other one waits for.
+    void interrupt(int signal) {
+        if (signal == SIGWINCH || signal == SIGUSR1 || signal == SIGUSR2) return;
+        signal_ = signal;
+        client::Client client(context_.client.endpoint(), context_.client.token());
+        while (!done_) {
+            const auto gone = client.send(
+                {.method = "DELETE", .target = jail_target(name_, "?force=true"), .timeout = Milliseconds{30'000}});
+            if (!gone || gone->status / 100 == 2) return;
+            std::this_thread::sleep_for(kDeleteAgain);  // it was not written down yet
+        }
+    }
+
+    int give_up() {
+        (void)remove(context_.client, true);
+        return kBySignal + signal_;
+    }
+
+    Context& context_;
+    std::string name_;
+    json spec_;
+    std::atomic<bool> done_ = false;
+    std::atomic<int> signal_ = 0;
+};
+
+int exit_of(const client::Response& problem) {
+    report(problem);
+    const auto body = json::parse(problem.body, nullptr, false);
+    const auto code = body.is_object() ? body.value("code", "") : std::string();
+    if (code == "program_not_found") return kNotFound;
+    return code == "program_not_executable" ? kNotExecutable : kNotRun;
+}
+
+int exec_in(Context& context, const std::string& name, const RunOptions& options, Milliseconds timeout,
+            SignalListener& signals) {
+    json order{{"argv", options.create.command}, {"stdin", options.input}};
+    if (options.terminal) add_terminal(order);
+    client::ExecStream stream(
+        context.client.endpoint(), context.client.token(),
+        {.target = jail_target(name, "/exec"), .order = body_text(order), .input = options.input, .timeout = timeout});
+    signals.hand_to([&](int signal) {
+        if (signal != SIGWINCH) return stream.signal(std::string(signal_name(signal)));
+        const auto size = terminal_size();
+        if (options.terminal && !size.empty()) stream.resize(size["rows"], size["columns"]);
+    });
+    const auto end = [&] {
+        const auto raw = options.terminal && options.input ? std::make_unique<RawTerminal>() : nullptr;
+        return stream.run();
+    }();
+    signals.hand_to({});
+    if (!end) {
+        report(end.error());
+        return kNotRun;
+    }
+    if (end->problem) return exit_of(*end->problem);
+    if (!end->timed_out) return end->exit_code;
+    fmt::print(stderr, "jaildctl: ended after {} s\n", timeout.count() / 1000);
+    return kTimedOut;
+}
+
+int run(Context& context, const RunOptions& options) {
+    if (context.json && !options.detach) {
+        fmt::print(stderr,
+                   "jaildctl: what the command writes is the output: there is no -o json for it, but with -d\n");
+        return kUsage;
+    }
+    Milliseconds timeout{0};
+    if (!options.timeout.empty()) {
+        const auto seconds = seconds_of(options.timeout);
+        if (!seconds || options.detach) {
+            fmt::print(stderr, "jaildctl: --timeout {}\n",
+                       seconds ? "is for a command that is waited for: with -d, use --ttl" : "is no time: 90, 10m, 2h");
+            return kUsage;
+        }
+        timeout = std::chrono::seconds(*seconds);
+    }
+    auto create = options.create;
+    const bool named = !create.name.empty();
+    if (!named) create.name = generated_name();
+    if (!options.detach) create.command.clear();
+    create.ephemeral = options.remove;
+    auto spec = spec_of(create);
+    if (!spec) return kUsage;
+
+    SignalListener signals;
+    RunJail jail(context, create.name, *std::move(spec));
+    if (const int failed = jail.make(signals); failed != kDone) return failed;
+    if (options.detach) {
+        if (context.json)
+            print_json({{"name", create.name}});
+        else
+            fmt::print("{}\n", create.name);
+        return kDone;
+    }
+    const int exit = exec_in(context, create.name, options, timeout, signals);
+    // A name of its own is nobody's to wait for.
+    if (options.remove)
+        (void)jail.remove(context.client, named);
+    else
+        jail.stop();
+    return exit;
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& app, Command& chosen) {
+    auto options = std::make_shared<RunOptions>();
+    auto* sub = app.add_subcommand("run", "run a command in a new jail; its exit code is ours");
+    sub->footer(
+        "Examples:\n"
+        "  jaildctl run --rm -- uname -a\n"
+        "  jaildctl run --rm --network none --limit memoryuse=512M --timeout 10m -- make check\n"
+        "  jaildctl run --rm -it -- /bin/sh\n"
+        "  jaildctl run --rm -i -- /bin/sh < script\n"
+        "  jaildctl run -d --rm --name job --ttl 1h -- /usr/local/bin/job\n"
+        "Exit codes: the command's; 124 after --timeout, 125 no jail, 126 not executable, 127 not found, 128 and the\n"
+        "number of a signal that ended it.");
+    sub->add_flag("--rm", options->remove, "remove the jail when the command has ended; else it stays, stopped");
+    sub->add_option("--name", options->create.name, "of the jail (run- and eight letters and digits)");
+    add_spec_options(*sub, options->create);
+    sub->add_option("--workdir", options->create.directory, "working directory in the jail (/)");
+    sub->add_flag("-i,--stdin", options->input, "our standard input is the command's");
+    sub->add_flag("-t,--terminal", options->terminal, "give it a terminal; with -i what is typed at ours goes there");
+    sub->add_option("--timeout", options->timeout, "then SIGTERM, 10 s later SIGKILL; exit code 124: 90, 10m, 2h");
+    sub->add_flag("-d,--detach", options->detach, "the command is the jail's own; print its name, do not wait for it");
+    sub->add_option("-f,--file", options->create.file, "spec as JSON; options override it; - is standard input");
+    sub->add_option("command", options->create.command, "COMMAND..., all that follows is its own")->required();
+    sub->callback([options, &chosen] { chosen = [options](Context& context) { return run(context, *options); }; });
+}
+
+}  // namespace jaild::cli
