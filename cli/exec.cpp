@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -7,6 +8,7 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/exec_session.h"
 #include "cli/input.h"
 #include "cli/terminal.h"
 #include "core/base/base64.h"
@@ -27,7 +29,7 @@ struct ExecOptions {
     std::vector<std::string> environment;
     std::string user;
     std::string directory;
-    int timeout = kMaxTimeout;
+    int timeout = 0;  ///< 0: none was given
     bool input = false;
     bool terminal = false;
 };
@@ -54,7 +56,7 @@ std::optional<std::string> read_input() {
 }
 
 int exec(Context& context, const ExecOptions& options) {
-    json body{{"argv", options.argv}, {"timeout", options.timeout}, {"output_limit", kOutputLimit}};
+    json body{{"argv", options.argv}};
     if (!options.user.empty()) body["user"] = options.user;
     if (!options.directory.empty()) body["directory"] = options.directory;
     for (const auto& text : options.environment) {
@@ -65,6 +67,15 @@ int exec(Context& context, const ExecOptions& options) {
         }
         body["env"][text.substr(0, equals)] = text.substr(equals + 1);
     }
+    if (options.input && options.terminal && ::isatty(STDIN_FILENO) != 0) {
+        SignalListener signals;
+        return run_session(context, options.name, std::move(body),
+                           {.input = true, .terminal = true, .timeout = std::chrono::seconds(options.timeout)},
+                           signals);
+    }
+    const int timeout = options.timeout == 0 ? kMaxTimeout : options.timeout;
+    body["timeout"] = timeout;
+    body["output_limit"] = kOutputLimit;
     if (options.terminal) add_terminal(body);
     if (options.input) {
         const auto input = read_input();
@@ -75,7 +86,7 @@ int exec(Context& context, const ExecOptions& options) {
     client::Request request{.method = "POST",
                             .target = jail_target(options.name, "/exec"),
                             .body = body_text(body),
-                            .timeout = std::chrono::seconds(options.timeout + 30)};
+                            .timeout = std::chrono::seconds(timeout + 30)};
     int exit = kDone;
     const auto response = call(context, request, exit);
     if (!response) return exit;
@@ -90,7 +101,7 @@ int exec(Context& context, const ExecOptions& options) {
     if (answer.value("stdout_truncated", false) || answer.value("stderr_truncated", false))
         fmt::print(stderr, "jaildctl: there was more output than jaild keeps (at most {} MiB of each stream)\n",
                    kOutputLimit / (1024 * 1024));
-    if (answer.value("timed_out", false)) fmt::print(stderr, "jaildctl: killed after {} s\n", options.timeout);
+    if (answer.value("timed_out", false)) fmt::print(stderr, "jaildctl: killed after {} s\n", timeout);
     return answer.at("exit_code").get<int>();
 }
 
@@ -104,7 +115,8 @@ void add_exec_command(CLI::App& app, Command& chosen) {
         "  jaildctl exec web ls -l /\n"
         "  jaildctl exec --user nobody --env LANG=C web /bin/sh -c 'echo $LANG'\n"
         "  jaildctl exec web -i -- /bin/sh < script\n"
-        "  jaildctl exec -t web ls /");
+        "  jaildctl exec -t web ls /\n"
+        "  jaildctl exec -it web /bin/sh");
     sub->add_option("name", options->name, "a running jail")->required();
     sub->add_option("command", options->argv, "COMMAND..., all that follows is its own; -- before it is allowed")
         ->required();
@@ -114,8 +126,8 @@ void add_exec_command(CLI::App& app, Command& chosen) {
     sub->add_option("--timeout", options->timeout, "seconds, then it is killed")->check(CLI::Range(1, kMaxTimeout));
     sub->add_flag("-i,--stdin", options->input, "hand our standard input to it, to its end; up to 720 KiB");
     sub->add_flag("-t,--terminal", options->terminal,
-                  "give it a terminal, as wide as ours; what it writes there is printed when it has ended: a shell to "
-                  "type at is not there yet");
+                  "give it a terminal, as wide as ours; with -i at a terminal of ours a shell to type at, else what it "
+                  "writes is printed when it has ended");
     sub->callback([options, &chosen] { chosen = [options](Context& context) { return exec(context, *options); }; });
 }
 

@@ -8,12 +8,11 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "api/client/exec_stream.h"
 #include "cli/commands.h"
 #include "cli/create_options.h"
+#include "cli/exec_session.h"
 #include "cli/signals.h"
 #include "cli/spec/values.h"
-#include "cli/terminal.h"
 #include "core/base/ids.h"
 #include "core/base/random.h"
 
@@ -22,12 +21,6 @@ namespace {
 
 using nlohmann::json;
 
-/// As timeout(1), docker(1) and sh(1) have them.
-constexpr int kTimedOut = 124;
-constexpr int kNotRun = 125;
-constexpr int kNotExecutable = 126;
-constexpr int kNotFound = 127;
-constexpr int kBySignal = 128;
 constexpr std::chrono::milliseconds kDeleteAgain{50};
 
 struct RunOptions {
@@ -119,41 +112,6 @@ private:
     std::atomic<int> signal_ = 0;
 };
 
-int exit_of(const client::Response& problem) {
-    report(problem);
-    const auto body = json::parse(problem.body, nullptr, false);
-    const auto code = body.is_object() ? body.value("code", "") : std::string();
-    if (code == "program_not_found") return kNotFound;
-    return code == "program_not_executable" ? kNotExecutable : kNotRun;
-}
-
-int exec_in(Context& context, const std::string& name, const RunOptions& options, Milliseconds timeout,
-            SignalListener& signals) {
-    json order{{"argv", options.create.command}, {"stdin", options.input}};
-    if (options.terminal) add_terminal(order);
-    client::ExecStream stream(
-        context.client.endpoint(), context.client.token(),
-        {.target = jail_target(name, "/exec"), .order = body_text(order), .input = options.input, .timeout = timeout});
-    signals.hand_to([&](int signal) {
-        if (signal != SIGWINCH) return stream.signal(std::string(signal_name(signal)));
-        const auto size = terminal_size();
-        if (options.terminal && !size.empty()) stream.resize(size["rows"], size["columns"]);
-    });
-    const auto end = [&] {
-        const auto raw = options.terminal && options.input ? std::make_unique<RawTerminal>() : nullptr;
-        return stream.run();
-    }();
-    signals.hand_to({});
-    if (!end) {
-        report(end.error());
-        return kNotRun;
-    }
-    if (end->problem) return exit_of(*end->problem);
-    if (!end->timed_out) return end->exit_code;
-    fmt::print(stderr, "jaildctl: ended after {} s\n", timeout.count() / 1000);
-    return kTimedOut;
-}
-
 int run(Context& context, const RunOptions& options) {
     if (context.json && !options.detach) {
         fmt::print(stderr,
@@ -188,7 +146,8 @@ int run(Context& context, const RunOptions& options) {
             fmt::print("{}\n", create.name);
         return kDone;
     }
-    const int exit = exec_in(context, create.name, options, timeout, signals);
+    const SessionOptions session{.input = options.input, .terminal = options.terminal, .timeout = timeout};
+    const int exit = run_session(context, create.name, {{"argv", options.create.command}}, session, signals);
     // A name of its own is nobody's to wait for.
     if (options.remove)
         (void)jail.remove(context.client, named);

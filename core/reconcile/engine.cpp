@@ -79,8 +79,9 @@ void Engine::judge_use(const model::Jail& row, const Observed& observed) {
         if (!wanted(row)) return Standing::done;
         if (runs) return Standing::used;
         if (!alive(observed) || !observed.applied.complete) return Standing::coming;
-        if (held.spec.command.empty()) return Standing::idle;
-        return restart_in(row, observed) ? Standing::used : Standing::done;
+        if (restart_in(row, observed)) return Standing::used;
+        // What is left of a system jail may be what clients' programs run in.
+        return held.spec.command.empty() ? Standing::idle : Standing::done;
     }();
     lifetimes->learn(row, standing);
 }
