@@ -251,6 +251,7 @@ std::optional<json> spec_of(const CreateOptions& options) {
     if (!parameters->empty()) (*spec)["parameters"].update(*parameters);
     if (!options.devices.empty()) (*spec)["devices"] = options.devices;
     if (!options.datasets.empty()) (*spec)["datasets"] = options.datasets;
+    if (options.priority) (*spec)["priority"] = *options.priority;
     if (!options.depends_on.empty()) (*spec)["depends_on"] = options.depends_on;
     if (options.devfs_ruleset != 0) (*spec)["devfs_ruleset"] = options.devfs_ruleset;
     if (!options.directory.empty()) (*spec)["exec"]["directory"] = options.directory;
@@ -312,6 +313,8 @@ void add_spec_options(CLI::App& app, CreateOptions& options) {
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false);
+    app.add_option("--priority", options.priority, "0 to 99 (50): the smaller is begun first at a boot")
+        ->check(CLI::Range(0, 99));
     app.add_option("--depends-on", options.depends_on, "a jail that must run before this one starts")
         ->expected(1)
         ->take_all()

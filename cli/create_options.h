@@ -29,6 +29,7 @@ struct CreateOptions {
     std::vector<std::string> mounts;
     std::vector<std::string> devices;
     std::vector<std::string> datasets;
+    std::optional<int> priority;
     std::vector<std::string> depends_on;
     int devfs_ruleset = 0;  ///< 0: none was given
     std::string file;

@@ -239,6 +239,7 @@ void read_spec(Fields& fields, JailSpec& spec) {
     fields.read("exec", into(spec.exec, parse_exec));
     fields.read("command", into(spec.command, parse_argv));
     fields.read("restart", into(spec.restart, parse_restart));
+    fields.read("priority", into(spec.priority, parse_priority));
     fields.each("depends_on", SpecLimits::depends_on,
                 [&](const json& value, const std::string& at) { return parse_dependency(value, at, spec.depends_on); });
     fields.read("ephemeral", into(spec.ephemeral, parse_ephemeral));
@@ -249,6 +250,13 @@ void read_spec(Fields& fields, JailSpec& spec) {
 }
 
 }  // namespace
+
+Result<unsigned> parse_priority(const json& value, const std::string& at) {
+    if (value.is_number_unsigned() && value.get<std::uint64_t>() <= SpecLimits::priority) return value.get<unsigned>();
+    if (!value.is_number_integer()) return std::unexpected(wrong_type(at, "a whole number"));
+    return std::unexpected(Error::invalid("invalid_value", at,
+                                          "from 0, begun first at a boot, to " + std::to_string(SpecLimits::priority)));
+}
 
 Result<void> parse_label(const std::string& key, const json& value, const std::string& at,
                          std::map<std::string, std::string>& labels) {
@@ -327,6 +335,7 @@ json to_json(const JailSpec& spec, Secrets secrets) {
                   {"exec", to_json(spec.exec, secrets)},
                   {"command", spec.command},
                   {"restart", to_json(spec.restart)},
+                  {"priority", spec.priority},
                   {"depends_on", spec.depends_on},
                   {"ephemeral", to_json(spec.ephemeral)},
                   {"ttl", ttl_to_json(spec.ttl)},

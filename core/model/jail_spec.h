@@ -121,6 +121,7 @@ struct JailSpec {
     ExecSpec exec;
     std::vector<std::string> command;        ///< the supervised main process; empty: none
     RestartSpec restart;                     ///< of a jail with a command
+    unsigned priority = 50;                  ///< 0 … 99: at a boot the smaller is begun first, at a shutdown last
     std::vector<std::string> depends_on;     ///< other jails, which run before it starts
     std::optional<EphemeralSpec> ephemeral;  ///< it goes when nobody needs it; all of it is live
     Milliseconds ttl{0};  ///< it goes so long after it was made, or after this was set; 0: never. Live
@@ -140,6 +141,7 @@ struct SpecLimits {
     static constexpr std::size_t env_name_bytes = 253;
     static constexpr std::size_t env_value_bytes = 32 * 1024;
     static constexpr std::size_t user_bytes = 32;  ///< MAXLOGNAME of FreeBSD less one; LOGIN_NAME_MAX is larger
+    static constexpr unsigned priority = 99;
     static constexpr std::size_t depends_on = 64;
     static constexpr std::size_t labels = 64;
     static constexpr std::size_t label_bytes = 253;  ///< of a key or of a value

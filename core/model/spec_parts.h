@@ -53,6 +53,9 @@ nlohmann::json to_json(const Parameters& parameters);
 Result<Limits> parse_limits(const nlohmann::json& value, const std::string& at);
 nlohmann::json to_json(const Limits& limits);
 
+/// 0 … SpecLimits::priority.
+Result<unsigned> parse_priority(const nlohmann::json& value, const std::string& at);
+
 /// 1 … 65535.
 Result<int> parse_devfs_ruleset(const nlohmann::json& value, const std::string& at);
 

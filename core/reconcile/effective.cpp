@@ -67,6 +67,7 @@ model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& ro
     made.depends_on = row.depends_on;
     made.ephemeral = row.ephemeral;
     made.ttl = row.ttl;
+    made.priority = row.priority;
     return made;
 }
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/model/dependencies.h"
+#include "core/reconcile/boot_watch.h"
 #include "core/reconcile/effective.h"
 #include "core/reconcile/halt.h"
 #include "core/reconcile/queue.h"
@@ -36,8 +37,9 @@ constexpr Milliseconds kHaltLook{200};
 /// A restart that is due already.
 constexpr Milliseconds kShortestWait{1};
 
-/// Whoever depends on another comes before it.
+/// Whoever depends on another comes before it, else who is begun last at a boot.
 void in_stop_order(std::vector<model::Jail>& rows) {
+    std::ranges::stable_sort(rows, std::greater{}, [](const model::Jail& row) { return row.spec.priority; });
     model::Dependencies all;
     std::vector<std::string> keys;
     for (const auto& row : rows) {
@@ -93,6 +95,7 @@ private:
     void tell_neighbours();
     void work_on_lifetimes();
     void begin_boot();
+    void tell_of_boot();
     std::vector<JailId> expire_due();
     void wake_dependents(JailId id);
     void interrupt_again();
@@ -103,6 +106,7 @@ private:
     std::unique_ptr<Queue> queue_;  ///< from start() on
     std::mutex sweep_mutex_;
     Sweep sweep_;
+    BootWatch boot_watch_;
     bool swept_ = false;
     std::atomic<bool> boot_begun_{false};
     Clock::Monotonic last_full_{};
@@ -220,6 +224,24 @@ void Reconciler::Impl::begin_boot() {
     boot_begun_ = begun.has_value();
 }
 
+/// Of those that were to be started, who is still to run.
+void Reconciler::Impl::tell_of_boot() {
+    if (!boot_watch_.watching() || engine.halting()) return;
+    std::vector<BootWatch::Seen> seen;
+    for (const auto id : boot_watch_.jails()) {
+        const auto memory = engine.board.get(id);
+        if (!sweep_.wants(id)) continue;  // by now
+        const auto& status = memory.status;
+        BootWatch::Seen one{
+            .name = memory.name, .runs = status.state == model::JailState::running, .waits = memory.waits};
+        for (const auto& condition : status.conditions)
+            if (condition.type == "Ready" && !condition.status) one.problem = condition.message;
+        seen.push_back(std::move(one));
+    }
+    if (const auto line = boot_watch_.look(seen, engine.clock.monotonic()))
+        spdlog::log(line->warning ? spdlog::level::warn : spdlog::level::info, "{}", line->text);
+}
+
 /// Marks those whose time is over. One that cannot go yet stays in the list of the due.
 std::vector<JailId> Reconciler::Impl::expire_due() {
     std::vector<JailId> going;
@@ -297,6 +319,7 @@ Result<void> Reconciler::Impl::resync(const Round::Expect& expect) {
         if (!swept_) {
             const std::lock_guard lock(ready_mutex_);
             awaited_.insert(due->differ.begin(), due->differ.end());
+            boot_watch_.begin(sweep_.to_start(due->differ), engine.clock.monotonic());
         }
         for (const JailId id : due->differ) queue_->nudge(id);
         for (const JailId id : due->recovered) queue_->poke(id);
@@ -306,6 +329,7 @@ Result<void> Reconciler::Impl::resync(const Round::Expect& expect) {
         swept_ = true;
     }
     if (queue_) {
+        tell_of_boot();
         tell_neighbours();
         queue_->poke(kLifetimes);
     } else if (auto told = engine.neighbours.settle(); !told && due->swept)

@@ -34,6 +34,7 @@ Result<void> Sweep::collect() {
         if (!networks) return std::unexpected(networks.error());
         rows_.clear();
         for (auto& row : *rows) rows_.push_back(engine_.held(std::move(row)));
+        std::ranges::stable_sort(rows_, {}, [](const model::Jail& row) { return row.spec.priority; });
         networks_ = *std::move(networks);
         return {};
     });
@@ -170,6 +171,20 @@ Result<void> Sweep::sweep_residue(const std::function<bool(JailId)>& busy) {
         keep(first, residue_.sweep(id));
     }
     return first;
+}
+
+std::vector<JailId> Sweep::to_start(const std::vector<JailId>& jails) const {
+    std::vector<JailId> found;
+    for (const auto id : jails) {
+        const auto seen = found_.find(id);
+        if (wants(id) && (seen == found_.end() || !alive(seen->second))) found.push_back(id);
+    }
+    return found;
+}
+
+bool Sweep::wants(JailId id) const {
+    const auto row = std::ranges::find(rows_, id, &model::Jail::id);
+    return row != rows_.end() && wanted(*row);
 }
 
 Sweep::Verdict Sweep::judge(const model::Jail& row, Observed observed, const Memory& memory) {

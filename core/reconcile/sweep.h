@@ -34,6 +34,10 @@ public:
     /// listed, so that nothing is known of any of them.
     Result<Due> run(Thoroughness thoroughness, const std::function<bool(JailId)>& busy);
 
+    /// As the last look found them: those of `jails` that should run, and of which nothing lives.
+    [[nodiscard]] std::vector<JailId> to_start(const std::vector<JailId>& jails) const;
+    [[nodiscard]] bool wants(JailId id) const;
+
 private:
     enum class Verdict { fine, differs, recovered };
     Verdict judge(const model::Jail& row, Observed observed, const Memory& memory);

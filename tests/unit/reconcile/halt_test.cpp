@@ -154,3 +154,25 @@ TEST_CASE("a jail's programs get a third of what a halt has left, never less tha
     house.clock.passed += Milliseconds{24'000};
     CHECK(engine.held(web).spec.exec.timeout == Milliseconds{1'000});
 }
+
+TEST_CASE("jails are begun by their priority at a boot, and stopped the other way around", "[reconcile][halt][boot]") {
+    House house;
+    const auto late = house.create(R"({"name":"late","priority":90,"exec":{"start":["true"],"stop":["true"]}})");
+    const auto usual = house.create(R"({"name":"usual","exec":{"start":["true"],"stop":["true"]}})");
+    const auto early = house.create(R"({"name":"early","priority":0,"exec":{"start":["true"],"stop":["true"]}})");
+    Steps begun;
+    house.kernel.hook = [&](std::string_view call, JailId id) -> Result<void> {
+        if (call == "processes.run") begun.push_back(std::to_string(id.value));
+        return {};
+    };
+    value_of(house.reconciler->resync());
+    const auto order = [](std::initializer_list<model::Jail> jails) {
+        Steps ids;
+        for (const auto& jail : jails) ids.push_back(std::to_string(jail.id.value));
+        return ids;
+    };
+    CHECK(begun == order({early, usual, late}));
+    begun.clear();
+    value_of(house.reconciler->halt(kHaltPatience));
+    CHECK(begun == order({late, usual, early}));
+}
