@@ -15,6 +15,7 @@ void add_lifecycle_commands(CLI::App& app, Command& chosen);  ///< create start 
 void add_look_commands(CLI::App& app, Command& chosen);       ///< ls show plan why
 void add_exec_command(CLI::App& app, Command& chosen);
 void add_run_command(CLI::App& app, Command& chosen);
+void add_pool_commands(CLI::App& app, Command& chosen);      ///< pool ls show create set rm
 void add_stream_commands(CLI::App& app, Command& chosen);    ///< logs events
 void add_stats_commands(CLI::App& app, Command& chosen);     ///< stats top
 void add_process_commands(CLI::App& app, Command& chosen);   ///< ps kill

@@ -43,6 +43,7 @@ struct ListOptions {
     std::vector<std::string> labels;
     bool quiet = false;
     bool tree = false;
+    bool all = false;
 };
 
 /// Each jail with those that it needs beneath it.
@@ -72,7 +73,8 @@ int list(Context& context, const ListOptions& options) {
         int exit = kDone;
         const auto page = get(context, "/v1/jails" + query + (cursor.empty() ? "" : "&cursor=" + cursor), exit);
         if (!page) return exit;
-        for (const auto& item : page->at("items")) items.push_back(item);
+        for (const auto& item : page->at("items"))
+            if (options.all || text(item, "pool").empty()) items.push_back(item);
         cursor = page->value("next", "");
     } while (!cursor.empty());
     if (context.json) {
@@ -210,6 +212,7 @@ void add_look_commands(CLI::App& app, Command& chosen) {
     ls->add_option("--state", options->state, "importing, stopped, starting, running, stopping, failed or dying");
     ls->add_option("--label", options->labels, "KEY=VALUE")->expected(1)->take_all()->allow_extra_args(false);
     auto* quiet = ls->add_flag("-q,--quiet", options->quiet, "names only");
+    ls->add_flag("-a,--all", options->all, "those too that wait in a pool");
     ls->add_flag("--tree", options->tree, "what each needs beneath it")->excludes(quiet);
     ls->callback([options, &chosen] { chosen = [options](Context& context) { return list(context, *options); }; });
     add_one(app, chosen, "show", "everything about a jail, as JSON", show);

@@ -74,6 +74,7 @@ int main(int argc, char** argv) {
     add_look_commands(app, chosen);
     add_exec_command(app, chosen);
     add_run_command(app, chosen);
+    add_pool_commands(app, chosen);
     add_stream_commands(app, chosen);
     add_stats_commands(app, chosen);
     add_process_commands(app, chosen);

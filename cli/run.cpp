@@ -30,6 +30,8 @@ struct RunOptions {
     bool input = false;
     bool terminal = false;
     bool detach = false;
+    bool verbose = false;
+    std::string pool;
 };
 
 std::string generated_name() {
@@ -41,6 +43,23 @@ class RunJail {
 public:
     RunJail(Context& context, std::string name, json spec)
         : context_(context), name_(std::move(name)), spec_(std::move(spec)) {}
+
+    [[nodiscard]] const std::string& name() const { return name_; }
+
+    /// One of a pool's, or a new one of the same kind, which jaild names.
+    int take(const std::string& pool, bool verbose) {
+        context_.wait = true;
+        const auto taken =
+            context_.client.send(change(context_, "POST", "/v1/pools/" + client::encode(pool) + "/take"));
+        if (!taken) return report(taken.error()), kNotRun;
+        const auto jail = json::parse(taken->body, nullptr, false);
+        if (taken->status / 100 != 2 || !jail.is_object()) return report(*taken), kNotRun;
+        name_ = text(jail, "name");
+        if (verbose)
+            fmt::print(stderr, "jaildctl: {} {}\n", taken->status == 200 ? "took jail" : "none was ready; made jail",
+                       name_);
+        return kDone;
+    }
 
     /// kDone when it runs. A signal meanwhile: it is gone again.
     int make(SignalListener& signals) {
@@ -129,6 +148,18 @@ int run(Context& context, const RunOptions& options) {
         timeout = std::chrono::seconds(*seconds);
     }
     auto create = options.create;
+    if (!options.pool.empty()) {
+        auto bare = create;
+        bare.command.clear();
+        const auto asked = spec_of(bare);
+        if (!asked) return kUsage;
+        if (asked->size() > 1 || !create.name.empty() || options.detach || !options.remove) {
+            fmt::print(stderr,
+                       "jaildctl: a jail of a pool is as the pool says, and used once: with --pool, --rm and no option "
+                       "about the jail\n");
+            return kUsage;
+        }
+    }
     const bool named = !create.name.empty();
     if (!named) create.name = generated_name();
     if (!options.detach) create.command.clear();
@@ -138,7 +169,9 @@ int run(Context& context, const RunOptions& options) {
 
     SignalListener signals;
     RunJail jail(context, create.name, *std::move(spec));
-    if (const int failed = jail.make(signals); failed != kDone) return failed;
+    const int failed = options.pool.empty() ? jail.make(signals) : jail.take(options.pool, options.verbose);
+    if (failed != kDone) return failed;
+    if (options.verbose && options.pool.empty()) fmt::print(stderr, "jaildctl: made jail {}\n", jail.name());
     if (options.detach) {
         if (context.json)
             print_json({{"name", create.name}});
@@ -147,7 +180,7 @@ int run(Context& context, const RunOptions& options) {
         return kDone;
     }
     const SessionOptions session{.input = options.input, .terminal = options.terminal, .timeout = timeout};
-    const int exit = run_session(context, create.name, {{"argv", options.create.command}}, session, signals);
+    const int exit = run_session(context, jail.name(), {{"argv", options.create.command}}, session, signals);
     // A name of its own is nobody's to wait for.
     if (options.remove)
         (void)jail.remove(context.client, named);
@@ -167,6 +200,7 @@ void add_run_command(CLI::App& app, Command& chosen) {
         "  jaildctl run --rm --network none --limit memoryuse=512M --timeout 10m -- make check\n"
         "  jaildctl run --rm -it -- /bin/sh\n"
         "  jaildctl run --rm -i -- /bin/sh < script\n"
+        "  jaildctl run --rm --pool ci -- make check\n"
         "  jaildctl run -d --rm --name job --ttl 1h -- /usr/local/bin/job\n"
         "Exit codes: the command's; 124 after --timeout, 125 no jail, 126 not executable, 127 not found, 128 and the\n"
         "number of a signal that ended it.");
@@ -177,6 +211,9 @@ void add_run_command(CLI::App& app, Command& chosen) {
     sub->add_flag("-i,--stdin", options->input, "our standard input is the command's");
     sub->add_flag("-t,--terminal", options->terminal, "give it a terminal; with -i what is typed at ours goes there");
     sub->add_option("--timeout", options->timeout, "then SIGTERM, 10 s later SIGKILL; exit code 124: 90, 10m, 2h");
+    sub->add_option("--pool", options->pool,
+                    "with --rm: in a jail that is ready in this pool; else in a new one like it");
+    sub->add_flag("-v,--verbose", options->verbose, "say which jail it is");
     sub->add_flag("-d,--detach", options->detach, "the command is the jail's own; print its name, do not wait for it");
     sub->add_option("-f,--file", options->create.file, "spec as JSON; options override it; - is standard input");
     sub->add_option("command", options->create.command, "COMMAND..., all that follows is its own")->required();

@@ -98,6 +98,7 @@ Supervisor::Impl::Impl(store::Store& store_, kernel::Kernel& kernel_, reconcile:
 }
 
 Supervisor::Impl::~Impl() {
+    pools.reset();
     store.on_events({});
     {
         const std::lock_guard lock(events_mutex_);
@@ -146,7 +147,9 @@ Result<void> Supervisor::Impl::prepare() {
     follower_ = std::thread([this] { follow_events(); });
     if (auto prepared = prepare_network(); !prepared) return prepared;
     if (auto prepared = engine.prepare(); !prepared) return prepared;
-    return snapshots.prepare();
+    if (auto prepared = snapshots.prepare(); !prepared) return prepared;
+    keep_pools();
+    return {};
 }
 
 Result<void> Supervisor::Impl::prepare_network() {
@@ -284,6 +287,7 @@ Result<std::unique_ptr<kernel::RunningProgram>> Supervisor::exec(const Caller& c
     auto jail = get(caller, name);
     if (!jail) return std::unexpected(jail.error());
     if (auto same = check_preconditions(*jail, precondition); !same) return std::unexpected(same.error());
+    if (auto free = check_not_pooled(*jail); !free) return std::unexpected(free.error());
     if (auto alive = check_alive(*jail, "exec"); !alive) return std::unexpected(alive.error());
     auto& program = request.program;
     if (program.user.empty()) program.user = jail->spec.exec.user;

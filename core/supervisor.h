@@ -18,6 +18,7 @@
 #include "core/model/kill_request.h"
 #include "core/model/network.h"
 #include "core/model/operation.h"
+#include "core/model/pool.h"
 #include "core/model/snapshot.h"
 #include "core/model/template.h"
 #include "core/reconcile/reconciler.h"
@@ -79,6 +80,13 @@ struct AcceptedSnapshot {
     model::Snapshot snapshot;
     std::string operation{};  ///< id
     bool replayed = false;    ///< the same Idempotency-Key answered again
+};
+
+/// A pool, and what is known of its jails.
+struct ShownPool {
+    model::Pool pool;
+    model::PoolStatus status{};
+    bool replayed = false;  ///< the same Idempotency-Key answered again
 };
 
 struct ExecRequest {
@@ -258,6 +266,24 @@ public:
                                        DryRun);
     /// As it was. conflict "network_in_use", "network_is_default".
     Result<ShownNetwork> remove_network(const Caller&, const model::Name& name, Precondition, DryRun);
+
+    // Pools of jails that are kept ready: what is changed is followed in the background.
+    Result<std::vector<ShownPool>> pools(const Caller&);
+    /// not_found "pool_not_found".
+    Result<ShownPool> pool(const Caller&, const model::Name& name);
+    /// As create(), fields beneath "/jail"; conflict "pool_exists"; exhausted "too_many_pools".
+    Result<ShownPool> create_pool(const Caller&, model::NamedPoolSpec pool, Retry);
+    /// Its size, and what its jails are; busy "pool_busy".
+    Result<ShownPool> patch_pool(const Caller&, const model::Name& name, nlohmann::json patch);
+    /// The jails that wait in it go with it.
+    Result<void> remove_pool(const Caller&, const model::Name& name);
+    /// One of its jails, which is the caller's from now on; when none is ready, a new one of the same kind. Else as
+    /// create().
+    struct Taken {
+        Accepted accepted;
+        bool ready = false;  ///< it runs; else the operation makes it
+    };
+    Result<Taken> take(const Caller&, const model::Name& pool, Retry);
 
     Result<model::Operation> operation(const Caller&, const std::string& id);
     /// The jail goes on as its spec says; only the operation ends. An import ends with it. conflict

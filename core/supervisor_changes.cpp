@@ -164,7 +164,7 @@ Result<Accepted> Supervisor::create(const Caller& caller, model::NamedSpec spec,
 }
 
 Result<Accepted> Supervisor::Impl::create(const Caller& caller, model::NamedSpec spec, DryRun dry_run, Retry retry,
-                                          const RootSource& source) {
+                                          const RootSource& source, const model::Pool* pool) {
     if (auto allowed = authorize(caller, Role::operator_, "jail.create"); !allowed)
         return std::unexpected(allowed.error());
     if (spec.spec.root.kind == model::RootKind::path)
@@ -204,6 +204,7 @@ Result<Accepted> Supervisor::Impl::create(const Caller& caller, model::NamedSpec
         if (jail && from)
             jail = writer.change_root(
                 jail->id, {.from = from->id, .name = from->reference(), .from_jail = from->jail, .keep = {}}, *from);
+        if (jail && pool) jail = writer.put_in_pool(jail->id, *pool);
         if (!jail) return std::unexpected(jail.error());
         accepted = Accepted{.jail = *std::move(jail), .operation = {}};
         if (dry_run == DryRun::yes) return undo_dry_run();
@@ -248,6 +249,7 @@ Result<void> Supervisor::Impl::write_spec(const Caller& caller, const model::Nam
         auto jail = writer.jail(name);
         if (!jail) return std::unexpected(jail.error());
         if (auto there = check_not_removing(*jail); !there) return there;
+        if (auto free = check_not_pooled(*jail); !free) return free;
         if (auto current = check_preconditions(*jail, precondition); !current) return current;
         auto spec = make_spec(jail->spec);
         if (!spec) return std::unexpected(spec.error());

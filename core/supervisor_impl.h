@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "core/jail_cache.h"
+#include "core/pool_keeper.h"
 #include "core/snapshots/engine.h"
 #include "core/supervisor.h"
 #include "core/templates/engine.h"
@@ -144,6 +145,14 @@ public:
     /// Those that are taken of a jail that is going.
     void interrupt_snapshots(JailId jail);
 
+    // supervisor_pools.cpp
+    void keep_pools();
+    Result<void> fill_pool(const model::Pool& pool);
+    void drain_pool(const model::Jail& jail);
+    [[nodiscard]] ShownPool show(model::Pool pool) const;
+    Result<void> check_pool(const Caller& caller, model::JailSpec from, model::JailSpec& spec);
+    Result<std::optional<Accepted>> take_ready(const Caller& caller, const model::Pool& pool, const Retry& retry);
+
     // supervisor_transfers.cpp
     /// What is exported: a jail's root, or one of its snapshots.
     struct Export {
@@ -171,7 +180,7 @@ public:
     struct OfArchive {};
     using RootSource = std::variant<OfTemplate, OfArchive, model::Snapshot>;
     Result<Accepted> create(const Caller& caller, model::NamedSpec spec, DryRun dry_run, Retry retry,
-                            const RootSource& from);
+                            const RootSource& from, const model::Pool* pool = nullptr);
 
     /// The row with its status filled in.
     [[nodiscard]] model::Jail with_status(model::Jail row) const;
@@ -186,6 +195,7 @@ public:
     templates::Engine engine;
     snapshots::Engine snapshots;
     transfer::RunningImports imports;
+    std::optional<PoolKeeper> pools;  ///< from prepare() on; its thread ends before all else
 
 private:
     Result<void> prepare_network();
@@ -226,6 +236,8 @@ Result<std::optional<Accepted>> replayed(store::Reader& reader, const Caller& ca
 /// Errc::conflict "idempotency_key_reused" when it came with another request.
 Result<std::optional<std::string>> kept_under(store::Reader& reader, const Caller& caller, const Retry& retry);
 
+/// Errc::conflict "jail_in_pool".
+Result<void> check_not_pooled(const model::Jail& jail);
 /// A root that somebody works on, or that is not ours, has no snapshots, and is not upgraded: Errc::conflict
 /// "jail_removing", "root_changing"; Errc::unsupported "path_root".
 Result<void> check_root_free(const model::Jail& jail);

@@ -53,6 +53,13 @@ Answer clone_snapshot(Service& service, const Request& request);
 // upgrades.cpp
 Answer upgrade_jail(Service& service, const Request& request);
 Answer roll_back_jail(Service& service, const Request& request);
+// pools.cpp
+Answer list_pools(Service& service, const Request& request);
+Answer get_pool(Service& service, const Request& request);
+Answer create_pool(Service& service, const Request& request);
+Answer patch_pool(Service& service, const Request& request);
+Answer delete_pool(Service& service, const Request& request);
+Answer take_from_pool(Service& service, const Request& request);
 // networks.cpp
 Answer list_networks(Service& service, const Request& request);
 Answer get_network(Service& service, const Request& request);

@@ -21,6 +21,7 @@ using JailId = Id<struct JailTag>;
 using NetworkId = Id<struct NetworkTag>;
 using TemplateId = Id<struct TemplateTag>;  ///< 0: the host's own
 using SnapshotId = Id<struct SnapshotTag>;
+using PoolId = Id<struct PoolTag>;
 using EventSeq = Id<struct EventTag>;  ///< also the SSE event id; strictly growing
 
 /// How many interfaces a jail may have: each has a name of its own on the host (core/kernel/names.h).

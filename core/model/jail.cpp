@@ -7,8 +7,13 @@ namespace jaild::model {
 nlohmann::json to_json(const Jail& jail) {
     auto status = to_json(jail.status);
     status["generation"] = jail.generation;
-    return {{"name", jail.name.text()},      {"spec", to_json(jail.spec, Secrets::hide)}, {"status", std::move(status)},
-            {"generation", jail.generation}, {"created_at", jail.created_at.to_string()}, {"labels", jail.spec.labels}};
+    return {{"name", jail.name.text()},
+            {"spec", to_json(jail.spec, Secrets::hide)},
+            {"status", std::move(status)},
+            {"generation", jail.generation},
+            {"created_at", jail.created_at.to_string()},
+            {"labels", jail.spec.labels},
+            {"pool", jail.pool ? nlohmann::json(jail.pool->name) : nlohmann::json()}};
 }
 
 std::vector<Prefix> addresses_of(const std::vector<AssignedInterface>& interfaces) {

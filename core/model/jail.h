@@ -30,6 +30,14 @@ struct JailBase {
     bool operator==(const JailBase&) const = default;
 };
 
+/// The pool that a jail waits in for somebody to take it.
+struct PoolMark {
+    PoolId id;
+    Generation generation = 0;  ///< Pool::jail_generation that it was made of
+    std::string name;
+    bool operator==(const PoolMark&) const = default;
+};
+
 /// One jail with everything that GET shows.
 struct Jail {
     JailId id;
@@ -44,6 +52,7 @@ struct Jail {
     JailStatus status;
     std::optional<JailBase> base{};  ///< nothing: the host's own, or a `path` root
     std::optional<RootChange> root_change{};
+    std::optional<PoolMark> pool{};
 
     /// Of all interfaces, in their order; with NetworkMode::alias those of the spec.
     [[nodiscard]] std::vector<Prefix> addresses() const;

@@ -77,6 +77,7 @@ void Engine::judge_use(const model::Jail& row, const Observed& observed) {
     const auto standing = [&] {
         if (row.unpacking() || row.root_change || !waits_for(row, observed).empty()) return Standing::unknown;
         if (!wanted(row)) return Standing::done;
+        if (row.pool) return alive(observed) ? Standing::used : Standing::unknown;  // its keeper looks after it
         if (runs) return Standing::used;
         if (!alive(observed) || !observed.applied.complete) return Standing::coming;
         if (restart_in(row, observed)) return Standing::used;

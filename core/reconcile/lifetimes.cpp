@@ -11,7 +11,7 @@ constexpr std::string_view kTtl = "ttl";
 
 /// As its row has it by now.
 bool is_over(const model::Jail& row, const Lifetimes::Expired& what, Milliseconds now) {
-    if (what.why == kTtl) return row.spec.ttl.count() > 0 && row.since + row.spec.ttl <= now;
+    if (what.why == kTtl) return row.spec.ttl.count() > 0 && !row.pool && row.since + row.spec.ttl <= now;
     return row.spec.ephemeral && row.generation == what.generation && row.incarnation == what.incarnation;
 }
 
@@ -71,7 +71,7 @@ void Lifetimes::learn(const model::Jail& row) {
     one.generation = row.generation;
     one.incarnation = row.incarnation;
     one.ephemeral = row.spec.ephemeral;
-    one.ttl = row.spec.ttl;
+    one.ttl = row.pool ? Milliseconds{0} : row.spec.ttl;  // it begins when somebody takes it
     one.since = row.since;
     one.removing = row.removing;
 }

@@ -51,6 +51,12 @@ Result<std::optional<model::RootChange>> root_change_of(const Statement& row) {
     return change;
 }
 
+/// Of columns 11 to 13.
+std::optional<model::PoolMark> pool_of(const Statement& row) {
+    if (row.null(11)) return std::nullopt;
+    return model::PoolMark{.id = PoolId{row.integer(11)}, .generation = row.integer(12), .name = row.text(13)};
+}
+
 std::string root_change_text(const model::RootChange& change) {
     return Json{{"stage", model::to_string(change.stage)},
                 {"base", change.base.value},
@@ -66,7 +72,8 @@ std::string root_change_text(const model::RootChange& change) {
 std::string select(std::string_view rest) {
     return fmt::format(
         "SELECT jails.id, jails.name, spec, generation, incarnation, removing, jails.created_at, template, facts,"
-        " root_change, since FROM jails LEFT JOIN templates ON templates.id = template {}",
+        " root_change, since, pool, pool_generation, pool_name FROM jails LEFT JOIN templates ON templates.id = "
+        "template {}",
         rest);
 }
 
@@ -94,7 +101,8 @@ Result<model::Jail> from_row(const Statement& row) {
                        .interfaces = {},
                        .status = {},
                        .base = *std::move(base),
-                       .root_change = *std::move(change)};
+                       .root_change = *std::move(change),
+                       .pool = pool_of(row)};
 }
 
 Result<model::Jail> with_addresses(Connection& connection, model::Jail jail) {

@@ -197,11 +197,27 @@ ALTER TABLE jails ADD COLUMN since_utc INTEGER NOT NULL DEFAULT 0;
 UPDATE jails SET since_utc = created_at;
 )sql";
 
+// Jails that are kept ready, and which of them wait: what a pool is asked to be is one JSON object.
+constexpr std::string_view kPools = R"sql(
+CREATE TABLE jail_pools (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    spec TEXT NOT NULL,                    -- secrets too
+    generation INTEGER NOT NULL DEFAULT 1,
+    jail_generation INTEGER NOT NULL DEFAULT 1,
+    created_at INTEGER NOT NULL
+) STRICT;
+ALTER TABLE jails ADD COLUMN pool INTEGER;             -- NULL: it is in none; no reference: it outlives its pool
+ALTER TABLE jails ADD COLUMN pool_generation INTEGER;
+ALTER TABLE jails ADD COLUMN pool_name TEXT;
+)sql";
+
 constexpr std::array kMigrations{
     Migration{.to = 1, .sql = kFirst},      Migration{.to = 2, .sql = kNetworks},
     Migration{.to = 3, .sql = kInterfaces}, Migration{.to = 4, .sql = kInterfaceMacs},
     Migration{.to = 5, .sql = kAliases},    Migration{.to = 6, .sql = kTemplates},
     Migration{.to = 7, .sql = kSnapshots},  Migration{.to = 8, .sql = kLifetimes},
+    Migration{.to = 9, .sql = kPools},
 };
 
 Result<void> apply(Connection& connection, const Migration& migration) {

@@ -11,6 +11,7 @@
 #include "core/model/jail.h"
 #include "core/model/network.h"
 #include "core/model/operation.h"
+#include "core/model/pool.h"
 #include "core/model/snapshot.h"
 #include "core/model/template.h"
 
@@ -82,6 +83,10 @@ public:
     /// Of all templates, those being removed too; by the jails' ids.
     virtual Result<std::vector<TemplateUser>> template_users() = 0;
     virtual Result<model::Operation> operation(const std::string& id) = 0;
+    /// By their ids.
+    virtual Result<std::vector<model::Pool>> pools() = 0;
+    /// Errc::not_found "pool_not_found".
+    virtual Result<model::Pool> pool(const model::Name& name) = 0;
     /// Operations of a jail that have not ended; not of its snapshots.
     virtual Result<std::vector<model::Operation>> running_operations(JailId jail) = 0;
     virtual Result<std::vector<model::Operation>> running_operations(TemplateId id) = 0;

@@ -40,6 +40,33 @@ Result<void> WriteSession::delete_jail(JailId id) {
     return store::jails::erase(connection_, id);
 }
 
+Result<model::Pool> WriteSession::insert_pool(const model::NamedPoolSpec& pool) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::pools::insert(connection_, pool, clock_.utc());
+}
+
+Result<model::Pool> WriteSession::update_pool(PoolId id, const model::PoolSpec& spec) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    return store::pools::update(connection_, id, spec);
+}
+
+Result<void> WriteSession::delete_pool(PoolId id) {
+    if (auto open = still_open(); !open) return open;
+    return store::pools::erase(connection_, id);
+}
+
+Result<model::Jail> WriteSession::put_in_pool(JailId jail, const model::Pool& pool) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    if (auto done = store::pools::put(connection_, jail, pool); !done) return std::unexpected(done.error());
+    return store::jails::find(connection_, jail);
+}
+
+Result<model::Jail> WriteSession::take_from_pool(JailId jail) {
+    if (auto open = still_open(); !open) return std::unexpected(open.error());
+    if (auto done = store::pools::take(connection_, jail, clock_.now()); !done) return std::unexpected(done.error());
+    return store::jails::find(connection_, jail);
+}
+
 Result<model::Network> WriteSession::insert_network(const model::Network& network) {
     if (auto open = still_open(); !open) return std::unexpected(open.error());
     return store::networks::insert(connection_, network, clock_.utc());

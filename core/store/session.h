@@ -11,6 +11,7 @@
 #include "core/store/jails.h"
 #include "core/store/networks.h"
 #include "core/store/operations.h"
+#include "core/store/pools.h"
 #include "core/store/snapshots.h"
 #include "core/store/store.h"
 #include "core/store/templates.h"
@@ -46,6 +47,8 @@ public:
     }
     Result<std::vector<model::Template>> templates() override { return store::templates::all(connection_); }
     Result<std::vector<TemplateUser>> template_users() override { return store::templates::users(connection_); }
+    Result<std::vector<model::Pool>> pools() override { return store::pools::all(connection_); }
+    Result<model::Pool> pool(const model::Name& name) override { return store::pools::find(connection_, name); }
     Result<model::Operation> operation(const std::string& id) override {
         return store::operations::find(connection_, id);
     }
@@ -104,6 +107,11 @@ public:
     Result<model::Template> finish_template(const model::Template& value) override;
     Result<model::Template> mark_template_removing(TemplateId id) override;
     Result<void> delete_template(TemplateId id) override;
+    Result<model::Pool> insert_pool(const model::NamedPoolSpec& pool) override;
+    Result<model::Pool> update_pool(PoolId id, const model::PoolSpec& spec) override;
+    Result<void> delete_pool(PoolId id) override;
+    Result<model::Jail> put_in_pool(JailId jail, const model::Pool& pool) override;
+    Result<model::Jail> take_from_pool(JailId jail) override;
     Result<model::Snapshot> insert_snapshot(const model::Snapshot& value) override;
     Result<model::Snapshot> finish_snapshot(SnapshotId id, const std::optional<model::SnapshotSize>& size) override;
     Result<model::Snapshot> mark_snapshot_removing(SnapshotId id) override;

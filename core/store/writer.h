@@ -53,6 +53,16 @@ public:
     /// Nothing is left of it: name and version are free.
     virtual Result<void> delete_template(TemplateId id) = 0;
 
+    /// Errc::conflict "pool_exists"; Errc::exhausted "too_many_pools".
+    virtual Result<model::Pool> insert_pool(const model::NamedPoolSpec& pool) = 0;
+    /// Under generation + 1, and jail_generation + 1 when its jails are to be others.
+    virtual Result<model::Pool> update_pool(PoolId id, const model::PoolSpec& spec) = 0;
+    virtual Result<void> delete_pool(PoolId id) = 0;
+    /// It waits there from now on.
+    virtual Result<model::Jail> put_in_pool(JailId jail, const model::Pool& pool) = 0;
+    /// It is somebody's from now on, and its ttl begins.
+    virtual Result<model::Jail> take_from_pool(JailId jail) = 0;
+
     /// In state creating; id, jail_name and created_at are filled in. Errc::conflict "snapshot_exists"; Errc::exhausted
     /// "too_many_snapshots".
     virtual Result<model::Snapshot> insert_snapshot(const model::Snapshot& value) = 0;

@@ -57,11 +57,11 @@ TEST_CASE("a jail's entity tag is its id and generation, so a new jail of the sa
     CHECK(etag(jail) == "\"8.4\"");
 }
 
-TEST_CASE("a jail shows name, spec, status, generation, time and labels, and no secret", "[model][status]") {
+TEST_CASE("a jail shows name, spec, status, generation, time, labels and pool, and no secret", "[model][status]") {
     const auto shown = to_json(web());
     std::vector<std::string> keys;
     for (const auto& [key, value] : shown.items()) keys.push_back(key);
-    CHECK(keys == std::vector<std::string>{"created_at", "generation", "labels", "name", "spec", "status"});
+    CHECK(keys == std::vector<std::string>{"created_at", "generation", "labels", "name", "pool", "spec", "status"});
     CHECK(shown["name"] == "Web");
     CHECK(shown["labels"]["tier"] == "front");
     CHECK(shown["status"]["state"] == "running");
