@@ -211,6 +211,20 @@ bool set_ttl(json& spec, const std::string& text) {
     return true;
 }
 
+bool set_dependencies(json& spec, const std::vector<std::string>& texts) {
+    json all = json::array();
+    for (const auto& text : texts) {
+        auto entry = dependency_entry(text);
+        if (!entry) {
+            fmt::print(stderr, "jaildctl: --depends-on \"{}\" is not NAME[:CONDITION[:ON_DEATH]]\n", text);
+            return false;
+        }
+        all.push_back(*std::move(entry));
+    }
+    if (!all.empty()) spec["depends_on"] = std::move(all);
+    return true;
+}
+
 /// What a file says of its waits is kept.
 bool set_restart(json& spec, const std::string& text) {
     if (text.empty()) return true;
@@ -238,7 +252,7 @@ std::optional<json> spec_of(const CreateOptions& options) {
     if (!options.template_name.empty()) (*spec)["template"] = options.template_name;
     if (!set_root(*spec, options)) return std::nullopt;
     if (!options.hostname.empty()) (*spec)["hostname"] = options.hostname;
-    if (!set_restart(*spec, options.restart)) return std::nullopt;
+    if (!set_restart(*spec, options.restart) || !set_health(*spec, options.health)) return std::nullopt;
     auto network = spec->value("network", json::object());
     if (network.is_null()) network = json::object();
     if (!set_network(network, options) || !add_publish(*spec, options.publish) || !add_mounts(*spec, options.mounts))
@@ -252,7 +266,7 @@ std::optional<json> spec_of(const CreateOptions& options) {
     if (!options.devices.empty()) (*spec)["devices"] = options.devices;
     if (!options.datasets.empty()) (*spec)["datasets"] = options.datasets;
     if (options.priority) (*spec)["priority"] = *options.priority;
-    if (!options.depends_on.empty()) (*spec)["depends_on"] = options.depends_on;
+    if (!set_dependencies(*spec, options.depends_on)) return std::nullopt;
     if (options.devfs_ruleset != 0) (*spec)["devfs_ruleset"] = options.devfs_ruleset;
     if (!options.directory.empty()) (*spec)["exec"]["directory"] = options.directory;
     if (options.ephemeral && !(*spec)["ephemeral"].is_object()) (*spec)["ephemeral"] = true;
@@ -315,7 +329,9 @@ void add_spec_options(CLI::App& app, CreateOptions& options) {
         ->allow_extra_args(false);
     app.add_option("--priority", options.priority, "0 to 99 (50): the smaller is begun first at a boot")
         ->check(CLI::Range(0, 99));
-    app.add_option("--depends-on", options.depends_on, "a jail that must run before this one starts")
+    app.add_option("--depends-on", options.depends_on,
+                   "NAME[:healthy[:restart]]: a jail that must run, or be healthy, before this one starts, and that "
+                   "takes this one along when it is made anew")
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false);

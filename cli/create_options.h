@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/spec/health_options.h"
+
 /// What `create`, `run` and `pool create` have in common: the options that say what a jail should be.
 namespace jaild::cli {
 
@@ -31,6 +33,7 @@ struct CreateOptions {
     std::vector<std::string> datasets;
     std::optional<int> priority;
     std::vector<std::string> depends_on;
+    HealthOptions health;
     int devfs_ruleset = 0;  ///< 0: none was given
     std::string file;
     bool stopped = false;

@@ -49,9 +49,11 @@ void add_create(CLI::App& app, Command& chosen) {
         "  jaildctl create www --mount /srv/www:/var/www:ro --mount tmpfs:/tmp:size=64M,nosuid\n"
         "  jaildctl create build --network none -- /bin/sh -c 'make check'\n"
         "  jaildctl create small --limit memoryuse=512M --limit maxproc=100 --param allow.raw_sockets=1\n"
+        "  jaildctl create shop --health-http 80/status --health-restart -- /usr/local/bin/shop\n"
         "  jaildctl create old --root path=/srv/jails/old --stopped");
     create_app->add_option("name", options->name, "letters, digits, - and _; not only digits")->required();
     add_spec_options(*create_app, *options);
+    add_health_options(*create_app, options->health);
     create_app->add_option("-f,--file", options->file, "spec as JSON; options override it; - is standard input");
     create_app->add_flag(
         "--ephemeral", options->ephemeral,

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/spec/tree.h"
 #include "cli/table.h"
+#include "core/base/ascii.h"
 
 namespace jaild::cli {
 namespace {
@@ -17,7 +18,7 @@ constexpr int kPage = 1000;
 constexpr int kWhyEvents = 8;
 constexpr int kWhyLogLines = 10;
 
-/// "running", "running (command exited 3)".
+/// "running", "running (command exited 3)", "running (healthy)".
 std::string state_of(const json& jail) {
     const auto& status = jail.at("status");
     auto state = text(status, "state");
@@ -25,6 +26,9 @@ std::string state_of(const json& jail) {
     const bool ended = status.at("command_pid").is_null() && exit != status.end() && exit->is_object();
     if (ended && state == "running" && !jail.at("spec").value("command", json::array()).empty())
         state += fmt::format(" (command ended: {})", exit->value("exit_code", 0));
+    if (const auto health = status.find("health"); health != status.end() && health->is_object())
+        state +=
+            fmt::format(" ({})", text(*health, "state") == "starting" ? "not healthy yet" : text(*health, "state"));
     return state;
 }
 
@@ -46,20 +50,36 @@ struct ListOptions {
     bool all = false;
 };
 
+/// " [healthy, restart]", what is asked of one that another needs.
+std::string note_of(const json& entry) {
+    std::string all;
+    for (const auto* word : {"healthy", "restart"})
+        if (text(entry, "condition") == word || text(entry, "on_death") == word)
+            all += (all.empty() ? "" : ", ") + std::string(word);
+    return all.empty() ? all : " [" + all + "]";
+}
+
 /// Each jail with those that it needs beneath it.
 void print_tree(const json& items) {
     std::vector<std::string> names;
     std::map<std::string, std::vector<std::string>> needs;
     std::map<std::string, std::string> states;
+    std::map<std::string, std::string> notes;  // by "web/db"
     for (const auto& jail : items) {
         const auto name = text(jail, "name");
         names.push_back(name);
-        needs[name] = jail.at("spec").value("depends_on", std::vector<std::string>{});
+        for (const auto& entry : jail.at("spec").value("depends_on", json::array())) {
+            const auto needed = entry.is_string() ? entry.get<std::string>() : text(entry, "jail");
+            needs[name].push_back(needed);
+            if (entry.is_object()) notes[to_lower(name + '/' + needed)] = note_of(entry);
+        }
         states[name] = state_of(jail);
     }
     Table table({"NAME", "STATE"});
     for (const auto& line : dependency_tree(names, needs))
-        table.add({line.branches + line.name + (line.before ? " …" : ""), line.known ? states[line.name] : "-"});
+        table.add(
+            {line.branches + line.name + notes[to_lower(line.above + '/' + line.name)] + (line.before ? " …" : ""),
+             line.known ? states[line.name] : "-"});
     fmt::print("{}", table.to_string());
 }
 

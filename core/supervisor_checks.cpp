@@ -48,6 +48,12 @@ bool datasets_added(const model::JailSpec& from, const model::JailSpec& to) {
     return std::ranges::any_of(to.datasets, [&](const std::string& one) { return !has_dataset(from, one); });
 }
 
+/// One that is new, or new where the jail is going to be.
+bool net_probe_changed(const model::JailSpec& from, const model::JailSpec& to) {
+    return to.health && to.health->kind != model::ProbeKind::exec &&
+           (from.health != to.health || from.network != to.network);
+}
+
 Error port_in_use(const model::Publish& wanted, std::size_t index, const std::string& by_whom) {
     return {.code = Errc::conflict,
             .op = "validate",
@@ -63,7 +69,7 @@ bool asks_kernel(const model::JailSpec& from, const model::JailSpec& to) {
     return parameters_changed(from, to) || from.limits != to.limits || from.publish != to.publish ||
            policy_changed(from, to) || from.network.interfaces != to.network.interfaces ||
            asks_for_aliases(from.network, to.network) || mounts_added(from, to) || datasets_added(from, to) ||
-           from.root.storage != to.root.storage;
+           from.root.storage != to.root.storage || net_probe_changed(from, to);
 }
 
 Result<void> Supervisor::Impl::check_host(const model::JailSpec& spec, const std::string& name) {
@@ -114,6 +120,7 @@ Result<void> Supervisor::Impl::check_kernel(const model::JailSpec& from, const m
     }
     if (auto possible = check_mounts(from, to); !possible) return possible;
     if (auto possible = check_new_datasets(from, to); !possible) return possible;
+    if (auto possible = check_probe(from, to); !possible) return possible;
     if (auto free = check_aliases(from.network, to.network); !free) return free;
     return check_ports_of_host(from, to);
 }
@@ -127,6 +134,28 @@ Result<void> Supervisor::Impl::check_mounts(const model::JailSpec& from, const m
         return possible;
     }
     return {};
+}
+
+/// A probe that comes from the host needs an address of the host on a network of the jail.
+Result<void> Supervisor::Impl::check_probe(const model::JailSpec& from, const model::JailSpec& to) {
+    if (!net_probe_changed(from, to) || kernel.reach().from_within()) return {};
+    const auto mode = to.network.mode;
+    if (mode == model::NetworkMode::inherit || mode == model::NetworkMode::alias) return {};
+    const auto networks =
+        store::read<std::vector<model::Network>>(store, [](store::Reader& reader) { return reader.networks(); });
+    if (!networks) return std::unexpected(networks.error());
+    for (const auto& interface : to.network.interfaces)
+        for (const auto& network : *networks)
+            for (const auto family : {Family::ipv4, Family::ipv6})
+                if (network.name.text() == interface.network && network.is_gateway(family) && !interface.learns(family))
+                    return {};
+    return std::unexpected(Error{
+        .code = Errc::unsupported,
+        .op = "validate",
+        .detail = "this host has no address on a network of the jail, from which it could ask it",
+        .reason = "probe_out_of_reach",
+        .field = fmt::format("/health/{}", model::to_string(to.health->kind)),
+        .remedy = "use an exec probe, or a network whose gateway is this host, with addresses that it gives out"});
 }
 
 Result<void> Supervisor::Impl::check_new_datasets(const model::JailSpec& from, const model::JailSpec& to) {

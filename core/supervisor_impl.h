@@ -81,6 +81,7 @@ public:
     Result<void> check_enforced(const model::JailSpec& spec);
     Result<void> check_ports_of_host(const model::JailSpec& from, const model::JailSpec& to);
     Result<void> check_mounts(const model::JailSpec& from, const model::JailSpec& to);
+    Result<void> check_probe(const model::JailSpec& from, const model::JailSpec& to);
     Result<void> check_new_datasets(const model::JailSpec& from, const model::JailSpec& to);
     Result<void> authorize_spec(const Caller& caller, const model::JailSpec& from, const model::JailSpec& to) const;
     Result<void> authorize_mounts(const Caller& caller, const model::JailSpec& from, const model::JailSpec& to) const;

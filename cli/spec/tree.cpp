@@ -23,7 +23,7 @@ public:
         });
     }
 
-    void add(const std::string& name, const std::string& first, const std::string& rest) {
+    void add(const std::string& name, const std::string& above, const std::string& first, const std::string& rest) {
         const auto key = to_lower(name);
         const auto known = names_.find(key);
         const auto needed = needs_.find(key);
@@ -31,12 +31,14 @@ public:
         const bool before = !leaf && !shown_.insert(key).second;
         lines_.push_back({.branches = first,
                           .name = known == names_.end() ? name : known->second,
+                          .above = above,
                           .known = known != names_.end(),
                           .before = before});
         if (leaf || before) return;
+        const auto own = known->second;
         for (const auto& one : needed->second) {
             const bool last = &one == &needed->second.back();
-            add(one, rest + (last ? "└─ " : "├─ "), rest + (last ? "   " : "│  "));
+            add(one, own, rest + (last ? "└─ " : "├─ "), rest + (last ? "   " : "│  "));
         }
     }
 
@@ -55,7 +57,7 @@ std::vector<TreeLine> dependency_tree(const std::vector<std::string>& names,
                                       const std::map<std::string, std::vector<std::string>>& needs) {
     Tree tree(names, needs);
     for (const auto& name : names)
-        if (!tree.is_needed(name)) tree.add(name, {}, {});
+        if (!tree.is_needed(name)) tree.add(name, {}, {}, {});
     return tree.take();
 }
 

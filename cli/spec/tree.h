@@ -10,6 +10,7 @@ namespace jaild::cli {
 struct TreeLine {
     std::string branches;  ///< what leads to it: "│  └─ "
     std::string name;
+    std::string above{};  ///< that needs it; empty for one that nobody does
     bool known = true;    ///< it is among the jails that are listed
     bool before = false;  ///< what it needs stands beneath an earlier line of it, and not here
     bool operator==(const TreeLine&) const = default;

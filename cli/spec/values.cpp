@@ -89,6 +89,17 @@ std::optional<json> mount_entry(std::string_view text) {
     return entry;
 }
 
+std::optional<json> dependency_entry(std::string_view text) {
+    const auto [name, rest] = split(text, ':');
+    if (name.empty()) return std::nullopt;
+    if (!rest) return json(name);
+    const auto [condition, on_death] = split(*rest, ':');
+    if (condition.empty() || (on_death && on_death->empty())) return std::nullopt;
+    json entry{{"jail", name}, {"condition", condition}};
+    if (on_death) entry["on_death"] = *on_death;
+    return entry;
+}
+
 std::optional<json> restart_value(std::string_view text) {
     const auto [policy, retries] = split(text, ':');
     if (policy.empty()) return std::nullopt;

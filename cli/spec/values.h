@@ -27,6 +27,9 @@ std::optional<nlohmann::json> publish_entry(std::string_view text);
 /// `mounts`. Nothing for any other form.
 std::optional<nlohmann::json> mount_entry(std::string_view text);
 
+/// "db", "db:healthy", "db:started:restart": an entry of `depends_on`. Nothing for any other form.
+std::optional<nlohmann::json> dependency_entry(std::string_view text);
+
 /// "always", or "on-failure:5" with `max_retries`: a value of `restart`. Nothing for any other form.
 std::optional<nlohmann::json> restart_value(std::string_view text);
 

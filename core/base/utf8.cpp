@@ -1,5 +1,6 @@
 #include "core/base/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -53,6 +54,18 @@ bool is_utf8(std::string_view text) {
         at += length;
     }
     return true;
+}
+
+std::string readable_line(std::string_view text, std::size_t bytes) {
+    auto line = std::string(text.substr(0, bytes));
+    std::ranges::replace_if(
+        line, [](unsigned char byte) { return byte < 0x20 || byte == 0x7f; }, '?');
+    // The cut may have gone through a character.
+    for (int byte = 0; byte < 3 && !line.empty() && !is_utf8(line); ++byte) line.pop_back();
+    if (!is_utf8(line))
+        std::ranges::replace_if(
+            line, [](unsigned char byte) { return byte >= 0x80; }, '?');
+    return line;
 }
 
 }  // namespace jaild

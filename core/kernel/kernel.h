@@ -13,6 +13,7 @@
 #include "core/kernel/links.h"
 #include "core/kernel/mounts.h"
 #include "core/kernel/processes.h"
+#include "core/kernel/reach.h"
 #include "core/kernel/root_transfers.h"
 #include "core/kernel/root_upgrades.h"
 #include "core/kernel/roots.h"
@@ -49,6 +50,7 @@ public:
     virtual Limits& limits() = 0;
     virtual Stats& stats() = 0;
     virtual Firewall& firewall() = 0;
+    virtual Reach& reach() = 0;
     virtual Host& host() = 0;
 
     /// Calls `on_change` from a thread of the driver's own whenever a jail of ours dies or a command ends. The

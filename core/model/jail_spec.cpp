@@ -240,6 +240,13 @@ void read_spec(Fields& fields, JailSpec& spec) {
     fields.read("command", into(spec.command, parse_argv));
     fields.read("restart", into(spec.restart, parse_restart));
     fields.read("priority", into(spec.priority, parse_priority));
+    fields.read("health", [&](const json& value, const std::string& at) -> Result<void> {
+        if (value.is_null()) return {};
+        auto health = parse_health(value, at);
+        if (!health) return std::unexpected(std::move(health.error()));
+        spec.health = *std::move(health);
+        return {};
+    });
     fields.each("depends_on", SpecLimits::depends_on,
                 [&](const json& value, const std::string& at) { return parse_dependency(value, at, spec.depends_on); });
     fields.read("ephemeral", into(spec.ephemeral, parse_ephemeral));
@@ -336,10 +343,12 @@ json to_json(const JailSpec& spec, Secrets secrets) {
                   {"command", spec.command},
                   {"restart", to_json(spec.restart)},
                   {"priority", spec.priority},
-                  {"depends_on", spec.depends_on},
+                  {"health", spec.health ? to_json(*spec.health) : json()},
+                  {"depends_on", json::array()},
                   {"ephemeral", to_json(spec.ephemeral)},
                   {"ttl", ttl_to_json(spec.ttl)},
                   {"labels", spec.labels}};
+    for (const auto& one : spec.depends_on) document["depends_on"].push_back(to_json(one));
     if (spec.devfs_ruleset) document["devfs_ruleset"] = *spec.devfs_ruleset;
     return document;
 }

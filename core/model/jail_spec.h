@@ -11,6 +11,8 @@
 #include "core/base/ids.h"
 #include "core/base/ip.h"
 #include "core/base/units.h"
+#include "core/model/dependencies.h"
+#include "core/model/health.h"
 #include "core/model/lifetime.h"
 #include "core/model/limits.h"
 #include "core/model/mount_spec.h"
@@ -122,7 +124,8 @@ struct JailSpec {
     std::vector<std::string> command;        ///< the supervised main process; empty: none
     RestartSpec restart;                     ///< of a jail with a command
     unsigned priority = 50;                  ///< 0 … 99: at a boot the smaller is begun first, at a shutdown last
-    std::vector<std::string> depends_on;     ///< other jails, which run before it starts
+    std::optional<HealthSpec> health{};      ///< nothing: nobody asks whether it works
+    std::vector<Dependency> depends_on;      ///< other jails, which run before it starts
     std::optional<EphemeralSpec> ephemeral;  ///< it goes when nobody needs it; all of it is live
     Milliseconds ttl{0};  ///< it goes so long after it was made, or after this was set; 0: never. Live
     std::map<std::string, std::string> labels;

@@ -76,6 +76,7 @@ json to_json(const JailStatus& status) {
             {"last_exit", status.last_exit ? to_json(*status.last_exit) : json()},
             {"limit_breaches", status.limit_breaches},
             {"restarts", status.restarts},
+            {"health", status.health ? to_json(*status.health) : json()},
             {"observed_generation", status.observed_generation},
             {"conditions", std::move(conditions)}};
 }

@@ -10,6 +10,7 @@
 #include "core/base/ids.h"
 #include "core/base/ip.h"
 #include "core/base/units.h"
+#include "core/model/health.h"
 
 /// What a jail is now, as its clients see it.
 namespace jaild::model {
@@ -29,6 +30,9 @@ struct Condition {
     UtcTime since;
     bool operator==(const Condition&) const = default;
 };
+
+/// LastExit::reason of a jail whose probes failed: not an end, but what a restart answers.
+inline constexpr std::string_view kUnhealthy = "unhealthy";
 
 /// How the supervised command, or the last run of it, ended.
 struct LastExit {
@@ -59,7 +63,8 @@ struct JailStatus {
     std::optional<LastExit> last_exit;
     /// How often a limit killed something or refused it, by resource, in this life of the jail; only those that did.
     std::map<std::string, std::uint64_t> limit_breaches;
-    std::uint64_t restarts = 0;  ///< that its policy made since the last start that somebody asked for
+    std::uint64_t restarts = 0;            ///< that its policy made since the last start that somebody asked for
+    std::optional<HealthStatus> health{};  ///< while it runs, of one with a probe
     Generation observed_generation = 0;
     std::vector<Condition> conditions;
     bool operator==(const JailStatus&) const = default;

@@ -14,7 +14,9 @@ std::string encode(const MadeWith& made) {
     return nlohmann::json{{"spec", model::to_json(made.spec, model::Secrets::keep)},
                           {"interfaces", std::move(interfaces)},
                           {"command_spent", made.command_spent},
-                          {"restarts", to_json(made.restarts)}}
+                          {"restarts", to_json(made.restarts)},
+                          {"ending", made.ending},
+                          {"lives", made.lives}}
         .dump();
 }
 
@@ -61,6 +63,11 @@ std::optional<MadeWith> decode(const std::string& text) {
     MadeWith made{.spec = *std::move(spec), .interfaces = *std::move(interfaces)};
     const auto spent = json.find("command_spent");
     made.command_spent = spent != json.end() && spent->is_boolean() && spent->get<bool>();
+    if (const auto lives = json.find("lives"); lives != json.end() && lives->is_object())
+        for (const auto& [key, life] : lives->items())
+            if (life.is_number_integer()) made.lives[key] = life.get<std::int64_t>();
+    const auto ending = json.find("ending");
+    made.ending = ending != json.end() && ending->is_boolean() && ending->get<bool>();
     if (const auto restarts = json.find("restarts"); restarts != json.end()) made.restarts = parse_restarts(*restarts);
     return made;
 }

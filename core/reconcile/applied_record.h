@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,10 @@ struct MadeWith {
     /// asked for.
     bool command_spent = false;
     Restarts restarts{};
+    /// Written when a jail that lives is to be made anew for another reason than its command's end: it goes, whatever
+    /// it says by then. The record of the next life does not have it.
+    bool ending = false;
+    std::map<std::string, std::int64_t> lives{};  ///< Observed::lives when it was begun
     bool operator==(const MadeWith&) const = default;
 };
 

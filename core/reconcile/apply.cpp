@@ -20,14 +20,6 @@ struct Context {
     const Observed& observed;
 };
 
-/// With the secrets of its environment: this is where they are used.
-kernel::Program program(const model::Jail& jail, const std::vector<std::string>& argv) {
-    const auto& exec = jail.spec.exec;
-    kernel::Program made{.argv = argv, .environment = {}, .user = exec.user, .directory = exec.directory};
-    for (const auto& [name, value] : exec.env) made.environment.emplace(name, value.value);
-    return made;
-}
-
 kernel::JailParameters jail_parameters(const model::Jail& jail) {
     return {.id = jail.id,
             .name = jail.name,
@@ -105,20 +97,20 @@ Result<void> ensure_firewall(const Context& context) {
 Result<void> exec_start(const Context& context) {
     const auto& jail = context.desired.jail;
     const auto& exec = jail.spec.exec;
-    return in_spec(context.kernel.processes().run(jail.id, program(jail, exec.start), exec.timeout, true),
+    return in_spec(context.kernel.processes().run(jail.id, program_of(jail, exec.start), exec.timeout, true),
                    "/exec/start");
 }
 
 Result<void> exec_stop(const Context& context) {
     const auto& jail = context.desired.jail;
     const auto& exec = jail.spec.exec;
-    return in_spec(context.kernel.processes().run(jail.id, program(jail, exec.stop), stop_timeout(jail), false),
+    return in_spec(context.kernel.processes().run(jail.id, program_of(jail, exec.stop), stop_timeout(jail), false),
                    "/exec/stop");
 }
 
 Result<void> start_command(const Context& context) {
     const auto& jail = context.desired.jail;
-    return in_spec(context.kernel.processes().start_command(jail.id, program(jail, jail.spec.command)), "/command");
+    return in_spec(context.kernel.processes().start_command(jail.id, program_of(jail, jail.spec.command)), "/command");
 }
 
 Error no_step_of(std::string_view whose, const Step& step) {
@@ -132,6 +124,13 @@ Error no_step_of(std::string_view whose, const Step& step) {
 }
 
 }  // namespace
+
+kernel::Program program_of(const model::Jail& jail, const std::vector<std::string>& argv) {
+    const auto& exec = jail.spec.exec;
+    kernel::Program made{.argv = argv, .environment = {}, .user = exec.user, .directory = exec.directory};
+    for (const auto& [name, value] : exec.env) made.environment.emplace(name, value.value);
+    return made;
+}
 
 Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observed& observed, const Step& step) {
     const Context context{.kernel = kernel, .desired = desired, .observed = observed};

@@ -11,6 +11,10 @@ namespace jaild::reconcile {
 /// the journal's, and not for the steps of networks.
 Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observed& observed, const Step& step);
 
+/// A program of the user's, as the spec says, with the secrets of its environment: apply() and probes are where they
+/// are used.
+kernel::Program program_of(const model::Jail& jail, const std::vector<std::string>& argv);
+
 /// Does one step of plan_network().
 Result<void> apply(kernel::Kernel& kernel, const model::Network& network, const Step& step);
 

@@ -14,15 +14,28 @@ bool share_address(const std::vector<Prefix>& some, const std::vector<Prefix>& o
     });
 }
 
-std::string key_of(const std::string& name) {
-    const auto parsed = model::Name::parse(name);
-    return parsed ? parsed->key() : name;
+using model::key_of;
+
+/// What others ask of a jail, as its row says.
+void note_row(Memory& memory, const model::Jail& row) {
+    memory.name = row.name.text();
+    memory.health = row.spec.health;
+    memory.depends_on.clear();
+    memory.follows.clear();
+    for (const auto& one : row.spec.depends_on) {
+        memory.depends_on.insert(key_of(one.jail));
+        if (one.on_death == model::OnDeath::restart) memory.follows.insert(key_of(one.jail));
+    }
 }
 
-std::set<std::string> keys_of(const std::vector<std::string>& names) {
-    std::set<std::string> keys;
-    for (const auto& name : names) keys.insert(key_of(name));
-    return keys;
+/// It runs, and does not do its work as far as anybody knows.
+bool is_unwell(const Memory& memory) {
+    return memory.health && (!memory.status.health || memory.status.health->state != model::HealthState::healthy);
+}
+
+bool is_up(const Memory& memory, model::DependencyCondition condition) {
+    const bool runs = memory.seen && memory.status.state == model::JailState::running;
+    return runs && (condition == model::DependencyCondition::started || !is_unwell(memory));
 }
 
 /// It waits itself for one that nobody brings up by himself.
@@ -53,9 +66,8 @@ void Board::leave(JailId id) {
 void Board::begin(const model::Jail& row) {
     const std::lock_guard lock(mutex_);
     auto& memory = memories_[row.id];
-    memory.name = row.name.text();
+    note_row(memory, row);
     memory.networks.clear();
-    memory.depends_on = keys_of(row.spec.depends_on);
     if (wanted(row))
         for (const auto& interface : row.interfaces) memory.networks.insert(interface.network);
     if (memory.generation == row.generation && memory.incarnation == row.incarnation && memory.removing == row.removing)
@@ -107,8 +119,7 @@ unsigned Board::failed(JailId id, Failure failure) {
 bool Board::store(Memory& memory, const Findings& findings) {
     auto status = derive_status(findings, memory.status);
     memory.observed = findings.observed;
-    memory.name = findings.row.name.text();
-    memory.depends_on = keys_of(findings.row.spec.depends_on);
+    note_row(memory, findings.row);
     const bool changed = !memory.seen || status != memory.status;
     memory.seen = true;
     memory.status = std::move(status);
@@ -146,14 +157,23 @@ void Board::adopt(std::uint64_t version, Findings findings, model::JailState sta
     if (changed && listener_) listener_(findings.row.id);
 }
 
+void Board::set_health(JailId id, const model::HealthStatus& health) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto entry = memories_.find(id);
+        if (entry == memories_.end() || !entry->second.status.health || entry->second.status.health == health) return;
+        entry->second.status.health = health;
+    }
+    if (listener_) listener_(id);
+}
+
 void Board::remember(const std::map<JailId, Memory>& before, const model::Jail& row, const Observed& observed) {
     const std::lock_guard lock(mutex_);
     if (!memories_.contains(row.id) && before.contains(row.id)) return;
     auto& memory = memories_[row.id];
     if (memory.observed) return;
     memory.observed = observed;
-    memory.name = row.name.text();
-    memory.depends_on = keys_of(row.spec.depends_on);
+    note_row(memory, row);
 }
 
 void Board::erase(JailId id) {
@@ -219,19 +239,45 @@ std::optional<std::string> Board::holder_of(const std::vector<std::string>& data
     return std::nullopt;
 }
 
-std::vector<Awaited> Board::not_running(const std::vector<std::string>& names) const {
+const Memory* Board::find(const std::string& name) const {
+    const auto is_it = [&](const auto& entry) { return key_of(entry.second.name) == key_of(name); };
+    const auto entry = std::ranges::find_if(memories_, is_it);
+    return entry == memories_.end() ? nullptr : &entry->second;
+}
+
+std::vector<Awaited> Board::not_up(const std::vector<model::Dependency>& dependencies) const {
     std::vector<Awaited> found;
     const std::lock_guard lock(mutex_);
-    for (const auto& name : names) {
-        const auto is_it = [&](const auto& entry) { return key_of(entry.second.name) == key_of(name); };
-        const auto entry = std::ranges::find_if(memories_, is_it);
-        if (entry == memories_.end() || !entry->second.seen)
-            found.push_back({.text = name + ", which is not there"});
-        else if (const auto state = entry->second.status.state; state != model::JailState::running)
-            found.push_back({.text = name + ", which is " + std::string(model::to_string(state)),
-                             .coming = state == model::JailState::starting && !is_blocked(entry->second.status)});
+    for (const auto& one : dependencies) {
+        const auto* memory = find(one.jail);
+        if (memory == nullptr || !memory->seen) {
+            found.push_back({.text = one.jail + ", which is not there"});
+            continue;
+        }
+        if (is_up(*memory, one.condition)) continue;
+        const auto state = memory->status.state;
+        if (state != model::JailState::running) {
+            found.push_back({.text = one.jail + ", which is " + std::string(model::to_string(state)),
+                             .coming = state == model::JailState::starting && !is_blocked(memory->status)});
+            continue;
+        }
+        const auto& health = memory->status.health;
+        const bool ill = health && health->state == model::HealthState::unhealthy;
+        found.push_back({.text = one.jail + (ill ? ", which is unhealthy" : ", which is not healthy yet"),
+                         .coming = ill ? memory->health->restart : health.has_value()});
     }
     return found;
+}
+
+std::map<std::string, std::int64_t> Board::lives_of(const std::vector<model::Dependency>& dependencies) const {
+    std::map<std::string, std::int64_t> lives;
+    const std::lock_guard lock(mutex_);
+    for (const auto& one : dependencies) {
+        const auto* memory = find(one.jail);
+        if (memory == nullptr || !memory->observed || !is_up(*memory, one.condition)) continue;
+        if (const auto life = life_of(*memory->observed); life != 0) lives[key_of(one.jail)] = life;
+    }
+    return lives;
 }
 
 std::vector<std::string> Board::alive_dependents(const model::Name& name) const {
@@ -249,7 +295,9 @@ std::vector<JailId> Board::waiting_for(JailId id) const {
     const auto self = memories_.find(id);
     if (self == memories_.end()) return found;
     for (const auto& [other, memory] : memories_)
-        if (memory.waits && memory.depends_on.contains(key_of(self->second.name))) found.push_back(other);
+        if (const auto key = key_of(self->second.name);
+            memory.follows.contains(key) || (memory.waits && memory.depends_on.contains(key)))
+            found.push_back(other);
     return found;
 }
 

@@ -38,7 +38,9 @@ struct Memory {
     };
     std::optional<Ended> ended{};
     std::set<std::string> depends_on{};  ///< Name::key() of each
-    bool waits = false;                  ///< for one of those, when it last converged; or for one that depends on it
+    std::set<std::string> follows{};     ///< those of them after which it is made anew
+    std::optional<model::HealthSpec> health{};
+    bool waits = false;  ///< for one of those, when it last converged; or for one that depends on it
     std::optional<Clock::Monotonic> restart_at{};  ///< its restart policy's, when it last converged
     std::optional<Observed> observed{};            ///< when last looked at
     std::string name{};
@@ -77,6 +79,8 @@ public:
     /// The same for what a sweep found in order, unless a round began or ended (which may have been the jail's last)
     /// since `version`; 0: never heard of. `state` is no news.
     void adopt(std::uint64_t version, Findings findings, model::JailState state);
+    /// Of one that was found to have some: between two looks at it.
+    void set_health(JailId id, const model::HealthStatus& health);
     /// What was seen of a jail that no round has looked at yet. `before`: all() from before that look; a jail that was
     /// on the board then and is not now was removed since.
     void remember(const std::map<JailId, Memory>& before, const model::Jail& row, const Observed& observed);
@@ -95,17 +99,21 @@ public:
     [[nodiscard]] std::optional<std::string> holder_of(const std::vector<Prefix>& addresses, JailId self) const;
     /// The name of another jail that runs with one of these datasets, or with one above or beneath it.
     [[nodiscard]] std::optional<std::string> holder_of(const std::vector<std::string>& datasets, JailId self) const;
-    /// Those of `names` that do not run, as they were last looked at.
-    [[nodiscard]] std::vector<Awaited> not_running(const std::vector<std::string>& names) const;
+    /// Those that are not up as they should be, as they were last looked at.
+    [[nodiscard]] std::vector<Awaited> not_up(const std::vector<model::Dependency>& dependencies) const;
+    /// life_of() those that are, by Name::key().
+    [[nodiscard]] std::map<std::string, std::int64_t> lives_of(
+        const std::vector<model::Dependency>& dependencies) const;
     /// Jails that live and depend on that one.
     [[nodiscard]] std::vector<std::string> alive_dependents(const model::Name& name) const;
-    /// Jails that wait for that one.
+    /// Jails that wait for that one, or are made anew after it.
     [[nodiscard]] std::vector<JailId> waiting_for(JailId id) const;
     /// Another jail should be on that network, as far as we remember.
     [[nodiscard]] bool others_use(NetworkId network, JailId self) const;
 
 private:
     bool store(Memory& memory, const Findings& findings);
+    [[nodiscard]] const Memory* find(const std::string& name) const;
 
     mutable std::mutex mutex_;
     std::map<JailId, Memory> memories_;

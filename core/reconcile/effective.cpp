@@ -64,6 +64,7 @@ model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& ro
     made.exec.stop = row.exec.stop;
     made.exec.timeout = row.exec.timeout;
     made.restart = row.restart;
+    made.health = row.health;
     made.depends_on = row.depends_on;
     made.ephemeral = row.ephemeral;
     made.ttl = row.ttl;
@@ -86,6 +87,8 @@ kernel::Learns* learned(const model::Jail& jail, unsigned index, Family family, 
 kernel::Applied record(const model::Jail& jail, const Observed& observed, bool complete) {
     auto restarts = restarts_of(jail, observed);
     const auto ended = complete ? std::nullopt : ended_command(jail, observed);
+    const auto made = current_incarnation(jail, observed) ? made_with(observed) : nullptr;
+    const bool ends = ended && ended->exit.reason == model::kUnhealthy;
     if (ended && ended->answer == Answer::restart) restarts = counted(jail.spec.restart, ended->before, ended->exit);
     return {.generation = jail.generation,
             .incarnation = jail.incarnation,
@@ -93,7 +96,9 @@ kernel::Applied record(const model::Jail& jail, const Observed& observed, bool c
             .spec = encode({.spec = jail.spec,
                             .interfaces = jail.interfaces,
                             .command_spent = command_spent(jail, observed),
-                            .restarts = std::move(restarts)})};
+                            .restarts = std::move(restarts),
+                            .ending = !complete && alive(observed) && (ends || (made && made->ending)),
+                            .lives = alive(observed) && made ? made->lives : observed.lives})};
 }
 
 /// How a jail has its network, as the kernel and the addresses that it was given say; nothing of its interfaces in a
@@ -138,6 +143,11 @@ bool wanted(const model::Jail& jail) {
 
 bool alive(const Observed& observed) {
     return observed.jail && observed.jail->alive;
+}
+
+std::int64_t life_of(const Observed& observed) {
+    if (!alive(observed)) return 0;
+    return observed.jail->jid != 0 ? observed.jail->jid : observed.jail->pid;
 }
 
 bool shim_alive(const Observed& observed) {
@@ -186,12 +196,25 @@ Situation situation(const model::Jail& jail, const Observed& observed) {
 }
 
 std::optional<EndedCommand> ended_command(const model::Jail& jail, const Observed& observed) {
-    if (!wanted(jail) || jail.root_change || !jail.spec.is_supervised()) return std::nullopt;
+    if (!wanted(jail) || jail.root_change) return std::nullopt;
     if (!observed.applied.complete || !current_incarnation(jail, observed)) return std::nullopt;
     const auto& shim = observed.shim;
-    if (!shim || shim->command != kernel::CommandState::exited || !shim->last_exit) return std::nullopt;
-    EndedCommand ended{.exit = *shim->last_exit, .before = restarts_of(jail, observed)};
-    ended.answer = answer_to(jail.spec.restart, ended.before, ended.exit);
+    const bool exited = shim && shim->command == kernel::CommandState::exited && shim->last_exit;
+    const bool sick =
+        observed.unhealthy && may_be_remade(jail.spec) && situation(jail, observed) == Situation::continues;
+    EndedCommand ended{.exit = {}, .before = restarts_of(jail, observed)};
+    if (exited && jail.spec.is_supervised()) {
+        ended.exit = *shim->last_exit;
+        ended.answer = answer_to(jail.spec.restart, ended.before, ended.exit);
+    }
+    // A system jail that may be empty lives on all the same.
+    const bool lives_on = !exited || (jail.spec.command.empty() && ended.answer == Answer::leave);
+    if (sick && lives_on) {
+        ended.exit = *observed.unhealthy;
+        ended.answer = answer_to(jail.spec.restart, ended.before, ended.exit);
+    } else if (!exited || !jail.spec.is_supervised()) {
+        return std::nullopt;
+    }
     if (ended.answer == Answer::give_up && situation(jail, observed) != Situation::continues) {
         ended.before = {.count = ended.before.count};
         ended.answer = Answer::restart;
@@ -201,11 +224,27 @@ std::optional<EndedCommand> ended_command(const model::Jail& jail, const Observe
 
 bool is_restarting(const model::Jail& jail, const Observed& observed) {
     const auto& shim = observed.shim;
+    const auto made = current_incarnation(jail, observed) ? made_with(observed) : nullptr;
+    if (!observed.applied.complete && made && made->ending) return true;
     if (observed.applied.complete || !shim || shim->command != kernel::CommandState::exited || !shim->last_exit)
         return false;
     // Two ends differ, in their time if in nothing else.
     const auto restarts = restarts_of(jail, observed);
     return !restarts.exits.empty() && restarts.exits.back() == *shim->last_exit;
+}
+
+std::optional<std::string> left_behind(const model::Jail& jail, const Observed& observed) {
+    if (!wanted(jail) || jail.root_change || !observed.applied.complete) return std::nullopt;
+    const auto made = current_incarnation(jail, observed) ? made_with(observed) : nullptr;
+    if (!made || situation(jail, observed) != Situation::continues) return std::nullopt;
+    for (const auto& one : jail.spec.depends_on) {
+        if (one.on_death != model::OnDeath::restart) continue;
+        const auto key = model::key_of(one.jail);
+        const auto then = made->lives.find(key);
+        const auto now = observed.lives.find(key);
+        if (then != made->lives.end() && now != observed.lives.end() && then->second != now->second) return one.jail;
+    }
+    return std::nullopt;
 }
 
 Restarts restarts_of(const model::Jail& jail, const Observed& observed) {
@@ -221,7 +260,7 @@ bool command_spent(const model::Jail& jail, const Observed& observed) {
     // In a jail that continues, the shim's state is about the life that goes on.
     const Situation now = situation(jail, observed);
     if (now == Situation::continues || now == Situation::anew) return false;
-    if (jail.spec.restart.policy != model::RestartPolicy::no) {
+    if (jail.spec.restart.policy != model::RestartPolicy::no || may_be_remade(jail.spec)) {
         const auto ended = ended_command(jail, observed);
         return ended && ended->answer != Answer::restart;
     }
@@ -347,6 +386,10 @@ std::vector<kernel::LinkParameters> link_parameters(const model::Jail& jail,
 std::string interface_name(const model::Jail& jail, unsigned index) {
     const auto& asked = jail.spec.network.interfaces;
     return index < asked.size() ? asked[index].name_at(index) : kernel::jail_interface(index);
+}
+
+bool may_be_remade(const model::JailSpec& spec) {
+    return spec.health && spec.health->restart;
 }
 
 bool on_network(const model::Jail& jail, const model::Network& network) {

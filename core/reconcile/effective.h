@@ -22,6 +22,8 @@ Effective effective(const model::Jail& row, const Observed& observed);
 /// Somebody wants this jail to run.
 [[nodiscard]] bool wanted(const model::Jail& jail);
 [[nodiscard]] bool alive(const Observed& observed);
+/// Another one each time that the jail is made; 0: it does not live.
+std::int64_t life_of(const Observed& observed);
 [[nodiscard]] bool shim_alive(const Observed& observed);
 /// There is no hint at all. A jail that is made, runs or goes has one: somebody deleted it, or it cannot be read.
 [[nodiscard]] bool hint_is_lost(const Observed& observed);
@@ -35,7 +37,8 @@ enum class Situation {
 };
 Situation situation(const model::Jail& jail, const Observed& observed);
 
-/// A command that ended by itself in a whole jail, and what its restart policy makes of that.
+/// A command that ended by itself in a whole jail, or one that is unhealthy and is to be made anew for that, and what
+/// its restart policy makes of it.
 struct EndedCommand {
     model::LastExit exit;
     Restarts before;
@@ -44,10 +47,15 @@ struct EndedCommand {
 /// Nothing while it runs, or was not run, or is being restarted already. Whoever killed a jail that was given up, or
 /// took down its host, asks for a new try.
 std::optional<EndedCommand> ended_command(const model::Jail& jail, const Observed& observed);
-/// The end of its command was answered with a restart already, which began and is not at its end.
+/// That was answered with a restart already, which began, and the old life of the jail is not at its end.
 bool is_restarting(const model::Jail& jail, const Observed& observed);
+/// One that it depends on was made anew since it was itself, is up again, and is to take it along; its name.
+std::optional<std::string> left_behind(const model::Jail& jail, const Observed& observed);
 /// Those of this incarnation so far.
 Restarts restarts_of(const model::Jail& jail, const Observed& observed);
+
+/// It may be made anew though its command runs, which is run again then, whatever the restart policy says.
+[[nodiscard]] bool may_be_remade(const model::JailSpec& spec);
 
 /// The command must not be run: it was, in this incarnation, in an earlier life of the jail, and its restart policy
 /// leaves it at that.

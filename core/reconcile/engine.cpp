@@ -46,7 +46,13 @@ void Engine::halt(Milliseconds patience) {
 
 std::vector<Awaited> Engine::waits_for(const model::Jail& row, const Observed& observed) const {
     if (row.spec.depends_on.empty() || !wanted(row) || alive(observed)) return {};
-    return board.not_running(row.spec.depends_on);
+    return board.not_up(row.spec.depends_on);
+}
+
+void Engine::add_known(const model::Jail& row, Observed& observed) const {
+    vitals.add(row, observed);
+    observed.lives =
+        row.spec.depends_on.empty() ? std::map<std::string, std::int64_t>{} : board.lives_of(row.spec.depends_on);
 }
 
 std::vector<std::string> Engine::needed_by(const model::Jail& row) const {
@@ -96,6 +102,7 @@ Findings findings_of(Engine& engine, const model::Jail& row, const Observed& obs
     Findings findings{
         .row = row, .observed = observed, .phase = phase, .halting = engine.halting(), .now = engine.clock.utc()};
     findings.waits_for = engine.waits_for(row, observed);
+    findings.health = engine.vitals.status(row.id, observed);
     findings.last_words = last_words_of(engine, row, observed);
     if (!desired) return findings;
     for (const auto& network : desired->networks) {

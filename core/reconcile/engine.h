@@ -9,6 +9,7 @@
 #include "core/reconcile/networks.h"
 #include "core/reconcile/policies.h"
 #include "core/reconcile/reconciler.h"
+#include "core/reconcile/vitals.h"
 
 namespace jaild::reconcile {
 
@@ -26,7 +27,8 @@ struct Engine {
                    {.manage_forwarding = the_options.manage_forwarding,
                     .rules_trusted_for = the_options.slow_resync + the_options.resync}),
           neighbours(the_store, the_kernel, board),
-          policies(the_kernel, the_clock, the_options.slow_resync + the_options.resync) {}
+          policies(the_kernel, the_clock, the_options.slow_resync + the_options.resync),
+          vitals(the_kernel, the_clock, board) {}
 
     store::Store& store;
     kernel::Kernel& kernel;
@@ -38,6 +40,7 @@ struct Engine {
     Networks networks;
     Neighbours neighbours;
     Policies policies;
+    Vitals vitals;
     /// A sweep has put on the board what every jail has: until then it says nothing about those that are not on it.
     std::atomic<bool> surveyed{false};
     /// The end is near: a call that returns late must touch nothing more.
@@ -50,6 +53,8 @@ struct Engine {
     /// What the row is held to now. During a halt: a stopped jail, whose programs get a part of the time that is left.
     [[nodiscard]] model::Jail held(model::Jail row) const;
 
+    /// Adds what no kernel tells: its health, and the lives of those that it depends on.
+    void add_known(const model::Jail& row, Observed& observed) const;
     /// Jails that this one does not start without, and that are not up: while it should run, and does not live.
     [[nodiscard]] std::vector<Awaited> waits_for(const model::Jail& row, const Observed& observed) const;
     /// In a halt of the host, until two thirds of its time are over: those that live and depend on this one.

@@ -111,6 +111,18 @@ Note restart_note(const EndedCommand& ended, UtcTime now) {
                         .dump()};
 }
 
+Note follow_note(const std::string& jail) {
+    return {.type = "dependency.restarted", .data = nlohmann::json{{"dependency", jail}}.dump()};
+}
+
+Note health_note(const model::HealthStatus& health, const model::HealthSpec& spec) {
+    return {.type = "jail." + std::string(model::to_string(health.state)),
+            .data = text_of({{"probe", model::describe(spec)},
+                             {"failures", health.failures},
+                             {"message", health.message},
+                             {"at", health.since.to_string()}})};
+}
+
 Note failure_note(const Failure& failure) {
     const nlohmann::json data{{"step", failure.step},
                               {"reason", failure.error.name()},

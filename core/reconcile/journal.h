@@ -28,6 +28,10 @@ std::vector<Note> breach_notes(const std::map<std::string, std::uint64_t>& befor
                                const std::map<std::string, std::uint64_t>& now);
 /// The next start by the restart policy begins at `now`.
 Note restart_note(const EndedCommand& ended, UtcTime now);
+/// It is made anew after that jail, on which it depends.
+Note follow_note(const std::string& jail);
+/// "jail.healthy", "jail.unhealthy".
+Note health_note(const model::HealthStatus& health, const model::HealthSpec& spec);
 Note failure_note(const Failure& failure);
 
 /// Blocking.

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <deque>
 #include <string_view>
 
@@ -29,15 +28,7 @@ std::string tail_of(int file) {
 
 std::string shown(std::string_view line) {
     const auto record = shim::parse_record(line);
-    auto text = std::string(record ? record->text : line).substr(0, LastWords::kLineBytes);
-    std::ranges::replace_if(
-        text, [](unsigned char byte) { return byte < 0x20 || byte == 0x7f; }, '?');
-    // The cut may have gone through a character.
-    for (int byte = 0; byte < 3 && !text.empty() && !is_utf8(text); ++byte) text.pop_back();
-    if (!is_utf8(text))
-        std::ranges::replace_if(
-            text, [](unsigned char byte) { return byte >= 0x80; }, '?');
-    return text;
+    return readable_line(record ? record->text : line, LastWords::kLineBytes);
 }
 
 }  // namespace

@@ -223,6 +223,11 @@ Plan plan_running(const Desired& desired, const Observed& observed) {
         tear_down(desired.jail, observed, Next::remake, steps);
         return steps;
     }
+    // In good order: nothing is wrong with it.
+    if (left_behind(desired.jail, observed)) {
+        tear_down(desired.jail, observed, Next::fresh, steps);
+        return steps;
+    }
     const auto ended = ended_command(desired.jail, observed);
     const bool restarts = ended && ended->answer == Answer::restart;
     if (restarts && !desired.due && now != Situation::continues) return steps;
@@ -298,6 +303,7 @@ bool is_restart(const Desired& desired, const Observed& observed) {
 
 bool is_drift(const Desired& desired, const Observed& observed) {
     const auto& applied = observed.applied;
+    if (left_behind(effective(desired.jail, observed).jail, observed)) return false;
     return !is_restart(desired, observed) && wanted(desired.jail) && applied.complete &&
            applied.generation == desired.jail.generation && applied.incarnation == desired.jail.incarnation;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -52,6 +53,8 @@ struct Observed {
     std::optional<kernel::ObservedStorage> storage{};  ///< the same
     std::optional<kernel::ObservedJailRules> rules{};  ///< the same; also without a packet filter
     Unfiltered unfiltered = Unfiltered::no;            ///< its policy cannot be enforced
+    std::optional<model::LastExit> unhealthy{};        ///< it is to be made anew because its probes fail
+    std::map<std::string, std::int64_t> lives{};       ///< life_of() those that it depends on and that are up, by key
     kernel::Applied applied;
     bool operator==(const Observed&) const = default;
 };

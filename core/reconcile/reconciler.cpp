@@ -44,7 +44,7 @@ void in_stop_order(std::vector<model::Jail>& rows) {
     std::vector<std::string> keys;
     for (const auto& row : rows) {
         keys.push_back(row.name.key());
-        if (!row.spec.depends_on.empty()) all[row.name.key()] = row.spec.depends_on;
+        if (!row.spec.depends_on.empty()) all[row.name.key()] = model::names_of(row.spec.depends_on);
     }
     const auto order = model::stop_order(keys, all);
     std::ranges::sort(rows, {}, [&](const model::Jail& row) { return std::ranges::find(order, row.name.key()); });
@@ -140,12 +140,17 @@ void Reconciler::Impl::start() {
     engine.lifetimes->on_change([weak = weak_from_this()] {
         if (const auto self = weak.lock(); self && !self->engine.stopping) self->queue_->poke(kLifetimes);
     });
+    engine.vitals.start([weak = weak_from_this()](JailId id) {
+        // Even if it waits for a restart: it may be healthy again.
+        if (const auto self = weak.lock(); self && !self->engine.stopping) self->queue_->poke(id);
+    });
     queue_->poke(kSweep);
     queue_->start();
 }
 
 bool Reconciler::Impl::stop() {
     engine.stopping = true;
+    engine.vitals.stop();
     return !queue_ || queue_->stop(engine.options.stop_patience);
 }
 
@@ -365,6 +370,7 @@ Result<Plan> Reconciler::Impl::plan_now(const model::Jail& row) {
     if (!networks) return std::unexpected(networks.error());
     auto observed = observe(engine.kernel, jail);
     if (!observed) return std::unexpected(observed.error());
+    engine.add_known(jail, *observed);
     auto desired = desire(engine.kernel, jail, *observed, *networks);
     if (!desired) return std::unexpected(desired.error());
 
@@ -533,6 +539,10 @@ void Reconciler::poke_networks() {
 
 Result<std::optional<Reconciler::Rules>> Reconciler::rules_of(const model::Jail& jail) {
     return impl_->rules_of(jail);
+}
+
+void Reconciler::probed(JailId id, const health::Outcome& outcome) {
+    (void)impl_->engine.vitals.probed(id, outcome);
 }
 
 Readiness Reconciler::readiness() const {

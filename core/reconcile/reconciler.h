@@ -7,6 +7,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/health/record.h"
 #include "core/kernel/kernel.h"
 #include "core/reconcile/lifetimes.h"
 #include "core/reconcile/plan.h"
@@ -99,6 +100,8 @@ public:
     };
     Result<std::optional<Rules>> rules_of(const model::Jail& jail);
     [[nodiscard]] Readiness readiness() const;
+    /// As if a probe of the jail had just ended so: the simulation's, in which nobody asks.
+    void probed(JailId id, const health::Outcome& outcome);
 
     /// One jail, once, on this thread: observe, plan, apply, until the plan is empty or a step fails. Networks that it
     /// uses come first. Blocking; what workers call, and the simulation directly. Errc::busy "round_under_way" when

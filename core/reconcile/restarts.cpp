@@ -40,9 +40,12 @@ std::optional<model::LastExit> parse_exit(const nlohmann::json& value) {
 }  // namespace
 
 Answer answer_to(const model::RestartSpec& spec, const Restarts& before, const model::LastExit& exit) {
-    if (spec.policy == model::RestartPolicy::no) return Answer::leave;
-    if (spec.policy == model::RestartPolicy::on_failure && exit.exit_code == 0 && exit.reason != "emptied")
-        return Answer::leave;
+    // What is unhealthy is made anew because its probe asks for that; how often and when, the policy's numbers say.
+    if (exit.reason != model::kUnhealthy) {
+        if (spec.policy == model::RestartPolicy::no) return Answer::leave;
+        const bool good = exit.exit_code == 0 && exit.reason != "emptied";
+        if (spec.policy == model::RestartPolicy::on_failure && good) return Answer::leave;
+    }
     if (spec.max_retries != 0 && recent_ones(spec, before, exit) >= spec.max_retries) return Answer::give_up;
     return Answer::restart;
 }
@@ -71,7 +74,9 @@ Milliseconds wait_before(const model::RestartSpec& spec, const Restarts& before,
 }
 
 std::string to_string(const model::LastExit& exit) {
-    auto text = exit.signal != 0 ? fmt::format("signal {}", exit.signal) : fmt::format("exit code {}", exit.exit_code);
+    std::string text = exit.reason == model::kUnhealthy ? std::string(model::kUnhealthy)
+                       : exit.signal != 0               ? fmt::format("signal {}", exit.signal)
+                                                        : fmt::format("exit code {}", exit.exit_code);
     if (exit.reason == "failed_to_start") return "not executable";
     if (exit.reason == "lost") return "lost";
     if (exit.reason == "emptied") text = "no process left";

@@ -88,6 +88,7 @@ Result<Round::Look> Round::look() {
     auto observed = observe(engine_.kernel, *row_);
     if (!observed) return std::unexpected(observed.error());
     tell_duration(current_, begun);
+    engine_.add_known(*row_, *observed);
     auto desired = desire(engine_.kernel, *row_, *observed, networks_);
     if (!desired) return std::unexpected(desired.error());
     Look look{.observed = *std::move(observed), .desired = *std::move(desired), .steps = {}};
@@ -157,6 +158,8 @@ Result<Round::Pass> Round::pass() {
     if (last_.empty() && is_drift(looked->desired, looked->observed))
         engine_.board.update(id_, [](Memory& memory) { memory.disturbed = true; });
     if (is_restart(looked->desired, looked->observed)) note_restart(looked->observed);
+    if (const auto first = left_behind(effective(*row_, looked->observed).jail, looked->observed))
+        notes_.push_back(follow_note(*first));
     engine_.board.publish(findings_of(engine_, *row_, looked->observed, &looked->desired, Phase::at_work));
     return do_steps(*looked);
 }
@@ -166,7 +169,8 @@ void Round::note_restart(const Observed& observed) {
     const auto ended = ended_command(effective(*row_, observed).jail, observed);
     const bool untold = engine_.board.get(id_).command_ran || restarted_;
     restarted_ = true;
-    if (untold) notes_.push_back(command_ended_note(ended->exit));
+    const bool sick = ended->exit.reason == model::kUnhealthy;
+    if (untold && !sick) notes_.push_back(command_ended_note(ended->exit));
     notes_.push_back(restart_note(*ended, engine_.clock.utc()));
     engine_.board.update(id_, [](Memory& memory) { memory.command_ran = false; });
 }
@@ -319,6 +323,8 @@ Result<void> Round::do_step(const Look& look, const Step& step) {
                                            "programs of too many other jails run already: one of them has to end first",
                                            "too_many_programs"));
     }
+    // What is asked from here on says nothing about the jail.
+    if (step.kind == StepKind::stop_command || step.kind == StepKind::remove_jail) engine_.vitals.forget(id_);
     const auto begun = engine_.clock.monotonic();
     const bool of_rules = step.kind == StepKind::ensure_firewall || step.kind == StepKind::remove_firewall;
     if (of_rules) engine_.policies.changes(id_);
@@ -371,6 +377,7 @@ Result<void> Round::forget() {
     engine_.board.erase(id_);
     engine_.policies.forget(id_);
     engine_.lifetimes->forget(id_);
+    engine_.vitals.forget(id_);
     return {};
 }
 
@@ -464,6 +471,11 @@ std::vector<Note> Round::notes_of(const Look& look, model::JailState state) {
     const bool runs = shim_alive(look.observed) && look.observed.shim->command == kernel::CommandState::running;
     if (!runs && (memory.command_ran || started))
         notes.push_back(command_ended_note(look.observed.shim ? look.observed.shim->last_exit : std::nullopt));
+    const auto health = row_->spec.health ? engine_.vitals.news(id_) : std::nullopt;
+    if (health) {
+        notes.push_back(health_note(*health, *row_->spec.health));
+        engine_.vitals.told(id_, health->state);
+    }
     // A jail that is found as it should be after a start of the daemon is no news.
     const bool news = memory.announced ? *memory.announced != state : !done_.empty();
     if (news) notes.push_back(state_note(state));
@@ -475,6 +487,8 @@ Result<void> Round::settle(const Look& look) {
     if (!wanted(*row_)) release_networks();
     current_ = "record the outcome";
     engine_.board.update(id_, [](Memory& memory) { memory.failure.reset(); });
+    const bool came_up = std::ranges::find(done_, to_string(StepKind::record_done)) != done_.end();
+    engine_.vitals.look(*row_, networks_, look.observed, came_up ? health::Begin::fresh : health::Begin::adopted);
     const auto status =
         engine_.board.publish(findings_of(engine_, *row_, look.observed, &look.desired, Phase::settled));
     auto notes = notes_of(look, status.state);
@@ -513,7 +527,10 @@ Result<void> Round::settle(const Look& look) {
 std::optional<Observed> Round::observed_now() {
     try {
         auto observed = observe(engine_.kernel, *row_);
-        if (observed) return *std::move(observed);
+        if (observed) {
+            engine_.add_known(*row_, *observed);
+            return *std::move(observed);
+        }
     } catch (const std::exception&) {  // what failed the round, most likely
     }
     return std::nullopt;

@@ -18,6 +18,11 @@ bool has_runtime(const Observed& observed) {
            !observed.aliases.empty();
 }
 
+/// It runs, and is to be made anew because its probes fail.
+bool is_sick(const EndedCommand& ended) {
+    return ended.exit.reason == model::kUnhealthy;
+}
+
 JailState state_of(const Findings& findings) {
     const auto& observed = findings.observed;
     if (findings.failure) return JailState::failed;
@@ -27,7 +32,8 @@ JailState state_of(const Findings& findings) {
         if (situation(findings.row, observed) != Situation::continues) return JailState::starting;
         const auto ended = ended_command(effective(findings.row, observed).jail, observed);
         if (!ended || ended->answer == Answer::leave) return JailState::running;
-        return ended->answer == Answer::restart ? JailState::starting : JailState::failed;
+        if (ended->answer == Answer::give_up) return JailState::failed;
+        return is_sick(*ended) ? JailState::running : JailState::starting;
     }
     if (observed.jail && observed.jail->dying) return JailState::dying;
     if (has_runtime(observed) || findings.row.removing) return JailState::stopping;
@@ -77,7 +83,7 @@ Condition ready(const Findings& findings, JailState state) {
             condition.message += (condition.message.empty() ? "waits for " : "; for ") + one.text;
     } else if (state == JailState::failed) {
         condition.reason = "TooManyRestarts";
-        condition.message = "its command ended too often, and is not run again: restart the jail for a new try";
+        condition.message = "it ended or was unhealthy too often, and is not run again: restart the jail for a new try";
     } else if (findings.halting)
         condition.message = "the host goes down: what should run is started again when jaild is";
     return condition;
@@ -140,10 +146,12 @@ std::optional<Condition> retries_spent(const Findings& findings) {
     for (const auto& exit : ended->before.exits) exits.push_back(to_string(exit));
     exits.push_back(to_string(ended->exit));
     const auto& spec = held.spec.restart;
-    auto message =
-        fmt::format("the {} ended after {} restarts within {} s; its last ends: {}",
-                    held.spec.is_system() ? "jail" : "command", spec.max_retries,
-                    std::chrono::duration_cast<std::chrono::seconds>(spec.window).count(), fmt::join(exits, ", "));
+    auto message = fmt::format("the {} after {} restarts within {} s; its last ends: {}",
+                               is_sick(*ended)         ? "jail was unhealthy"
+                               : held.spec.is_system() ? "jail ended"
+                                                       : "command ended",
+                               spec.max_retries, std::chrono::duration_cast<std::chrono::seconds>(spec.window).count(),
+                               fmt::join(exits, ", "));
     message += "; restart the jail for a new try";
     if (!findings.last_words.empty()) message += "; the last lines of its log: " + findings.last_words;
     return Condition{.type = "RetriesSpent",
@@ -151,6 +159,24 @@ std::optional<Condition> retries_spent(const Findings& findings) {
                      .reason = "TooManyRestarts",
                      .message = std::move(message),
                      .since = findings.now};
+}
+
+std::optional<Condition> unhealthy(const Findings& findings) {
+    const auto& health = findings.health;
+    if (!health || health->state != model::HealthState::unhealthy || !findings.row.spec.health) return std::nullopt;
+    const auto held = effective(findings.row, findings.observed).jail;
+    const auto ended = ended_command(held, findings.observed);
+    auto message = fmt::format("the {} failed {} times in a row: {}; ", describe(*findings.row.spec.health),
+                               health->failures, health->message);
+    if (ended && is_sick(*ended))
+        message += what_follows(held, ended);
+    else
+        message += "look into its log, and restart the jail if need be";
+    return Condition{.type = "Unhealthy",
+                     .status = true,
+                     .reason = "ProbeFailed",
+                     .message = std::move(message),
+                     .since = health->since};
 }
 
 /// What its interfaces were to learn from their networks, and have not: "vnet0 has no IPv6 address yet: …".
@@ -189,6 +215,7 @@ std::vector<Condition> conditions_of(const Findings& findings, const model::Jail
     }
     if (auto ended = command_ended(findings, status)) found.push_back(*std::move(ended));
     if (auto spent = retries_spent(findings)) found.push_back(*std::move(spent));
+    if (auto sick = unhealthy(findings)) found.push_back(*std::move(sick));
     if (findings.failure && findings.failure->error.reason == "name_in_use")
         add("NameTaken", "NameInUse", message_of(*findings.failure));
     if (findings.failure && findings.failure->error.reason == "limits_unsupported")
@@ -272,6 +299,7 @@ model::JailStatus derive_status(const Findings& findings, const model::JailStatu
     describe_interfaces(effective(findings.row, observed).jail, observed.links, status);
     status.restarts = restarts_of(findings.row, observed).count;
     if (alive(observed)) status.limit_breaches = observed.limits ? observed.limits->breaches : previous.limit_breaches;
+    if (status.state == JailState::running || status.state == JailState::failed) status.health = findings.health;
     status.last_exit = observed.shim ? observed.shim->last_exit : previous.last_exit;
     const bool converged =
         findings.phase == Phase::settled && !findings.failure && !findings.row.removing && findings.waits_for.empty();

@@ -33,6 +33,7 @@ struct Findings {
     std::optional<Error> publish_missing{};
     bool forwarding_missing = false;  ///< off, and not ours to raise
     std::vector<Awaited> waits_for{};
+    std::optional<model::HealthStatus> health{};
     std::string last_words{};  ///< the last lines of the log of a jail that is given up
     bool halting = false;      ///< the host goes down: stopped, whatever the row asked
     UtcTime now{};

@@ -193,6 +193,7 @@ Sweep::Verdict Sweep::judge(const model::Jail& row, Observed observed, const Mem
     if (unread_.contains(row.id)) return Verdict::differs;
     // Somebody wants something: an operation may wait for its end although nothing is to be done.
     if (memory.asked != memory.heeded) return Verdict::differs;
+    engine_.add_known(row, observed);
     auto desired = desire(engine_.kernel, row, observed, networks_);
     if (desired) desired->rules = engine_.policies.rules_for(desired->jail, networks_);
     const auto restart_in = engine_.restart_in(row, observed);
@@ -201,12 +202,16 @@ Sweep::Verdict Sweep::judge(const model::Jail& row, Observed observed, const Mem
     if (!desired || !plan(*desired, observed).empty()) return Verdict::differs;
     if (memory.failure) return Verdict::recovered;
 
+    // Older than what a round has seen since, it would be about another life of the jail.
+    if (engine_.board.get(row.id).version == memory.version)
+        engine_.vitals.look(row, networks_, observed, health::Begin::adopted);
     auto findings = findings_of(engine_, row, observed, &*desired, Phase::settled);
     const auto state = derive_status(findings, memory.status).state;
     const bool ran_out = memory.command_ran && observed.shim && observed.shim->command == kernel::CommandState::exited;
     // One that nobody waits for yet.
     if (restart_in && !memory.restart_at) return Verdict::differs;
     if (breached(memory, findings.observed)) return Verdict::differs;
+    if (engine_.vitals.news(row.id)) return Verdict::differs;
     if (ran_out || (memory.announced && *memory.announced != state)) return Verdict::differs;
     if (memory.seen && memory.status.observed_generation != row.generation && !row.removing) return Verdict::differs;
     engine_.board.adopt(memory.version, std::move(findings), state);

@@ -174,8 +174,7 @@ Result<model::Dependencies> all_dependencies(Connection& connection) {
                                   const auto name = model::Name::parse(row.text(0));
                                   const auto names = Json::parse(row.text(1), nullptr, false);
                                   if (!name || !names.is_array()) return 0;
-                                  for (const auto& one : names)
-                                      if (one.is_string()) all[name->key()].push_back(one.get<std::string>());
+                                  for (const auto& one : names) all[name->key()].push_back(model::named_in(one));
                                   return 0;
                               });
     if (!read) return std::unexpected(read.error());
@@ -186,7 +185,7 @@ Result<void> check_dependencies(Connection& connection, const model::Name& name,
     if (spec.depends_on.empty()) return {};
     const auto all = all_dependencies(connection);
     if (!all) return std::unexpected(all.error());
-    return model::check_no_cycle(name.text(), spec.depends_on, *all);
+    return model::check_no_cycle(name.text(), model::names_of(spec.depends_on), *all);
 }
 
 /// For changes that make no sense any more on a jail that goes away.

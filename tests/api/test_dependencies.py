@@ -46,6 +46,45 @@ class Dependencies(ApiTest):
         self.daemon.request("PATCH", "/v1/jails/db", {"running": False}, WAIT)
         self.assertEqual([self.jail(name)["status"]["state"] for name in ("app", "web")], ["running", "running"])
 
+    def test_a_jail_waits_for_a_healthy_one_and_follows_it(self):
+        program = lambda code: ["/bin/sh", "-c", f"exit {code}"] if self.on_linux() else ["exit", str(code)]
+        probe = lambda code: {"exec": {"command": program(code)}, "interval": 1, "retries": 1, "start_period": 0}
+        needs = [{"jail": "db", "condition": "healthy", "on_death": "restart"}]
+        self.daemon.make("db", health=probe(1))
+        made = self.daemon.request("POST", "/v1/jails", {"name": "web", "depends_on": needs})
+        self.assertEqual(made.json()["spec"]["depends_on"], needs)
+        eventually(lambda: self.ready("web")["message"] == "waits for db, which is unhealthy", "web waits")
+        self.assertEqual(self.ready("web")["reason"], "DependencyDown")
+        self.assertIn("db [healthy, restart]", jaildctl(self.daemon, "ls", "--tree").out)
+        self.daemon.request("PATCH", "/v1/jails/db", {"health": probe(0)}, WAIT)
+        eventually(lambda: self.jail("web")["status"]["state"] == "running", "web runs")
+
+        life = lambda name: self.jail(name)["status"]["pid" if self.on_linux() else "jid"]
+        before = life("web")
+        self.assertEqual(self.daemon.request("POST", "/v1/jails/db/restart", None, WAIT).status, 200)
+        eventually(lambda: life("web") not in (before, None), "web follows")
+        eventually(lambda: self.jail("web")["status"]["state"] == "running", "web runs")
+        events = self.daemon.request("GET", "/v1/events?follow=false&jail=web&limit=1000").json()["items"]
+        self.assertEqual([one["data"] for one in events if one["type"] == "dependency.restarted"], [{"dependency": "db"}])
+
+    def test_what_is_no_dependency(self):
+        for entry, code, field in ((5, "wrong_type", ""), ({}, "missing_field", "/jail"), ({"jail": "a b"}, "invalid_name", "/jail"),
+                                   ({"jail": "a", "condition": "good"}, "invalid_value", "/condition"),
+                                   ({"jail": "a", "on_death": "mourn"}, "invalid_value", "/on_death")):
+            with self.subTest(entry):
+                self.refused(self.daemon.request("POST", "/v1/jails", {"name": "x", "depends_on": [entry]}), 422, code,
+                             "/depends_on/0" + field)
+        circle = lambda name, need: self.daemon.request("POST", "/v1/jails", {"name": name, "running": False,
+                                                                              "depends_on": [{"jail": need, "condition": "healthy"}]})
+        self.assertEqual(circle("one", "two").status, 202)
+        self.refused(circle("two", "one"), 422, "dependency_cycle", "/depends_on")
+        made = jaildctl(self.daemon, "create", "three", "--stopped", "--depends-on", "one:healthy", "--depends-on", "two:started:restart")
+        self.assertEqual(made.code, 0, made)
+        self.assertEqual(self.jail("three")["spec"]["depends_on"],
+                         [{"jail": "one", "condition": "healthy", "on_death": "ignore"},
+                          {"jail": "two", "condition": "started", "on_death": "restart"}])
+        self.assertEqual(jaildctl(self.daemon, "create", "x", "--depends-on", "one:").code, 2)
+
     def test_a_stop_waits_for_nobody(self):
         self.daemon.request("POST", "/v1/jails", {"name": "web", "depends_on": ["nobody"]})
         eventually(lambda: self.ready("web")["reason"] == "DependencyDown", "web waits")

@@ -11,6 +11,7 @@
 #include "core/kernel/freebsd/limits.h"
 #include "core/kernel/freebsd/links.h"
 #include "core/kernel/freebsd/mounts.h"
+#include "core/kernel/freebsd/reach.h"
 #include "core/kernel/freebsd/roots.h"
 #include "core/kernel/freebsd/snapshots.h"
 #include "core/kernel/freebsd/stats.h"
@@ -40,6 +41,7 @@ public:
     Limits& limits() override { return limits_; }
     Stats& stats() override { return stats_; }
     Firewall& firewall() override { return firewall_; }
+    Reach& reach() override { return reach_; }
     Host& host() override { return host_; }
     void watch(std::function<void(JailId)> on_change) override;
 
@@ -61,6 +63,7 @@ private:
     FreeBsdLimits limits_;
     FreeBsdStats stats_;
     FreeBsdFirewall firewall_;
+    FreeBsdReach reach_;
     FreeBsdHost host_;
     freebsd::JailWatch jail_watch_;
 };

@@ -54,6 +54,7 @@ LinuxKernel::LinuxKernel(const DriverOptions& options, std::unique_ptr<RuncAttac
       limits_(Layout(options)),
       stats_(Layout(options), runtime_),
       firewall_(options),
+      reach_(Layout(options)),
       host_(options) {}
 
 void LinuxKernel::watch(std::function<void(JailId)> on_change) {

@@ -10,6 +10,7 @@
 #include "core/kernel/linux/limits.h"
 #include "core/kernel/linux/links.h"
 #include "core/kernel/linux/mounts.h"
+#include "core/kernel/linux/reach.h"
 #include "core/kernel/linux/roots.h"
 #include "core/kernel/linux/runc_attacher.h"
 #include "core/kernel/linux/stats.h"
@@ -40,6 +41,7 @@ public:
     Limits& limits() override { return limits_; }
     Stats& stats() override { return stats_; }
     Firewall& firewall() override { return firewall_; }
+    Reach& reach() override { return reach_; }
     Host& host() override { return host_; }
     void watch(std::function<void(JailId)> on_change) override;
 
@@ -62,6 +64,7 @@ private:
     LinuxLimits limits_;
     LinuxStats stats_;
     LinuxFirewall firewall_;
+    LinuxReach reach_;
     LinuxHost host_;
 };
 

@@ -17,6 +17,7 @@ MemoryKernel::MemoryKernel(const DriverOptions& driver, const memory::MemoryOpti
       limits_(world_),
       stats_(world_),
       firewall_(world_),
+      reach_(world_),
       host_(world_),
       hand_(world_) {}
 

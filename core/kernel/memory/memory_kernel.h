@@ -9,6 +9,7 @@
 #include "core/kernel/memory/hand.h"
 #include "core/kernel/memory/options.h"
 #include "core/kernel/memory/ports.h"
+#include "core/kernel/memory/reach.h"
 #include "core/kernel/memory/state.h"
 #include "core/kernel/memory/world.h"
 #include "core/kernel/roots/template_directories.h"
@@ -37,6 +38,7 @@ public:
     Limits& limits() override { return limits_; }
     Stats& stats() override { return stats_; }
     Firewall& firewall() override { return firewall_; }
+    Reach& reach() override { return reach_; }
     Host& host() override { return host_; }
     void watch(std::function<void(JailId)> on_change) override;
 
@@ -67,6 +69,7 @@ private:
     memory::MemoryLimits limits_;
     memory::MemoryStats stats_;
     memory::MemoryFirewall firewall_;
+    memory::MemoryReach reach_;
     memory::MemoryHost host_;
     memory::Hand hand_;
 };

@@ -168,7 +168,7 @@ private:
         const auto network = dice_.pick(scene_.networks()).id;
         const std::vector<std::string> targets{"root/usr", "root/tmp", "root/dev", "root"};
         const auto& target = dice_.pick(targets);
-        const auto choice = dice_.below(26);
+        const auto choice = dice_.below(27);
         bool done = false;
         switch (choice) {
             case 0:
@@ -244,6 +244,10 @@ private:
             case 25:
                 done = hand.flip_isolation(id, static_cast<unsigned>(dice_.below(2)));
                 break;
+            case 26:
+                done = scene_.fall_ill(id);
+                if (done && dice_.chance(0.2)) scene_.recover(id);
+                break;
             case 17:
                 done = hand.give_name_back(jail.name.text()) || hand.take_name(jail.name.text());
                 break;
@@ -254,7 +258,8 @@ private:
         // A killed jail is made again; its command, run once, is not.
         if (done && (choice <= 3 || choice == 16)) {
             scene_.history(id).disturbed = true;
-            if (jail.spec.restart.policy != model::RestartPolicy::no) scene_.history(id).may_start(jail.spec);
+            const bool again = jail.spec.health && jail.spec.health->restart;
+            if (again || jail.spec.restart.policy != model::RestartPolicy::no) scene_.history(id).may_start(jail.spec);
         }
         say(fmt::format("  hand {} on {} {}{}", choice, id.value, target, done ? "" : ": nothing there"));
     }

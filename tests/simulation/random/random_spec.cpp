@@ -161,6 +161,14 @@ void draw_lifetime(Dice& dice, model::JailSpec& spec) {
     if (dice.chance(0.15)) spec.ttl = std::chrono::seconds(dice.between(10, 200));
 }
 
+std::optional<model::HealthSpec> random_health(Dice& dice) {
+    if (dice.chance(0.6)) return std::nullopt;
+    return model::HealthSpec{.port = 80,
+                             .retries = static_cast<unsigned>(dice.between(1, 3)),
+                             .start_period = Milliseconds{0},
+                             .restart = dice.chance(0.7)};
+}
+
 /// Most rows are refused for what another has.
 std::vector<std::string> random_datasets(Dice& dice) {
     static const std::vector<std::vector<std::string>> all{
@@ -169,10 +177,13 @@ std::vector<std::string> random_datasets(Dice& dice) {
 }
 
 /// Most circles are refused; so is oneself.
-std::string random_need(Dice& dice, const std::string& self) {
+model::Dependency random_need(Dice& dice, const std::string& self) {
     static const std::vector<std::string> names{"web", "db", "Mail2", "build", "cache"};
     const auto& other = dice.pick(names);
-    return other == self ? "nobody" : other;
+    model::Dependency need(other == self ? "nobody" : other);
+    if (dice.chance(0.5)) need.condition = model::DependencyCondition::healthy;
+    if (dice.chance(0.5)) need.on_death = model::OnDeath::restart;
+    return need;
 }
 
 }  // namespace
@@ -201,6 +212,7 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
     spec.exec.stop = dice.pick(stops());
     spec.command = dice.pick(commands());
     spec.restart = random_restart(dice);
+    spec.health = random_health(dice);
     if (dice.chance(0.3)) spec.depends_on = {random_need(dice, name.text())};
     draw_lifetime(dice, spec);
     return spec;
@@ -253,6 +265,7 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
                 draw_lifetime(dice, spec);
                 break;
             case 12:
+                if (dice.chance(0.5)) spec.health = random_health(dice);
                 spec.restart = random_restart(dice);
                 break;
             case 8:

@@ -4,13 +4,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/base/ascii.h"
 #include "core/kernel/memory/parameter_table.h"
 #include "core/kernel/memory/ports.h"
 #include "core/kernel/memory/programs.h"
 #include "core/kernel/names.h"
 #include "core/model/datasets.h"
+#include "core/reconcile/applied_record.h"
 #include "core/reconcile/compile_firewall.h"
 #include "core/reconcile/effective.h"
 
@@ -152,6 +155,8 @@ private:
         check_hosts(jail, made);
         check_shim(jail, made);
         check_applied(jail);
+        check_health(jail);
+        check_order(jail);
         if (prison.mode == model::NetworkMode::alias) check_aliases(jail, made, prison);
         if (made.spec.network.mode != model::NetworkMode::vnet) {
             // What was begun inside and never came out is seen by nobody, and goes with the jail.
@@ -343,6 +348,51 @@ private:
         }
     }
 
+    /// Nobody who is healthy is restarted for his health, and nobody twice for one illness.
+    void check_health(const model::Jail& jail) {
+        // One that was broken off is told of twice.
+        std::set<std::string> remade;
+        for (const auto& event : scene_.events()) {
+            if (to_lower(event.jail) != jail.name.key() || event.type != "command.restarted") continue;
+            const auto after = nlohmann::json::parse(event.data).at("after");
+            if (after.at("reason") == model::kUnhealthy) remade.insert(after.at("at").get<std::string>());
+        }
+        const auto ill = scene_.illnesses(jail.name);
+        demand(remade.size() <= ill, fmt::format("was restarted {} times, and was ill {} times", remade.size(), ill));
+        const auto status = scene_.reconciler().status(jail);
+        demand(!status.health || jail.spec.health, "has health, and no probe");
+    }
+
+    /// It was made after those after which it is to be.
+    void check_order(const model::Jail& jail) {
+        const auto mine = prisons(jail.id);
+        const auto* held = directory(jail.id);
+        if (mine.size() != 1 || !held || !held->applied) return;
+        // Only its hint knew.
+        if (const auto known = scene_.made_with().find(jail.id);
+            known != scene_.made_with().end() && known->second.hint_lost)
+            return;
+        const auto made = reconcile::decode(held->applied->spec);
+        if (!made) return;
+        for (const auto& needed : jail.spec.depends_on) {
+            const auto known = made->lives.find(model::key_of(needed.jail));
+            if (needed.on_death != model::OnDeath::restart || known == made->lives.end()) continue;
+            for (const auto& other : scene_.jails()) {
+                if (other.name.key() != known->first || !is_up(other, needed.condition)) continue;
+                const auto its = prisons(other.id);
+                demand(its.size() == 1 && its.front().jid == known->second && its.front().jid < mine.front().jid,
+                       "was not made anew after " + needed.jail);
+            }
+        }
+    }
+
+    bool is_up(const model::Jail& jail, model::DependencyCondition condition) {
+        const auto status = scene_.reconciler().status(jail);
+        if (status.state != model::JailState::running) return false;
+        const bool well = !jail.spec.health || (status.health && status.health->state == model::HealthState::healthy);
+        return well || condition == model::DependencyCondition::started;
+    }
+
     void check_applied(const model::Jail& jail) {
         const auto* held = directory(jail.id);
         if (!held || !held->applied) {
@@ -438,10 +488,10 @@ private:
         demand(!status.conditions.empty(), "cannot start, and no condition says why");
     }
 
-    /// Its command ended, and was run again as often as it may be.
+    /// Its command ended, or its probes failed, and it was run again as often as it may be.
     bool is_given_up(const model::Jail& jail) {
         const auto* held = directory(jail.id);
-        if (!held || held->shim.command != CommandState::exited || jail.spec.restart.max_retries == 0) return false;
+        if (!held || jail.spec.restart.max_retries == 0) return false;
         const auto status = scene_.reconciler().status(jail);
         return std::ranges::any_of(status.conditions,
                                    [](const model::Condition& one) { return one.type == "RetriesSpent"; });

@@ -301,6 +301,7 @@ template <class Work>
 Round Scene::drive(Work&& work) {
     clock_.advance(kRoundTime);
     const auto before = jails();
+    probe_all();
     Round how = Round::done;
     try {
         if (auto done = work(*reconciler_); !done) {
@@ -332,6 +333,31 @@ Round Scene::round() {
     return worst;
 }
 
+bool Scene::fall_ill(JailId id) {
+    const auto row = jail(id);
+    const auto state = kernel_.state();
+    const auto lives = [&](const auto& one) { return one.id == id && one.life == JailLife::alive; };
+    const auto found = std::ranges::find_if(state.prisons, lives);
+    if (!row || !row->spec.health || found == state.prisons.end()) return false;
+    if (!ill_.insert_or_assign(id, found->jid).second) return false;
+    illnesses_[row->name.key()]++;
+    if (row->spec.health->restart) history_[id].may_start(row->spec);
+    return true;
+}
+
+/// As often as it takes to know it.
+void Scene::probe_all() {
+    for (const auto& one : kernel_.state().prisons) {
+        const auto row = one.life == JailLife::alive ? jail(one.id) : std::nullopt;
+        if (!row || !row->spec.health) continue;
+        const auto ill = ill_.find(one.id);
+        const bool good = ill == ill_.end() || ill->second != one.jid;
+        if (good) ill_.erase(one.id);
+        for (unsigned count = 0; count < (good ? 1 : row->spec.health->retries); ++count)
+            reconciler_->probed(one.id, {.good = good, .message = good ? "" : "connection refused"});
+    }
+}
+
 /// A jail that has a new jid was made during the round that just ended, from the row as it is.
 void Scene::notice_new_jails() {
     const auto state = kernel_.state();
@@ -342,6 +368,7 @@ void Scene::notice_new_jails() {
         const bool hint = held != state.directories.end() && held->second.applied;
         const bool assumed = made.hint_lost && hint && lost_hints_.erase(one.id) > 0;
         if (made.jid == one.jid && !assumed) continue;
+        may_be_followed(one.id);
         if (const auto row = jail(one.id)) made = {one.jid, row->spec, row->interfaces, assumed && made.jid == one.jid};
         // Whose network stack it has only a new one can change.
         using enum model::NetworkMode;
@@ -351,6 +378,15 @@ void Scene::notice_new_jails() {
         made.spec.network.interfaces.clear();
         made.interfaces.clear();
     }
+}
+
+/// Those that are made anew after it are started once more.
+void Scene::may_be_followed(JailId id) {
+    const auto first = jail(id);
+    if (!first) return;
+    for (const auto& other : jails())
+        for (const auto& needed : other.spec.depends_on)
+            if (model::key_of(needed.jail) == first->name.key()) history_[other.id].may_start(other.spec);
 }
 
 void Scene::notice_offences() {
@@ -421,10 +457,14 @@ bool Scene::waits(const model::Jail& row) {
     const auto lives = [&](const auto& one) { return one.id == row.id && one.life == JailLife::alive; };
     if (std::ranges::any_of(kernel_.state().prisons, lives)) return false;
     const auto others = jails();
-    return std::ranges::any_of(row.spec.depends_on, [&](const std::string& name) {
-        const auto key = expect(model::Name::parse(name)).key();
+    return std::ranges::any_of(row.spec.depends_on, [&](const model::Dependency& needed) {
+        const auto key = model::key_of(needed.jail);
         const auto other = std::ranges::find(others, key, [](const model::Jail& one) { return one.name.key(); });
-        return other == others.end() || reconciler_->status(*other).state != model::JailState::running;
+        if (other == others.end()) return true;
+        const auto status = reconciler_->status(*other);
+        const bool well = !other->spec.health || (status.health && status.health->state == model::HealthState::healthy);
+        return status.state != model::JailState::running ||
+               (needed.condition == model::DependencyCondition::healthy && !well);
     });
 }
 

@@ -72,6 +72,11 @@ public:
     /// All jails once, networks and residue first.
     Round round();
     void kill_daemon();
+    /// Until it is made anew, or recovers, all probes of the jail fail; those of any other succeed. False: it has none.
+    bool fall_ill(JailId id);
+    void recover(JailId id) { ill_.erase(id); }
+    /// How often jails of that name have.
+    [[nodiscard]] std::size_t illnesses(const model::Name& name) { return illnesses_[name.key()]; }
 
     /// How the daemon looks after its jails: the resync alone must do as well as a round for each.
     enum class Care { rounds, resyncs };
@@ -108,6 +113,8 @@ private:
     Round drive(Work&& work);
     Result<void> note(store::Writer& writer, const model::Jail& jail, std::string_view kind);
     Result<void> check_left(const model::Network& network);
+    void probe_all();
+    void may_be_followed(JailId id);
     void notice_new_jails();
     void notice_offences();
     void notice_lost(const std::vector<model::Jail>& before);
@@ -124,6 +131,8 @@ private:
     std::vector<std::string> operation_ids_;
     std::map<JailId, MadeWith> made_with_;
     std::map<JailId, History> history_;
+    std::map<JailId, std::int64_t> ill_;  ///< the jid that is
+    std::map<std::string, std::size_t> illnesses_;
     std::set<JailId> lost_hints_;  ///< not written again yet
     int snapshots_taken_ = 0;
     std::string last_error_;

@@ -84,6 +84,16 @@ TEST_CASE("a published port is written as DESIGN has it, with an address before 
     }
 }
 
+TEST_CASE("a dependency may say more than a name", "[cli]") {
+    CHECK(dependency_entry("db") == json("db"));
+    CHECK(dependency_entry("db:healthy") == json{{"jail", "db"}, {"condition", "healthy"}});
+    CHECK(dependency_entry("db:started:restart") ==
+          json{{"jail", "db"}, {"condition", "started"}, {"on_death", "restart"}});
+    CHECK(dependency_entry("db:good") == json{{"jail", "db"}, {"condition", "good"}});  // for the daemon to refuse
+    for (const auto* wrong : {"", ":healthy", "db:", "db::restart", "db:healthy:"})
+        CHECK_FALSE(dependency_entry(wrong));
+}
+
 TEST_CASE("a restart policy may say how often", "[cli]") {
     CHECK(restart_value("always") == json("always"));
     CHECK(restart_value("on-failure:5") == json{{"policy", "on-failure"}, {"max_retries", 5}});

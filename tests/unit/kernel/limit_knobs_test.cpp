@@ -58,7 +58,7 @@ TEST_CASE("what is in force is listed as it was asked for, and anything else as 
 }
 
 TEST_CASE("what control groups do not limit is refused with its field", "[limits][cgroups]") {
-    const auto field = [](const Limits& limits) { return error_of(check_knobs(limits)).field; };
+    const auto field = [](const model::Limits& limits) { return error_of(check_knobs(limits)).field; };
     CHECK(check_knobs({{"memoryuse", denied(16 << 20)}, {"maxproc", denied(1)}, {"pcpu", denied(1)}}));
     CHECK(check_knobs({{"maxproc", denied((1 << 22) - 1)}, {"pcpu", denied(1'000'000)}}));
     CHECK(field({{"openfiles", denied(1)}}) == "/openfiles");

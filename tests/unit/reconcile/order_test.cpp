@@ -140,3 +140,94 @@ TEST_CASE("with its threads, many jails come up in their order whatever order th
     }
     CHECK(house.kernel.violations().empty());
 }
+
+namespace {
+
+constexpr auto kFollower = R"({"name":"web","command":["sleep","1000"],"exec":{"stop":["echo","bye"]},
+    "depends_on":[{"jail":"db","condition":"healthy","on_death":"restart"}]})";
+constexpr auto kFirst = R"({"name":"db","command":["sleep","1000"],
+    "health":{"tcp":{"port":5432},"retries":1,"start_period":0},"restart":"always"})";
+
+void look_again(House& house, const model::Jail& jail) {
+    value_of(house.reconciler->reconcile(jail.id));
+}
+
+void ask(House& house, const model::Jail& jail, bool good) {
+    house.reconciler->probed(jail.id, {.good = good, .message = good ? "" : "connection refused"});
+    look_again(house, jail);
+}
+
+}  // namespace
+
+TEST_CASE("a jail waits until the one that it needs is healthy", "[reconcile][order][health]") {
+    House house;
+    const auto web = house.settled(kFollower);
+    const auto db = house.settled(kFirst);
+    look_again(house, web);
+    CHECK(ready_of(house, web).reason == "WaitsForDependency");
+    CHECK(ready_of(house, web).message == "waits for db, which is not healthy yet");
+    ask(house, db, false);
+    look_again(house, web);
+    CHECK(ready_of(house, web).reason == "DependencyDown");
+    CHECK(ready_of(house, web).message == "waits for db, which is unhealthy");
+    ask(house, db, true);
+    look_again(house, web);
+    CHECK(house.status(web).state == JailState::running);
+
+    // Who runs goes on.
+    const auto life = house.status(web).jid;
+    ask(house, db, false);
+    look_again(house, web);
+    CHECK(house.status(web).jid == life);
+    CHECK(house.status(web).state == JailState::running);
+}
+
+TEST_CASE("a jail is made anew after the one that it follows, in good order and once", "[reconcile][order][health]") {
+    House house;
+    const auto db = house.settled(kFirst);
+    ask(house, db, true);
+    const auto web = house.settled(kFollower);
+    const auto last = house.settled(R"({"name":"last","depends_on":[{"jail":"web","on_death":"restart"}]})");
+    const auto other = house.settled(R"({"name":"other","depends_on":["db"]})");
+    const auto jid = [&](const model::Jail& jail) { return house.status(jail).jid; };
+    const auto before = jid(web);
+    const auto others = jid(other);
+    const auto all = [&] {
+        for (const auto& one : {last, web, other, db}) look_again(house, one);
+        value_of(house.reconciler->resync());
+    };
+
+    SECTION("when its command ended and was run again") {
+        REQUIRE(house.kernel.hand().end_command(db.id, 3));
+        all();
+    }
+    SECTION("when somebody restarts it") {
+        house.restart(db);
+        all();
+    }
+    SECTION("when it was killed by hand") {
+        REQUIRE(house.kernel.hand().kill_jail(db.id, kernel::memory::Remains::nothing));
+        all();
+    }
+    SECTION("over a new daemon") {
+        house.restart(db);
+        look_again(house, db);
+        house.start_anew();
+        value_of(house.reconciler->resync());
+    }
+    CHECK(jid(web) == before);
+    // Not before it is as it should be.
+    ask(house, db, true);
+    all();
+    all();
+    CHECK(jid(web) > jid(db));
+    CHECK(jid(last) > jid(web));
+    CHECK(jid(other) == others);
+    const auto after = jid(web);
+    const auto end = jid(last);
+    for (int round = 0; round < 3; ++round) all();
+    CHECK(jid(web) == after);
+    CHECK(jid(last) == end);
+    CHECK(house.events("dependency.restarted").size() == 2);
+    CHECK(house.events("drift.repaired").size() <= 1);  // of db, if it was killed
+}

@@ -204,6 +204,7 @@ void Toy::take_down(const Step& step) {
         case StepKind::remove_jail:
             REQUIRE(observed.links.empty());
             observed.jail.reset();
+            observed.unhealthy.reset();
             if (observed.shim && observed.shim->command == CommandState::running) end_command();
             return;
         case StepKind::remove_limits:
