@@ -26,8 +26,7 @@ struct End {
 
 /// A crash takes time, and times are the only thing in which its end may differ; and how often a jail was begun.
 std::string without_times(const std::string& description) {
-    static const std::regex times(R"("(at|ran)":[0-9]+|"lives":\{[^}]*\}|[0-9]{
-    13})");
+    static const std::regex times("\"(at|ran)\":[0-9]+|\"lives\":\\{[^}]*\\}|[0-9]{13}");
     return std::regex_replace(description, times, "TIME");
 }
 
