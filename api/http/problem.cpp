@@ -110,6 +110,7 @@ constexpr auto kPhrases =
                                                           {417, "Expectation Failed"},
                                                           {421, "Misdirected Request"},
                                                           {422, "Unprocessable Content"},
+                                                          {426, "Upgrade Required"},
                                                           {428, "Precondition Required"},
                                                           {431, "Request Header Fields Too Large"},
                                                           {500, "Internal Server Error"},
