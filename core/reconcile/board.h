@@ -20,6 +20,8 @@ struct Memory {
     bool seen = false;  ///< status was derived from an observation
     /// Those that events were about, or that were there when the daemon was started.
     std::optional<std::map<std::string, std::uint64_t>> told_breaches;
+    /// The end that an event says was answered with a restart: it is answered until that has begun.
+    std::optional<model::LastExit> told_restart;
     std::optional<Failure> failure{};
     unsigned tries = 0;  ///< failed rounds in a row, for this generation, incarnation and wish to remove
     Generation generation = 0;

@@ -167,12 +167,17 @@ Result<Round::Pass> Round::pass() {
 /// Its end, unless that was told already, and what follows.
 void Round::note_restart(const Observed& observed) {
     const auto ended = ended_command(effective(*row_, observed).jail, observed);
-    const bool untold = engine_.board.get(id_).command_ran || restarted_;
+    const auto memory = engine_.board.get(id_);
+    if (memory.told_restart == ended->exit) return;
+    const bool untold = memory.command_ran || restarted_;
     restarted_ = true;
     const bool sick = ended->exit.reason == model::kUnhealthy;
     if (untold && !sick) notes_.push_back(command_ended_note(ended->exit));
     notes_.push_back(restart_note(*ended, engine_.clock.utc()));
-    engine_.board.update(id_, [](Memory& memory) { memory.command_ran = false; });
+    engine_.board.update(id_, [&](Memory& known) {
+        known.command_ran = false;
+        known.told_restart = ended->exit;
+    });
 }
 
 /// For whoever looks why a start is slow.

@@ -131,6 +131,13 @@ std::vector<Scenario> make_scenarios() {
         {"restart", one_full_jail, [](Scene& scene) { expect(scene.restart(kFirst)); }},
         {"run a command again", restarting_jail,
          [](Scene& scene) { (void)scene.kernel().hand().end_command(kFirst, 5); }},
+        {"restart an unhealthy jail",
+         [](Scene& scene) {
+             auto named = full_jail();
+             named.spec.health = model::HealthSpec{.port = 80, .start_period = Milliseconds{0}, .restart = true};
+             create(scene, named);
+         },
+         [](Scene& scene) { (void)scene.fall_ill(kFirst); }},
         {"give up a command", nothing,
          [](Scene& scene) {
              auto named = full_jail();

@@ -165,3 +165,24 @@ TEST_CASE("no event, condition or operation tells a secret", "[reconcile][secret
         CHECK(condition.message.find("s3cret") == std::string::npos);
     CHECK(house.last_operation(web).problem->detail.find("s3cret") == std::string::npos);
 }
+
+TEST_CASE("a restart is told once, whichever of its steps fails", "[reconcile][failure][restart]") {
+    std::size_t failed = 0;
+    for (std::size_t point = 1; point <= 60; ++point) {
+        INFO("point " << point);
+        House house;
+        const auto web = house.settled(R"({"name":"web","command":["sleep","inf"],"restart":"always",
+                                           "exec":{"start":["true"]}})");
+        REQUIRE(house.kernel.hand().end_command(web.id, 3));
+        house.kernel.faults().clear();
+        house.kernel.faults().fail(point, EIO);
+        if (!house.reconciler->reconcile(web.id)) ++failed;
+        house.kernel.faults().clear();
+        value_of(house.reconciler->reconcile(web.id));
+        CHECK(house.status(web).state == JailState::running);
+        CHECK(house.status(web).restarts == 1);
+        CHECK(house.events("command.ended").size() == 1);
+        CHECK(house.events("command.restarted").size() == 1);
+    }
+    CHECK(failed > 20);
+}
