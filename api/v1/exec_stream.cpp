@@ -176,7 +176,8 @@ private:
         const auto body = parse_json(text, service_.limits.json_depth);
         if (!body) co_return std::unexpected(body.error());
         if (!body->is_object() || body->size() != 1) co_return std::unexpected(bad_message("one thing at a time"));
-        const auto& [key, value] = *body->items().begin();
+        const auto& key = body->begin().key();
+        const auto& value = *body->begin();
         if (key == "signal") {
             const auto number = value.is_string() ? model::signal_number(value.get<std::string>()) : std::nullopt;
             if (!number) co_return std::unexpected(Error::invalid("invalid_value", "/signal", "is no signal"));
