@@ -11,6 +11,8 @@ Lan::Lan(const TestHost& host) : host_(host), machine_(host.outside_name() + "-l
     undo_.add({"ip", "netns", "delete", machine_});
     run_or_fail({"ip", "-n", host.host_name(), "link", "add", cable, "type", "veth", "peer", "name", "cable", "netns",
                  machine_});
+    // A bridge has the lowest address of its members; a network card's is lower than those that jaild gives (fe:…).
+    host.run_on_host({"ip", "link", "set", cable, "address", "06:00:00:00:00:01"});
     host.run_on_host({"ip", "link", "set", cable, "up"});
     run_or_fail({"ip", "-n", machine_, "address", "add", std::string(machine4) + "/24", "dev", "cable"});
     run_or_fail({"ip", "-n", machine_, "address", "add", std::string(machine6) + "/64", "dev", "cable", "nodad"});
