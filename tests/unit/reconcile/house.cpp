@@ -1,10 +1,20 @@
 #include "tests/unit/reconcile/house.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 namespace jaild::reconcile_test {
 
 using test::value_of;
+
+namespace {
+
+/// Made before there is a second thread, as jaild itself does it: libspdlog is built without TSan, which does not see
+/// that the first thread to need it makes it for all.
+[[maybe_unused]] const auto* const kLogger = spdlog::default_logger_raw();
+
+}  // namespace
 
 model::Jail House::begin(const std::string& kind, const std::function<Result<model::Jail>(store::Writer&)>& write) {
     std::string operation;
