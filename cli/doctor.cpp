@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -43,11 +44,60 @@ int doctor(Context& context) {
     return problem ? kFailed : kDone;
 }
 
+std::string outcome_of(const json& item) {
+    if (!item.contains("removed")) return item.value("kept", false) ? "stays until it is asked for" : "goes by itself";
+    return item.value("removed", false) ? "removed" : "LEFT: " + text(item, "problem");
+}
+
+/// What is left behind; removed unless it is only to be listed.
+int residue(Context& context, bool dry_run) {
+    const client::Request request{.method = dry_run ? "GET" : "POST", .target = "/v1/host/residue"};
+    int exit = kDone;
+    const auto answer = call(context, request, exit);
+    if (!answer) return exit;
+    const auto found = json::parse(answer->body);
+    bool left = false;
+    for (const auto& item : found.at("items")) left = left || !item.value("removed", true);
+    if (context.json) {
+        print_json(found);
+        return left ? kFailed : kDone;
+    }
+    if (found.at("items").empty()) {
+        fmt::print("nothing is left behind\n");
+        return kDone;
+    }
+    Table table({"OF", "KIND", "OBJECT", "STATE", dry_run ? "" : "OUTCOME"});
+    for (const auto& item : found.at("items"))
+        table.add(
+            {text(item, "owner"), text(item, "kind"), text(item, "object"), text(item, "detail"), outcome_of(item)});
+    fmt::print("{}", table.to_string());
+    return left ? kFailed : kDone;
+}
+
+struct DoctorOptions {
+    bool residue = false;
+    bool dry_run = false;
+};
+
 }  // namespace
 
 void add_doctor_command(CLI::App& app, Command& chosen) {
     auto* sub = app.add_subcommand("doctor", "what this host can do, and the line that mends what it cannot");
-    sub->callback([&chosen] { chosen = doctor; });
+    auto options = std::make_shared<DoctorOptions>();
+    auto* asked = sub->add_flag("--residue", options->residue,
+                                "instead: remove what bears jaild's mark and has no owner, jails that run and their "
+                                "roots too; for administrators");
+    sub->add_flag("--dry-run", options->dry_run, "only list it")->needs(asked);
+    sub->footer(
+        "Examples:\n"
+        "  jaildctl doctor\n"
+        "  jaildctl doctor --residue --dry-run     what is left behind, and what jaild leaves alone by itself\n"
+        "  jaildctl doctor --residue               remove all of it");
+    sub->callback([&chosen, options] {
+        chosen = [options](Context& context) {
+            return options->residue ? residue(context, options->dry_run) : doctor(context);
+        };
+    });
 }
 
 }  // namespace jaild::cli

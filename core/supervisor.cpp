@@ -367,6 +367,21 @@ Result<model::HostInfo> Supervisor::host(const Caller& caller) {
     return host;
 }
 
+Result<std::vector<model::Leftover>> Supervisor::residue(const Caller& caller, reconcile::Reconciler::Remove remove) {
+    if (auto allowed = authorize(caller, Role::admin, "host.residue"); !allowed)
+        return std::unexpected(allowed.error());
+    if (remove == reconcile::Reconciler::Remove::yes) {
+        auto audited = impl_->store.write([&](store::Writer& writer) {
+            return writer.append_audit({.principal = caller.principal,
+                                        .action = "host.remove_residue",
+                                        .object = impl_->facts.instance,
+                                        .outcome = "accepted"});
+        });
+        if (!audited) return std::unexpected(audited.error());
+    }
+    return impl_->reconciler.residue(remove);
+}
+
 reconcile::Readiness Supervisor::readiness() const {
     return impl_->reconciler.readiness();
 }

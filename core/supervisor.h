@@ -293,6 +293,8 @@ public:
     Result<std::vector<model::Event>> events_of(const Caller&, const std::string& jail, std::size_t last);
     Result<EventSeq> last_event(const Caller&);
     Result<model::HostInfo> host(const Caller&);
+    /// As reconcile::Reconciler::residue(). Admins only.
+    Result<std::vector<model::Leftover>> residue(const Caller&, reconcile::Reconciler::Remove remove);
     [[nodiscard]] reconcile::Readiness readiness() const;
 
     /// Called after each commit of events, on a thread of core's; must not block. Set once, before the first request.

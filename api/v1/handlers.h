@@ -74,6 +74,8 @@ Answer cancel_operation(Service& service, const Request& request);
 Answer get_events(Service& service, const Request& request);
 // host.cpp
 Answer get_host(Service& service, const Request& request);
+Answer list_residue(Service& service, const Request& request);
+Answer remove_residue(Service& service, const Request& request);
 Response get_health(Service& service, const Request& request);
 Response get_readiness(Service& service, const Request& request);
 Response get_openapi(Service& service, const Request& request);

@@ -16,6 +16,27 @@ Answer get_host(Service& service, const Request& request) {
     co_return answer_json(model::to_json(*host));
 }
 
+namespace {
+
+Answer answer_residue(Service& service, const Request& request, reconcile::Reconciler::Remove remove) {
+    auto items = co_await offload_through(service.gates, "/host/residue", service.jail_pool,
+                                          [&] { return service.supervisor.residue(request.caller, remove); });
+    if (!items) co_return problem(items.error());
+    nlohmann::json shown{{"items", nlohmann::json::array()}};
+    for (const auto& item : *items) shown["items"].push_back(model::to_json(item));
+    co_return answer_json(shown);
+}
+
+}  // namespace
+
+Answer list_residue(Service& service, const Request& request) {
+    return answer_residue(service, request, reconcile::Reconciler::Remove::no);
+}
+
+Answer remove_residue(Service& service, const Request& request) {
+    return answer_residue(service, request, reconcile::Reconciler::Remove::yes);
+}
+
 /// The process lives and its I/O thread turns.
 Response get_health(Service&, const Request&) {
     return Response{.body = R"({"status":"ok"})"};

@@ -65,6 +65,8 @@ const std::array kRoutes{
     ServiceRoute{delete_, "/v1/operations/{id}", operator_, Content::none, {}, cancel_operation},
     ServiceRoute{get, "/v1/events", viewer, Content::none, {"after", "follow", "jail", "limit"}, get_events},
     ServiceRoute{get, "/v1/host", viewer, Content::none, {}, get_host},
+    ServiceRoute{get, "/v1/host/residue", operator_, Content::none, {}, list_residue},
+    ServiceRoute{post, "/v1/host/residue", operator_, Content::none, {}, remove_residue},
     ServiceRoute{get, "/healthz", anyone, Content::none, {}, get_health},
     ServiceRoute{get, "/readyz", anyone, Content::none, {}, get_readiness},
     ServiceRoute{get, "/openapi.json", viewer, Content::none, {}, get_openapi},

@@ -84,6 +84,7 @@ public:
     Result<void> retire(const model::Network& network);
     void poke_networks();
     Result<std::optional<Rules>> rules_of(const model::Jail& row);
+    Result<std::vector<model::Leftover>> residue(Remove remove);
     Readiness readiness() const;
 
     Engine engine;
@@ -105,6 +106,7 @@ private:
 
     std::unique_ptr<Queue> queue_;  ///< from start() on
     std::mutex sweep_mutex_;
+    std::mutex residue_mutex_;  ///< of what an administrator asks for
     Sweep sweep_;
     BootWatch boot_watch_;
     bool swept_ = false;
@@ -455,6 +457,14 @@ Result<std::optional<Reconciler::Rules>> Reconciler::Impl::rules_of(const model:
     return Rules{.wanted = *std::move(wanted_rules), .loaded = *std::move(loaded)};
 }
 
+Result<std::vector<model::Leftover>> Reconciler::Impl::residue(Remove remove) {
+    // Not the sweeps': a large root may take longer to delete than a sweep may wait.
+    const std::lock_guard one_at_a_time(residue_mutex_);
+    const auto busy = [this](JailId id) { return is_busy(id); };
+    auto& residue = sweep_.residue();
+    return remove == Remove::yes ? residue.remove_all(busy) : residue.list(busy);
+}
+
 Readiness Reconciler::Impl::readiness() const {
     Readiness readiness;
     if (queue_) readiness.written_off = queue_->written_off();
@@ -543,6 +553,10 @@ Result<std::optional<Reconciler::Rules>> Reconciler::rules_of(const model::Jail&
 
 void Reconciler::probed(JailId id, const health::Outcome& outcome) {
     (void)impl_->engine.vitals.probed(id, outcome);
+}
+
+Result<std::vector<model::Leftover>> Reconciler::residue(Remove remove) {
+    return impl_->residue(remove);
 }
 
 Readiness Reconciler::readiness() const {

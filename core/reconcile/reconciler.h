@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/health/record.h"
 #include "core/kernel/kernel.h"
+#include "core/model/leftover.h"
 #include "core/reconcile/lifetimes.h"
 #include "core/reconcile/plan.h"
 #include "core/store/store.h"
@@ -99,6 +100,10 @@ public:
         kernel::LoadedText loaded;
     };
     Result<std::optional<Rules>> rules_of(const model::Jail& jail);
+    /// What bears our mark and has no row. `remove`: all of it goes, what lives and what may hold data too, but not
+    /// what a round is busy with. Blocking; one at a time.
+    enum class Remove { no, yes };
+    Result<std::vector<model::Leftover>> residue(Remove remove);
     [[nodiscard]] Readiness readiness() const;
     /// As if a probe of the jail had just ended so: the simulation's, in which nobody asks.
     void probed(JailId id, const health::Outcome& outcome);

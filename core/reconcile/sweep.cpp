@@ -121,6 +121,7 @@ Result<Sweep::Due> Sweep::run(Thoroughness thoroughness, const std::function<boo
     judge_all(busy, due);
     if (thoroughness == Thoroughness::first) keep(due.swept, add_unfinished(due));
     keep(due.swept, sweep_residue(busy));
+    if (thoroughness == Thoroughness::first) keep(due.swept, residue_.tell_of_trees());
     return due;
 }
 

@@ -37,6 +37,7 @@ public:
     /// As the last look found them: those of `jails` that should run, and of which nothing lives.
     [[nodiscard]] std::vector<JailId> to_start(const std::vector<JailId>& jails) const;
     [[nodiscard]] bool wants(JailId id) const;
+    [[nodiscard]] Residue& residue() { return residue_; }
 
 private:
     enum class Verdict { fine, differs, recovered };

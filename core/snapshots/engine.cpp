@@ -101,7 +101,6 @@ private:
     Result<void> undo(const SnapshotJob& job, const Error& error);
     Result<void> clear(SnapshotJob& job);
     Result<void> end_orphans(const std::vector<Snapshot>& rows);
-    Result<void> clear_residue(const std::vector<model::Jail>& jails, const std::vector<Snapshot>& rows);
     Result<void> look_at(const model::Jail& jail, const std::vector<Snapshot>& there);
     Result<void> take_scheduled(const model::Jail& jail, const std::string& series);
     Result<void> prune(const Snapshot& value);
@@ -251,22 +250,6 @@ Result<void> Engine::Impl::end_orphans(const std::vector<Snapshot>& rows) {
     });
 }
 
-/// Copies without a row: of a database that was put back from a copy. Those of jails without one go with the jail.
-Result<void> Engine::Impl::clear_residue(const std::vector<model::Jail>& jails, const std::vector<Snapshot>& rows) {
-    const auto there = kernel_.snapshots().list();
-    if (!there) return std::unexpected(there.error());
-    for (const auto& key : *there) {
-        if (std::ranges::find(rows, key.id, &Snapshot::id) != rows.end()) continue;
-        if (std::ranges::find(jails, key.jail, &model::Jail::id) == jails.end()) continue;
-        spdlog::warn("snapshot {} of jail {} has no row: it is removed", key.id.value, key.jail.value);
-        removers_.add([this, key] {
-            if (auto gone = kernel_.snapshots().remove(key); !gone)
-                spdlog::warn("snapshot {}: {}", key.id.value, gone.error().to_string());
-        });
-    }
-    return {};
-}
-
 Result<void> Engine::Impl::prepare() {
     std::vector<model::Jail> jails;
     std::vector<Snapshot> rows;
@@ -300,7 +283,6 @@ Result<void> Engine::Impl::prepare() {
     if (auto ended = end_orphans(rows); !ended) return ended;
     for (const auto& row : rows)
         if (row.state == SnapshotState::removing) remove(row);
-    if (auto cleared = clear_residue(jails, rows); !cleared) return cleared;
     takers_.start();
     removers_.start();
     looker_.add([this] { keep_looking(); });

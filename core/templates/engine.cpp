@@ -131,7 +131,6 @@ private:
     /// Row and tree of an import that came to nothing.
     Result<void> undo(const Job& job, const Error& error);
     Result<void> clear(Job& job);
-    Result<void> clear_residue(const std::vector<model::Template>& rows);
     /// Until it is done, or all stops.
     void insist(Workers& workers, Job& job, const std::function<Result<void>()>& attempt);
 
@@ -322,21 +321,6 @@ Engine::Seen Engine::Impl::see(TemplateId id) const {
     return {.progress = job->second->progress(), .steps = job->second->steps()};
 }
 
-/// Trees without a row: of a database that was put back from a copy.
-Result<void> Engine::Impl::clear_residue(const std::vector<model::Template>& rows) {
-    auto there = trees_.list();
-    if (!there) return std::unexpected(there.error());
-    for (const auto id : *there) {
-        if (std::ranges::any_of(rows, [&](const model::Template& row) { return row.id == id; })) continue;
-        spdlog::warn("template {} has a tree but no row: it is removed", id.value);
-        removers_.add([this, id] {
-            if (auto gone = trees_.remove(id); !gone)
-                spdlog::warn("the tree of template {}: {}", id.value, gone.error().to_string());
-        });
-    }
-    return {};
-}
-
 Result<void> Engine::Impl::prepare() {
     auto rows =
         store::read<std::vector<model::Template>>(store_, [](store::Reader& reader) { return reader.templates(); });
@@ -354,8 +338,6 @@ Result<void> Engine::Impl::prepare() {
     }
     for (const auto& row : *rows)
         if (row.state == model::TemplateState::removing) remove(row);
-    if (!options_.program.empty())
-        if (auto cleared = clear_residue(*rows); !cleared) return cleared;
     // One that was made when the daemon was killed, before it had no name any more.
     std::error_code none_yet;
     for (const auto& entry : std::filesystem::directory_iterator(uploads(), none_yet))
