@@ -1,17 +1,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "cli/input.h"
+#include "cli/save.h"
 #include "cli/table.h"
 #include "core/base/unique_fd.h"
 
@@ -34,86 +32,14 @@ struct JailImportOptions {
     bool no_wait = false;
 };
 
-int failed_with(const std::string& what) {
-    fmt::print(stderr, "jaildctl: {}: {}\n", what, Error::from_errno("write", errno).detail);
-    return kFailed;
-}
-
-/// A file that has its name only when all of it is there: the name of one that was there before is its own until then.
-class NewFile {
-public:
-    explicit NewFile(std::string name) : name_(std::move(name)), temporary_(name_ + ".XXXXXX") {}
-    NewFile(const NewFile&) = delete;
-    NewFile& operator=(const NewFile&) = delete;
-    ~NewFile() {
-        if (file_) ::unlink(temporary_.c_str());
-    }
-    /// Readable by its owner alone: a jail's secrets are in it. False with errno.
-    bool open() {
-        file_.reset(::mkostemp(temporary_.data(), O_CLOEXEC));
-        return static_cast<bool>(file_);
-    }
-    [[nodiscard]] bool write(std::string_view data) const {
-        while (!data.empty()) {
-            const auto count = ::write(file_.get(), data.data(), data.size());
-            if (count < 0 && errno == EINTR) continue;
-            if (count < 0) return false;
-            data.remove_prefix(static_cast<std::size_t>(count));
-        }
-        return true;
-    }
-    bool finish() {
-        if (::fsync(file_.get()) != 0 || ::rename(temporary_.c_str(), name_.c_str()) != 0) return false;
-        file_.reset();
-        return true;
-    }
-
-private:
-    std::string name_;
-    std::string temporary_;
-    UniqueFd file_;
-};
-
 client::Request export_request(const ExportOptions& options) {
     const auto query = options.snapshot.empty() ? "" : "?snapshot=" + client::encode(options.snapshot);
     return {.target = jail_target(options.jail, "/export" + query)};
 }
 
-/// What came of a stream whose output could be written.
-int outcome(const Result<client::Response>& response) {
-    if (response) return response->status / 100 == 2 ? kDone : report(*response);
-    const auto reason = response.error().name();
-    if (reason == "no_daemon" || reason == "socket_denied") return report(response.error());
-    fmt::print(stderr, "jaildctl: archive incomplete: {}\n  jaild's log says why it ended\n", response.error().detail);
-    return kFailed;
-}
-
-int export_to_file(Context& context, const ExportOptions& options) {
-    NewFile file(options.file);
-    if (!file.open()) return failed_with(options.file);
-    bool written = true;
-    const auto response = context.client.stream(export_request(options), [&](std::string_view data) {
-        written = file.write(data);
-        return written;
-    });
-    if (!written) return failed_with(options.file);
-    if (const int exit = outcome(response); exit != kDone) return exit;
-    return file.finish() ? kDone : failed_with(options.file);
-}
-
 int export_jail(Context& context, const ExportOptions& options) {
-    if (!options.file.empty() && options.file != "-") return export_to_file(context, options);
-    if (::isatty(STDOUT_FILENO) != 0) {
-        fmt::print(stderr, "jaildctl: an archive is nothing for a terminal: name a file (-f {}.jaild), or pipe it\n",
-                   printable(options.jail));
-        return kUsage;
-    }
-    bool written = true;
-    const auto response = context.client.stream(export_request(options), [&](std::string_view data) {
-        written = write_out(data);
-        return written;
-    });
-    return written ? outcome(response) : kFailed;
+    return save(context, export_request(options), options.file,
+                {.what = "archive", .example = fmt::format("-f {}.jaild", printable(options.jail))});
 }
 
 int import_jail(Context& context, const JailImportOptions& options) {

@@ -295,6 +295,10 @@ public:
     Result<model::HostInfo> host(const Caller&);
     /// As reconcile::Reconciler::residue(). Admins only.
     Result<std::vector<model::Leftover>> residue(const Caller&, reconcile::Reconciler::Remove remove);
+    /// Writes a copy of the database, as it is at one moment, to `target`, a pipe that is not closed; secrets are in
+    /// it. Admins only. Errors before the first byte as store::Store::back_up(); what is written is of no use with an
+    /// Error. `interrupted` is asked again and again.
+    Result<void> back_up(const Caller&, int target, const std::function<bool()>& interrupted);
     [[nodiscard]] reconcile::Readiness readiness() const;
 
     /// Called after each commit of events, on a thread of core's; must not block. Set once, before the first request.

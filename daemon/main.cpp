@@ -18,6 +18,7 @@
 #include "daemon/kernel_choice.h"
 #include "daemon/notify.h"
 #include "daemon/reload.h"
+#include "daemon/rescue.h"
 #include "daemon/signals.h"
 #include "daemon/state_directory.h"
 
@@ -67,6 +68,7 @@ void raise_descriptor_limit() {
 Result<void> serve(const CommandLine& line, Config& config) {
     auto state = open_state_directory(config.state_directory);
     if (!state) return std::unexpected(state.error());
+    if (auto there = check_not_lost(*state); !there) return there;
     auto helpers = helper_directory();
     if (!helpers) return std::unexpected(helpers.error());
     auto identity = state_identity(*state);
@@ -76,6 +78,7 @@ Result<void> serve(const CommandLine& line, Config& config) {
     auto store =
         store::Store::open({.path = *state / "jaild.db", .host_identity = *identity, .claim = config.claim}, clock);
     if (!store) return std::unexpected(store.error());
+    if (auto there = check_not_lost(*state, **store); !there) return there;
     auto kernel = make_kernel(config.kernel, {.instance = (*store)->instance(),
                                               .state_directory = *state,
                                               .helper_directory = *helpers,
@@ -123,6 +126,14 @@ Result<void> serve(const CommandLine& line, Config& config) {
     return {};
 }
 
+Result<void> rescue_offline(const Rescue& wanted, const Config& config) {
+    auto state = open_state_directory(config.state_directory);
+    if (!state) return std::unexpected(state.error());
+    auto identity = state_identity(*state);
+    if (!identity) return std::unexpected(identity.error());
+    return rescue(wanted, *state, *identity, config.claim);
+}
+
 int main(int argc, char** argv) {
     CLI::App app{
         "jaild keeps jails as they were asked for. It serves its HTTP API on a UNIX socket; talk to it with jaildctl."};
@@ -137,6 +148,11 @@ int main(int argc, char** argv) {
     app.add_option("--kernel", line.kernel, "auto, freebsd, linux or memory");
     app.add_option("--log-level", line.log_level, "trace, debug, info, warn or error");
     app.add_flag("--claim", line.claim, "take over a state directory that was made on another machine");
+    Rescue wanted;
+    auto* restore = app.add_option("--restore", wanted.backup,
+                                   "make what `jaildctl backup` wrote (-: standard input) the database, and end");
+    app.add_flag("--force", wanted.force, "with --restore: keep a database that is there beside it, renamed")
+        ->needs(restore);
     bool check_only = false;
     app.add_flag("--check-config", check_only, "say what is wrong with the configuration, and end");
     try {
@@ -156,7 +172,8 @@ int main(int argc, char** argv) {
     start_logging(config->log_level);
     raise_descriptor_limit();
     block_signals();
-    if (auto served = serve(line, *config); !served) {
+    const auto served = wanted.wanted() ? rescue_offline(wanted, *config) : serve(line, *config);
+    if (!served) {
         spdlog::error("{}", served.error().to_string());
         return kExitFailed;
     }

@@ -35,6 +35,7 @@ Answer kill_processes(Service& service, const Request& request);
 // transfers.cpp
 Answer export_jail(Service& service, const Request& request);
 Answer import_jail(Service& service, const Request& request);
+Answer get_backup(Service& service, const Request& request);
 // templates.cpp
 Answer list_templates(Service& service, const Request& request);
 Answer get_template(Service& service, const Request& request);

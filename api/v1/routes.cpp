@@ -65,6 +65,7 @@ const std::array kRoutes{
     ServiceRoute{delete_, "/v1/operations/{id}", operator_, Content::none, {}, cancel_operation},
     ServiceRoute{get, "/v1/events", viewer, Content::none, {"after", "follow", "jail", "limit"}, get_events},
     ServiceRoute{get, "/v1/host", viewer, Content::none, {}, get_host},
+    ServiceRoute{get, "/v1/host/backup", operator_, Content::none, {}, get_backup},
     ServiceRoute{get, "/v1/host/residue", operator_, Content::none, {}, list_residue},
     ServiceRoute{post, "/v1/host/residue", operator_, Content::none, {}, remove_residue},
     ServiceRoute{get, "/healthz", anyone, Content::none, {}, get_health},

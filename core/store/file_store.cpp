@@ -25,12 +25,13 @@ Result<std::unique_ptr<Store>> FileStore::open(const StoreOptions& options, Cloc
     const auto path = directory / options.path.filename();
     auto lock = StateLock::acquire(path);
     if (!lock) return std::unexpected(lock.error());
+    clear_backups(path);
     auto database = open_file(path, options);
     if (!database) return std::unexpected(database.error());
     auto readers = ReaderPool::open(path, kReaders);
     if (!readers) return std::unexpected(readers.error());
     std::unique_ptr<FileStore> store(
-        new FileStore(*std::move(lock), *std::move(database), *std::move(readers), clock, options.keep));
+        new FileStore(path, *std::move(lock), *std::move(database), *std::move(readers), clock, options.keep));
     try {
         store->thread_ = std::thread([raw = store.get()] { raw->run(); });
     } catch (const std::system_error& thrown) {
@@ -40,9 +41,10 @@ Result<std::unique_ptr<Store>> FileStore::open(const StoreOptions& options, Cloc
     return store;
 }
 
-FileStore::FileStore(StateLock lock, OpenDatabase database, std::unique_ptr<ReaderPool> readers, Clock& clock,
-                     Retention keep)
-    : lock_(std::move(lock)),
+FileStore::FileStore(std::filesystem::path path, StateLock lock, OpenDatabase database,
+                     std::unique_ptr<ReaderPool> readers, Clock& clock, Retention keep)
+    : path_(std::move(path)),
+      lock_(std::move(lock)),
       instance_(std::move(database.instance)),
       keep_(keep),
       connection_(std::move(database.connection)),

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/store/backup.h"
 #include "core/store/opening.h"
 #include "core/store/reader_pool.h"
 #include "core/store/state_lock.h"
@@ -25,6 +26,7 @@ public:
     Result<void> write(std::function<Result<void>(Writer&)> work) override;
     Result<void> read(std::function<Result<void>(Reader&)> work) override;
     void on_events(std::function<void(EventSeq)> listener) override;
+    Result<UniqueFd> back_up() override { return store::back_up(path_); }
 
 private:
     /// A change with its caller, who waits for it: lives on the caller's stack until it is done.
@@ -34,7 +36,8 @@ private:
         std::condition_variable wake{};
     };
 
-    FileStore(StateLock lock, OpenDatabase database, std::unique_ptr<ReaderPool> readers, Clock& clock, Retention keep);
+    FileStore(std::filesystem::path path, StateLock lock, OpenDatabase database, std::unique_ptr<ReaderPool> readers,
+              Clock& clock, Retention keep);
     /// The writer thread. What could be thrown here (no memory) ends the daemon: callers cannot be told the truth any
     /// more, but nothing that was acknowledged is lost, and no jail is touched.
     void run() noexcept;
@@ -43,6 +46,7 @@ private:
     void tell(EventSeq newest);
     void checkpoint_if_due();
 
+    const std::filesystem::path path_;
     StateLock lock_;  // first: given up last
     InstanceId instance_;
     Retention keep_;

@@ -11,6 +11,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/ids.h"
+#include "core/base/unique_fd.h"
 #include "core/store/reader.h"
 #include "core/store/writer.h"
 
@@ -61,6 +62,12 @@ public:
     /// Called on the writer thread after each COMMIT that appended events, with the newest, before the callers of that
     /// COMMIT go on. Must not block nor call the store. Set before use.
     virtual void on_events(std::function<void(EventSeq)> listener) = 0;
+
+    /// A copy of the whole as it is at this moment, in a file of its own without a name, to be read. Writers go on
+    /// meanwhile. Errc::exhausted "disk_full"; Errc::unsupported "no_backup" of a store in memory.
+    virtual Result<UniqueFd> back_up() {
+        return std::unexpected(Error{.code = Errc::unsupported, .op = "back_up", .reason = "no_backup"});
+    }
 };
 
 /// For functions that return a value:
