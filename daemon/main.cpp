@@ -75,8 +75,13 @@ Result<void> serve(const CommandLine& line, Config& config) {
     if (!identity) return std::unexpected(identity.error());
 
     auto& clock = Clock::system();
-    auto store =
-        store::Store::open({.path = *state / "jaild.db", .host_identity = *identity, .claim = config.claim}, clock);
+    auto store = store::Store::open(
+        {.path = *state / "jaild.db",
+         .host_identity = *identity,
+         .claim = config.claim,
+         .records = *state / "records",
+         .on_record_problem = [](const Error& error) { spdlog::warn("records: {}", error.to_string()); }},
+        clock);
     if (!store) return std::unexpected(store.error());
     if (auto there = check_not_lost(*state, **store); !there) return there;
     auto kernel = make_kernel(config.kernel, {.instance = (*store)->instance(),
@@ -151,14 +156,20 @@ int main(int argc, char** argv) {
     Rescue wanted;
     auto* restore = app.add_option("--restore", wanted.backup,
                                    "make what `jaildctl backup` wrote (-: standard input) the database, and end");
-    app.add_flag("--force", wanted.force, "with --restore: keep a database that is there beside it, renamed")
-        ->needs(restore);
+    app.add_flag("--recover", wanted.recover, "make a lost database again from its records, and end")
+        ->excludes(restore);
+    app.add_flag("--force", wanted.force,
+                 "with --restore or --recover: keep a database that is there beside the new one, renamed");
     bool check_only = false;
     app.add_flag("--check-config", check_only, "say what is wrong with the configuration, and end");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : kExitUsage;
+    }
+    if (wanted.force && !wanted.wanted()) {
+        fmt::print(stderr, "jaild: --force is for --restore and --recover\n");
+        return kExitUsage;
     }
     auto config = load_config(line);
     if (config && check_only)

@@ -11,6 +11,7 @@
 #include "core/base/ids.h"
 #include "core/base/unique_fd.h"
 #include "core/kernel/roots/numbered.h"
+#include "core/store/recover.h"
 
 namespace jaild::daemon {
 namespace {
@@ -53,17 +54,42 @@ Result<void> restore(const Rescue& wanted, store::RestoreOptions options) {
     return {};
 }
 
+/// What lies there and nobody knows.
+template <class Id>
+void tell_of_unknown(const fs::path& state, const char* folder, const std::set<Id>& known) {
+    for (const auto id : found_in<Id>(state / folder))
+        if (!known.contains(id))
+            spdlog::warn("not recovered: {}/{}: it is left as it is; jaildctl doctor --residue --dry-run lists it",
+                         folder, id.value);
+}
+
+Result<void> recover(const fs::path& state, const store::RecoverOptions& options) {
+    const auto recovered = store::recover(options);
+    if (!recovered) return std::unexpected(recovered.error());
+    for (const auto& line : recovered->lost) spdlog::warn("not recovered: {}", line);
+    tell_of_unknown(state, "jails", recovered->jails);
+    tell_of_unknown(state, "templates", recovered->templates);
+    spdlog::info(
+        "recovered: {} jails, {} networks, {} templates, {} snapshots, {} pools; operations, events and the audit are "
+        "lost. What runs is taken over when jaild is started",
+        recovered->jails.size(), recovered->networks, recovered->templates.size(), recovered->snapshots,
+        recovered->pools);
+    if (!recovered->kept.empty())
+        spdlog::info("the database that was there is {} now; it holds secrets", recovered->kept.string());
+    return {};
+}
+
 Result<void> check_nothing_lies_in(const fs::path& state) {
     const auto jails = found_in<JailId>(state / "jails").size();
     const auto templates = found_in<TemplateId>(state / "templates").size();
     if (jails == 0 && templates == 0) return {};
-    return std::unexpected(
-        Error{.code = Errc::conflict,
-              .op = "open_database",
-              .detail = fmt::format("{} has {} jails and {} templates, and no database that knows of any",
-                                    state.string(), jails, templates),
-              .reason = "database_missing",
-              .remedy = "jaild --restore BACKUP; to begin anew: another --state-dir, or move this one away"});
+    return std::unexpected(Error{
+        .code = Errc::conflict,
+        .op = "open_database",
+        .detail = fmt::format("{} has {} jails and {} templates, and no database that knows of any", state.string(),
+                              jails, templates),
+        .reason = "database_missing",
+        .remedy = "jaild --recover, or --restore BACKUP; to begin anew: another --state-dir, or move this one away"});
 }
 
 }  // namespace
@@ -93,11 +119,18 @@ Result<void> check_not_lost(const fs::path& state, store::Store& store) {
 }
 
 Result<void> rescue(const Rescue& wanted, const fs::path& state, const std::string& identity, bool claim) {
-    return restore(wanted, {.database = state / "jaild.db",
-                            .host_identity = identity,
-                            .claim = claim,
-                            .existing = wanted.force ? store::Existing::keep_beside : store::Existing::refuse,
-                            .used = ids_in(state)});
+    const auto database = state / "jaild.db";
+    const auto existing = wanted.force ? store::Existing::keep_beside : store::Existing::refuse;
+    if (wanted.recover)
+        return recover(state, {.database = database,
+                               .records = state / "records",
+                               .host_identity = identity,
+                               .claim = claim,
+                               .existing = existing,
+                               .used = ids_in(state)});
+    return restore(
+        wanted,
+        {.database = database, .host_identity = identity, .claim = claim, .existing = existing, .used = ids_in(state)});
 }
 
 }  // namespace jaild::daemon

@@ -12,11 +12,12 @@ namespace jaild::daemon {
 
 struct Rescue {
     std::string backup{};  ///< restore from this file; "-": standard input
+    bool recover = false;  ///< from records
     bool force = false;    ///< keep a database that is there beside, under another name
-    [[nodiscard]] bool wanted() const { return !backup.empty(); }
+    [[nodiscard]] bool wanted() const { return recover || !backup.empty(); }
 };
 
-/// Says on standard error what was done. Errors as store::restore().
+/// Says on standard error what was done. Errors as store::restore(), store::recover().
 Result<void> rescue(const Rescue& wanted, const std::filesystem::path& state, const std::string& identity, bool claim);
 
 /// Without its database a daemon would take all that lies in this state directory for nobody's. Errc::conflict

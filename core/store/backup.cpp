@@ -15,44 +15,18 @@
 #include "core/store/sequences.h"
 #include "core/store/sqlite_error.h"
 #include "core/store/state_lock.h"
+#include "core/store/temporary_database.h"
 
 namespace jaild::store {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kBlock = 256 * 1024;
-constexpr std::string_view kBackup = ".backup-";
+constexpr std::size_t kBackupBlock = 256 * 1024;
+constexpr std::string_view kBackupName = ".backup-";
 
-fs::path with(const fs::path& path, std::string_view ending) {
-    auto longer = path;
-    longer += ending;
-    return longer;
-}
-
-/// With the log and its index that SQLite may have made for it.
-void remove_database(const fs::path& path) {
-    for (const auto* const ending : {"", "-wal", "-shm", "-journal"}) ::unlink(with(path, ending).c_str());
-}
-
-/// Removed unless it was put in place.
-class TemporaryDatabase {
-public:
-    explicit TemporaryDatabase(fs::path path) : path_(std::move(path)) { remove_database(path_); }
-    TemporaryDatabase(const TemporaryDatabase&) = delete;
-    TemporaryDatabase& operator=(const TemporaryDatabase&) = delete;
-    ~TemporaryDatabase() { remove_database(path_); }
-    [[nodiscard]] const fs::path& path() const { return path_; }
-    [[nodiscard]] UniqueFd create() const {
-        return UniqueFd(::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    }
-
-private:
-    fs::path path_;
-};
-
-Result<void> copy(int from, int to) {
-    std::string block(kBlock, '\0');
+Result<void> copy_backup(int from, int to) {
+    std::string block(kBackupBlock, '\0');
     bool nothing = true;
     for (;;) {
         const auto count = ::read(from, block.data(), block.size());
@@ -81,7 +55,7 @@ Result<void> check_whole(Connection& connection) {
     return std::unexpected(corrupt("restore", "the backup is damaged: " + verdict->value_or("no verdict")));
 }
 
-Result<std::size_t> count(Connection& connection, std::string_view sql) {
+Result<std::size_t> count_rows(Connection& connection, std::string_view sql) {
     auto number = first_integer(connection.prepare(sql));
     if (!number) return std::unexpected(number.error());
     return static_cast<std::size_t>(number->value_or(0));
@@ -93,9 +67,9 @@ Result<Restored> accept_backup(const fs::path& path, const RestoreOptions& optio
     auto& connection = *opened->connection;
     if (auto whole = check_whole(connection); !whole) return std::unexpected(whole.error());
     if (auto raised = raise_sequences(connection, options.used); !raised) return std::unexpected(raised.error());
-    auto jails = count(connection, "SELECT count(*) FROM jails");
+    auto jails = count_rows(connection, "SELECT count(*) FROM jails");
     if (!jails) return std::unexpected(jails.error());
-    auto networks = count(connection, "SELECT count(*) FROM networks");
+    auto networks = count_rows(connection, "SELECT count(*) FROM networks");
     if (!networks) return std::unexpected(networks.error());
     // All of it is in the one file that is put in place.
     if (auto done = connection.checkpoint(Connection::Checkpoint::truncate); !done)
@@ -124,7 +98,7 @@ fs::path name_beside(const fs::path& database) {
                                    utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
     std::error_code ignored;
     for (int number = 1;; ++number) {
-        const auto path = with(database, number == 1 ? stamp : fmt::format("{}-{}", stamp, number));
+        const auto path = with_ending(database, number == 1 ? stamp : fmt::format("{}-{}", stamp, number));
         if (!fs::exists(path, ignored)) return path;
     }
 }
@@ -132,7 +106,7 @@ fs::path name_beside(const fs::path& database) {
 }  // namespace
 
 Result<UniqueFd> back_up(const fs::path& database) {
-    const TemporaryDatabase temporary(with(database, fmt::format("{}{}", kBackup, random_hex(8))));
+    const TemporaryDatabase temporary(with_ending(database, fmt::format("{}{}", kBackupName, random_hex(8))));
     // Before SQLite would make it, readable by others.
     if (!temporary.create())
         return std::unexpected(Error::from_errno("open", errno, "making " + temporary.path().string()));
@@ -148,7 +122,7 @@ Result<UniqueFd> back_up(const fs::path& database) {
 }
 
 void clear_backups(const fs::path& database) {
-    const auto prefix = database.filename().string() + std::string(kBackup);
+    const auto prefix = database.filename().string() + std::string(kBackupName);
     std::error_code none;
     for (const auto& entry : fs::directory_iterator(database.parent_path(), none))
         if (entry.path().filename().string().starts_with(prefix)) ::unlink(entry.path().c_str());
@@ -182,11 +156,11 @@ Result<fs::path> put_in_place(const fs::path& made, const fs::path& database) {
         if (auto moved = rename_file(database, kept); !moved) return std::unexpected(moved.error());
     }
     if (has_log(database)) {
-        const auto log = kept.empty() ? name_beside(with(database, "-wal")) : with(kept, "-wal");
-        if (auto moved = rename_file(with(database, "-wal"), log); !moved) return std::unexpected(moved.error());
+        const auto log = kept.empty() ? name_beside(with_ending(database, "-wal")) : with_ending(kept, "-wal");
+        if (auto moved = rename_file(with_ending(database, "-wal"), log); !moved) return std::unexpected(moved.error());
     }
-    ::unlink(with(database, "-wal").c_str());
-    ::unlink(with(database, "-shm").c_str());
+    ::unlink(with_ending(database, "-wal").c_str());
+    ::unlink(with_ending(database, "-shm").c_str());
     if (auto moved = rename_file(made, database); !moved) return std::unexpected(moved.error());
     if (auto synced = sync_directory(database.parent_path()); !synced) return std::unexpected(synced.error());
     return kept;
@@ -197,11 +171,11 @@ Result<Restored> restore(const RestoreOptions& options) {
     if (!lock) return std::unexpected(lock.error());
     if (auto none = check_none(options.database, options.existing, "--restore"); !none)
         return std::unexpected(none.error());
-    const TemporaryDatabase temporary(with(options.database, ".restoring"));
+    const TemporaryDatabase temporary(with_ending(options.database, ".restoring"));
     {
         const auto file = temporary.create();
         if (!file) return std::unexpected(Error::from_errno("open", errno, "making " + temporary.path().string()));
-        if (auto copied = copy(options.source, file.get()); !copied) return std::unexpected(copied.error());
+        if (auto copied = copy_backup(options.source, file.get()); !copied) return std::unexpected(copied.error());
     }
     auto with_old = options;
     for (const auto& [table, id] : ids_of(options.database)) with_old.used[table] = std::max(with_old.used[table], id);

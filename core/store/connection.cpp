@@ -59,6 +59,16 @@ Result<void> Connection::configure(Mode mode) {
         mode == Mode::read_only ? "ON" : "OFF"));
 }
 
+void Connection::watch(std::function<void(std::string_view table)> watcher) {
+    watcher_ = std::move(watcher);
+    sqlite3_update_hook(
+        database_,
+        [](void* self, int, const char*, const char* table, sqlite3_int64) {
+            static_cast<Connection*>(self)->watcher_(table);
+        },
+        this);
+}
+
 Connection::~Connection() {
     for (auto& [sql, handle] : cache_) sqlite3_finalize(handle);
     sqlite3_close_v2(database_);

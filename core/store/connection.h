@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -40,6 +41,9 @@ public:
     Result<void> script(const std::string& sql);
 
     [[nodiscard]] std::int64_t last_insert_id() const;
+    /// Told the table of each row that this connection inserts, changes or deletes, of those that have rowids; also of
+    /// what is undone later. Must not use the connection.
+    void watch(std::function<void(std::string_view table)> watcher);
     /// Rows changed by the last INSERT, UPDATE or DELETE.
     [[nodiscard]] std::int64_t changes() const;
     /// Also false after an error that made SQLite roll back by itself (full disk, I/O error).
@@ -66,6 +70,7 @@ private:
     sqlite3* database_;
     std::map<std::string, sqlite3_stmt*, std::less<>> cache_;  ///< those not lent out
     int wal_pages_ = 0;
+    std::function<void(std::string_view)> watcher_;
 };
 
 /// Runs `work` (Result<T>()) in a savepoint of the open transaction: an Error undoes what it did. When SQLite has

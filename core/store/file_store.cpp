@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <system_error>
+#include <utility>
 
 #include "core/store/nesting.h"
+#include "core/store/records.h"
 
 namespace jaild::store {
 namespace {
@@ -32,6 +34,7 @@ Result<std::unique_ptr<Store>> FileStore::open(const StoreOptions& options, Cloc
     if (!readers) return std::unexpected(readers.error());
     std::unique_ptr<FileStore> store(
         new FileStore(path, *std::move(lock), *std::move(database), *std::move(readers), clock, options.keep));
+    if (auto kept = store->keep_records(options); !kept) return std::unexpected(kept.error());
     try {
         store->thread_ = std::thread([raw = store.get()] { raw->run(); });
     } catch (const std::system_error& thrown) {
@@ -51,6 +54,18 @@ FileStore::FileStore(std::filesystem::path path, StateLock lock, OpenDatabase da
       commits_(*connection_, clock, keep_),
       readers_(std::move(readers)) {}
 
+Result<void> FileStore::keep_records(const StoreOptions& options) {
+    if (options.records.empty()) return {};
+    auto keeper = RecordKeeper::start(path_, options.records, options.on_record_problem);
+    if (!keeper) return std::unexpected(keeper.error());
+    keeper_ = *std::move(keeper);
+    connection_->watch([this](std::string_view table) {
+        recorded_changed_ = recorded_changed_ ||
+                            std::ranges::find(records::kinds(), table, &records::Kind::table) != records::kinds().end();
+    });
+    return {};
+}
+
 FileStore::~FileStore() {
     if (thread_.joinable()) {
         {
@@ -60,6 +75,7 @@ FileStore::~FileStore() {
         queued_.notify_one();
         thread_.join();
     }
+    keeper_.reset();
     readers_.reset();
     (void)connection_->checkpoint(Connection::Checkpoint::truncate);  // when it fails, the log holds everything
 }
@@ -112,6 +128,7 @@ void FileStore::commit(const std::vector<Waiting*>& group) {
         const Nesting inside(this);
         tell(commits_.run(changes));
     }
+    if (std::exchange(recorded_changed_, false)) keeper_->changed();
     // Under the lock: a caller that wakes takes its Waiting from its stack at once.
     const std::lock_guard lock(queue_mutex_);
     for (Waiting* waiting : group) {

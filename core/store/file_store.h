@@ -10,6 +10,7 @@
 #include "core/store/backup.h"
 #include "core/store/opening.h"
 #include "core/store/reader_pool.h"
+#include "core/store/record_keeper.h"
 #include "core/store/state_lock.h"
 #include "core/store/store.h"
 #include "core/store/transaction.h"
@@ -45,6 +46,7 @@ private:
     void commit(const std::vector<Waiting*>& group);
     void tell(EventSeq newest);
     void checkpoint_if_due();
+    Result<void> keep_records(const StoreOptions& options);
 
     const std::filesystem::path path_;
     StateLock lock_;  // first: given up last
@@ -53,6 +55,9 @@ private:
     std::unique_ptr<Connection> connection_;  ///< the writer thread's
     GroupCommit commits_;
     int copied_pages_ = 0;  ///< pages of the log at the last checkpoint
+
+    std::unique_ptr<RecordKeeper> keeper_;  ///< nothing: no records are kept
+    bool recorded_changed_ = false;         ///< in this group, of what has records
 
     std::unique_ptr<ReaderPool> readers_;
     std::mutex listener_mutex_;

@@ -65,6 +65,28 @@ std::string Statement::blob(int column) const {
     return data ? std::string(data, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column))) : std::string();
 }
 
+Statement::Type Statement::type(int column) const {
+    switch (sqlite3_column_type(handle_, column)) {
+        case SQLITE_INTEGER:
+            return Type::integer;
+        case SQLITE_TEXT:
+            return Type::text;
+        case SQLITE_BLOB:
+            return Type::blob;
+        default:
+            return Type::null;
+    }
+}
+
+int Statement::columns() const {
+    return sqlite3_column_count(handle_);
+}
+
+std::string Statement::name(int column) const {
+    const char* name = sqlite3_column_name(handle_, column);
+    return name ? name : "";
+}
+
 bool Statement::null(int column) const {
     return sqlite3_column_type(handle_, column) == SQLITE_NULL;
 }

@@ -53,6 +53,10 @@ public:
     [[nodiscard]] std::string text(int column) const;
     [[nodiscard]] std::string blob(int column) const;
     [[nodiscard]] bool null(int column) const;
+    enum class Type { null, integer, text, blob };
+    [[nodiscard]] Type type(int column) const;
+    [[nodiscard]] int columns() const;
+    [[nodiscard]] std::string name(int column) const;
 
 private:
     void check_bind(int code);

@@ -32,6 +32,10 @@ struct StoreOptions {
     std::string host_identity;   ///< of this machine; compared with the one the database was made on
     bool claim = false;          ///< take over a database that was made on another machine: new instance id
     Retention keep{};
+    /// Where records are kept (record_keeper.h): "<state>/records"; empty: nowhere.
+    std::filesystem::path records{};
+    /// Records could not be written: from a thread of the store's own, once until they can be again.
+    std::function<void(const Error&)> on_record_problem{};
 };
 
 /// Opened once per daemon. All methods block; any thread but the I/O one. A `work` must not call its Store again

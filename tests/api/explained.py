@@ -22,6 +22,8 @@ def blocks(daemon):
     """What the state directory takes up, in kibibytes, without the database: that grows with what has happened."""
     total = 0
     for directory, directories, files in os.walk(daemon.state):
+        if directory == str(daemon.state):
+            directories.remove("records")  # they follow the database
         for name in directories + files:
             if name not in DATABASE:
                 total += os.lstat(os.path.join(directory, name)).st_blocks
@@ -79,7 +81,7 @@ def of_jails(daemon):
 
 def unexplained(daemon):
     """In words; nothing may be going on."""
-    known = DATABASE | {"host-etc", "imports", "jails", "templates"}
+    known = DATABASE | {"host-etc", "imports", "jails", "records", "templates"}
     odd = [name for name in names_in(daemon.state) if name not in known]
     odd += [f"imports/{name}" for name in names_in(daemon.state / "imports")]
     return odd + of_templates(daemon) + of_jails(daemon)
