@@ -72,8 +72,8 @@ model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& ro
     return made;
 }
 
-bool differs_for_restart(const model::Jail& jail, const MadeWith& made) {
-    return made.interfaces != jail.interfaces || !model::restart_fields_changed(made.spec, jail.spec).empty();
+bool asks_for_another(const model::Jail& jail, const MadeWith& made) {
+    return !model::restart_fields_changed(made.spec, jail.spec).empty();
 }
 
 /// What the interface learns of a family, to be said; nullptr: its addresses are ours to give.
@@ -88,7 +88,8 @@ kernel::Applied record(const model::Jail& jail, const Observed& observed, bool c
     auto restarts = restarts_of(jail, observed);
     const auto ended = complete ? std::nullopt : ended_command(jail, observed);
     const auto made = current_incarnation(jail, observed) ? made_with(observed) : nullptr;
-    const bool ends = ended && ended->exit.reason == model::kUnhealthy;
+    const bool moved = !observed.applied.complete && made && made->interfaces != jail.interfaces;
+    const bool ends = (ended && ended->exit.reason == model::kUnhealthy) || moved;
     if (ended && ended->answer == Answer::restart) restarts = counted(jail.spec.restart, ended->before, ended->exit);
     return {.generation = jail.generation,
             .incarnation = jail.incarnation,
@@ -185,7 +186,9 @@ Situation situation(const model::Jail& jail, const Observed& observed) {
         if (!shim_alive(observed)) return Situation::remade;
         if (observed.applied.complete) return Situation::continues;
         const auto made = made_with(observed);
-        return made && differs_for_restart(jail, *made) ? Situation::anew : Situation::continues;
+        if (made && asks_for_another(jail, *made)) return Situation::anew;
+        // Its addresses are given by a network, which may have changed: nobody asked for another start.
+        return made && made->interfaces != jail.interfaces ? Situation::remade : Situation::continues;
     }
     // A dying jail needs nothing of ours any more and does not block its name (FreeBSD 14 and later).
     const bool remains = observed.jail && !observed.jail->dying;

@@ -33,7 +33,7 @@ enum class Situation {
     absent,     ///< nothing runs: build it
     continues,  ///< it lives in the incarnation that is wanted, whole or half-made: add what is missing
     anew,       ///< it must go, and what comes next is a fresh start: a restart, or half-made to another spec
-    remade,     ///< it must go, and the same incarnation is made again: it died, or its shim did
+    remade,     ///< it must go, and the same incarnation is made again: it died, its shim did, or its addresses changed
 };
 Situation situation(const model::Jail& jail, const Observed& observed);
 

@@ -58,6 +58,22 @@ TEST_CASE("a restart that is broken off anywhere is finished, and counted once",
     }
 }
 
+TEST_CASE("a restart that is broken off, and whose jail got other addresses meanwhile, is counted once",
+          "[plan][restart]") {
+    const auto desired = due(with_policy(RestartPolicy::always));
+    auto moved = desired;
+    moved.jail.interfaces.front().addresses = {*Prefix::parse("198.51.100.77/24")};
+    for (std::size_t broken_off = 1; broken_off < 25; ++broken_off) {
+        auto toy = Toy::running(desired);
+        toy.end_command(0);
+        toy.do_once(desired, broken_off);
+        if (toy.observed.applied.complete) continue;
+        toy.converge(moved);
+        CAPTURE(broken_off);
+        CHECK(restarts(moved, toy) == 1);
+    }
+}
+
 TEST_CASE("what its policy leaves stays ended, also when the jail is made again for another reason",
           "[plan][restart]") {
     const auto desired = due(with_policy(RestartPolicy::on_failure));
