@@ -8,17 +8,26 @@
 namespace jaild::reconcile {
 namespace {
 
-/// A clock that went back makes none of them older than it is.
-bool within(UtcTime then, UtcTime now, Milliseconds window) {
-    return now.milliseconds - then.milliseconds < window.count();
-}
-
-std::ptrdiff_t recent_ones(const model::RestartSpec& spec, const Restarts& before, const model::LastExit& exit) {
-    return std::ranges::count_if(before.recent, [&](UtcTime then) { return within(then, exit.at, spec.window); });
-}
-
 bool was_healthy(const model::RestartSpec& spec, const model::LastExit& exit) {
     return exit.ran >= spec.reset_after;
+}
+
+/// Without what is added by chance.
+Milliseconds least_wait(const model::RestartSpec& spec, const Restarts& before, const model::LastExit& exit) {
+    const auto row = was_healthy(spec, exit) ? 0U : before.row;
+    if (row == 0) return Milliseconds{0};
+    auto wait = spec.delay;
+    for (auto n = 1U; n < row && wait < spec.max_delay; ++n) wait *= 2;
+    return std::min(wait, spec.max_delay);
+}
+
+/// Those that are within the window still when the command ends in that way.
+std::vector<Milliseconds> recent_ones(const model::RestartSpec& spec, const Restarts& before,
+                                      const model::LastExit& exit) {
+    auto recent = before.recent;
+    for (auto& age : recent) age += before.waited + exit.ran;
+    std::erase_if(recent, [&](Milliseconds age) { return age >= spec.window; });
+    return recent;
 }
 
 /// 0 to 255, the same for the same: splitmix64's last step.
@@ -46,15 +55,17 @@ Answer answer_to(const model::RestartSpec& spec, const Restarts& before, const m
         const bool good = exit.exit_code == 0 && exit.reason != "emptied";
         if (spec.policy == model::RestartPolicy::on_failure && good) return Answer::leave;
     }
-    if (spec.max_retries != 0 && recent_ones(spec, before, exit) >= spec.max_retries) return Answer::give_up;
+    if (spec.max_retries != 0 && std::ssize(recent_ones(spec, before, exit)) >= spec.max_retries)
+        return Answer::give_up;
     return Answer::restart;
 }
 
 Restarts counted(const model::RestartSpec& spec, Restarts before, const model::LastExit& exit) {
+    before.recent = recent_ones(spec, before, exit);
+    before.waited = least_wait(spec, before, exit);
     ++before.count;
     before.row = was_healthy(spec, exit) ? 1 : before.row + 1;
-    std::erase_if(before.recent, [&](UtcTime then) { return !within(then, exit.at, spec.window); });
-    if (spec.max_retries != 0) before.recent.push_back(exit.at);
+    if (spec.max_retries != 0) before.recent.emplace_back(0);
     const auto most = static_cast<std::ptrdiff_t>(spec.max_retries);
     if (std::ssize(before.recent) > most) before.recent.erase(before.recent.begin(), before.recent.end() - most);
     before.exits.push_back(exit);
@@ -64,11 +75,8 @@ Restarts counted(const model::RestartSpec& spec, Restarts before, const model::L
 
 Milliseconds wait_before(const model::RestartSpec& spec, const Restarts& before, const model::LastExit& exit,
                          JailId id) {
-    const auto row = was_healthy(spec, exit) ? 0U : before.row;
-    if (row == 0) return Milliseconds{0};
-    auto wait = spec.delay;
-    for (auto n = 1U; n < row && wait < spec.max_delay; ++n) wait *= 2;
-    wait = std::min(wait, spec.max_delay);
+    const auto wait = least_wait(spec, before, exit);
+    if (wait.count() == 0) return wait;
     const auto seed = static_cast<std::uint64_t>(id.value) * 0x9e3779b97f4a7c15ULL + before.count;
     return wait + wait * spread(seed) / 1024;
 }
@@ -86,7 +94,7 @@ std::string to_string(const model::LastExit& exit) {
 
 nlohmann::json to_json(const Restarts& restarts) {
     auto recent = nlohmann::json::array();
-    for (const auto at : restarts.recent) recent.push_back(at.milliseconds);
+    for (const auto age : restarts.recent) recent.push_back(age.count());
     auto exits = nlohmann::json::array();
     for (const auto& exit : restarts.exits)
         exits.push_back({{"exit_code", exit.exit_code},
@@ -94,8 +102,11 @@ nlohmann::json to_json(const Restarts& restarts) {
                          {"reason", exit.reason},
                          {"at", exit.at.milliseconds},
                          {"ran", exit.ran.count()}});
-    return {
-        {"count", restarts.count}, {"row", restarts.row}, {"recent", std::move(recent)}, {"exits", std::move(exits)}};
+    return {{"count", restarts.count},
+            {"row", restarts.row},
+            {"ages", std::move(recent)},
+            {"waited", restarts.waited.count()},
+            {"exits", std::move(exits)}};
 }
 
 Restarts parse_restarts(const nlohmann::json& value) {
@@ -104,7 +115,8 @@ Restarts parse_restarts(const nlohmann::json& value) {
     try {
         restarts.count = value.value("count", std::uint64_t{0});
         restarts.row = value.value("row", 0U);
-        for (const auto& at : value.value("recent", std::vector<std::int64_t>{})) restarts.recent.push_back({at});
+        for (const auto age : value.value("ages", std::vector<std::int64_t>{})) restarts.recent.emplace_back(age);
+        restarts.waited = Milliseconds{value.value("waited", std::int64_t{0})};
         for (const auto& one : value.value("exits", nlohmann::json::array()))
             if (auto exit = parse_exit(one)) restarts.exits.push_back(*std::move(exit));
     } catch (const nlohmann::json::exception&) {

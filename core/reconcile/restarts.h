@@ -17,9 +17,12 @@ namespace jaild::reconcile {
 struct Restarts {
     static constexpr std::size_t kKeptExits = 5;
 
-    std::uint64_t count = 0;             ///< since the last start that somebody asked for
-    unsigned row = 0;                    ///< how many of them without a healthy time in between
-    std::vector<UtcTime> recent;         ///< when the command ended, of those within the window; none without a limit
+    std::uint64_t count = 0;  ///< since the last start that somebody asked for
+    unsigned row = 0;         ///< how many of them without a healthy time in between
+    /// Of those within the window, how long ago the command ended by the time that it ran or waited for its restart
+    /// since: the date of the host may be set, and the host may sleep. None without a limit.
+    std::vector<Milliseconds> recent;
+    Milliseconds waited{0};              ///< before the last one
     std::vector<model::LastExit> exits;  ///< that were answered with a restart, the last kKeptExits
     bool operator==(const Restarts&) const = default;
 };

@@ -38,6 +38,11 @@ void Faults::always(std::string point, int sys) {
     always_[std::move(point)] = sys;
 }
 
+void Faults::not_any_more(std::string_view point) {
+    std::lock_guard lock(mutex_);
+    if (const auto found = always_.find(point); found != always_.end()) always_.erase(found);
+}
+
 void Faults::random(std::uint64_t seed, const Rates& rates) {
     std::lock_guard lock(mutex_);
     dice_.emplace(seed);

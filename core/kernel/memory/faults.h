@@ -72,6 +72,7 @@ public:
     void crash(std::size_t number, When when);
     /// Each time at the points of that name, until clear(): something that does not pass by itself.
     void always(std::string point, int sys);
+    void not_any_more(std::string_view point);
     void random(std::uint64_t seed, const Rates& rates);
     /// Called with each point's number and name as it is entered; nullptr to stop. Must not call back.
     void trace(std::function<void(std::size_t, std::string_view)> tracer);

@@ -99,7 +99,26 @@ private:
         report("change network", network, scene_.update_network(wanted));
     }
 
+    /// What befalls a host as a whole.
+    void befall() {
+        constexpr Milliseconds kDay{86'400'000};
+        const auto chosen = dice_.below(keeping_ == Keeping::on_disk ? 4 : 3);
+        if (chosen == 3) {
+            say("  the database is lost");
+            return scene_.lose_database();
+        }
+        if (chosen == 0) {
+            const bool back = dice_.chance(0.5);
+            say(back ? "  the date goes back a day" : "  the date goes on a day");
+            return scene_.clock().set_date(back ? -kDay : kDay);
+        }
+        full_ = !full_;
+        say(full_ ? "  the disk is full" : "  the disk has room again");
+        scene_.fill_disk(full_);
+    }
+
     void act() {
+        if (dice_.chance(full_ ? 0.3 : 0.06)) return befall();
         if (dice_.chance(0.2)) return act_on_network();
         const auto jails = scene_.jails();
         if (jails.empty() || dice_.chance(0.2)) return create();
@@ -292,7 +311,9 @@ private:
     RunOptions options_;
     Dice dice_;
     const Scene::Care care_ = dice_.chance(0.5) ? Scene::Care::rounds : Scene::Care::resyncs;
-    Scene scene_;
+    const Keeping keeping_ = dice_.chance(0.05) ? Keeping::on_disk : Keeping::in_memory;
+    Scene scene_{{}, keeping_};
+    bool full_ = false;
     std::int64_t written_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "tests/simulation/scene/scene.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <stdexcept>
 #include <utility>
 
@@ -14,9 +15,18 @@ using kernel::memory::JailLife;
 
 constexpr Milliseconds kRoundTime{5'000};
 
-std::unique_ptr<store::Store> open_store(Clock& clock) {
-    return expect(store::Store::open({.path = ":memory:", .host_identity = "memory"}, clock));
-}
+/// Points at which the disk is written to.
+constexpr const char* kWriting[] = {"store.write",
+                                    "jails.record",
+                                    "roots.prepare.tree",
+                                    "roots.prepare.copy",
+                                    "roots.prepare.finish",
+                                    "roots.refresh",
+                                    "roots.write_hosts",
+                                    "snapshots.take.copy",
+                                    "snapshots.restore.copy",
+                                    "root_upgrades.upgrade",
+                                    "links.ensure_alias.remember"};
 
 kernel::memory::MemoryOptions with_clock(kernel::memory::MemoryOptions options, Clock& clock) {
     options.clock = &clock;
@@ -33,8 +43,8 @@ model::Network default_network() {
 
 }  // namespace
 
-Scene::Scene(const kernel::memory::MemoryOptions& options)
-    : store_(open_store(clock_)),
+Scene::Scene(const kernel::memory::MemoryOptions& options, Keeping keeping)
+    : store_(keeping, clock_),
       kernel_({.instance = store_->instance(), .state_directory = "/var/db/jaild", .helper_directory = "/usr/libexec"},
               with_clock(options, clock_)),
       striking_store_(*store_, kernel_.faults()) {
@@ -58,6 +68,19 @@ void Scene::kill_daemon() {
     start_daemon();
     for (const auto& jail : jails())
         if (jail.unpacking()) end_import(jail.id, Archive::cut_off);
+}
+
+void Scene::lose_database() {
+    reconciler_.reset();
+    for (const auto& problem : store_.lose_and_recover()) offences_.push_back(problem);
+    striking_store_.stand_before(*store_);
+    operation_ids_.clear();  // history is not kept
+    kill_daemon();
+}
+
+void Scene::fill_disk(bool full) {
+    for (const auto* point : kWriting)
+        full ? kernel_.faults().always(point, ENOSPC) : kernel_.faults().not_any_more(point);
 }
 
 Result<void> Scene::note(store::Writer& writer, const model::Jail& jail, std::string_view kind) {

@@ -12,6 +12,7 @@
 #include "core/reconcile/reconciler.h"
 #include "core/store/store.h"
 #include "tests/simulation/scene/clock.h"
+#include "tests/simulation/scene/scene_store.h"
 #include "tests/simulation/scene/striking_store.h"
 
 namespace jaild::simulation {
@@ -40,7 +41,7 @@ struct History {
 /// of a kernel, and users. A crash throws the reconciler away; store and kernel stay, as after kill -9.
 class Scene {
 public:
-    explicit Scene(const kernel::memory::MemoryOptions& options = {});
+    explicit Scene(const kernel::memory::MemoryOptions& options = {}, Keeping keeping = Keeping::in_memory);
 
     // Users. Each is one transaction, as the supervisor writes it, and a poke; no fault strikes here.
     Result<JailId> create(const model::NamedSpec& spec);
@@ -72,6 +73,10 @@ public:
     /// All jails once, networks and residue first.
     Round round();
     void kill_daemon();
+    /// With the daemon dead, somebody deletes its database (Keeping::on_disk), and has it made again from the records.
+    void lose_database();
+    /// Nothing can be written any more, rows and files, until there is room again.
+    void fill_disk(bool full);
     /// Until it is made anew, or recovers, all probes of the jail fail; those of any other succeed. False: it has none.
     bool fall_ill(JailId id);
     void recover(JailId id) { ill_.erase(id); }
@@ -124,7 +129,7 @@ private:
     void start_daemon();
 
     SimulatedClock clock_;
-    std::unique_ptr<store::Store> store_;
+    SceneStore store_;
     kernel::MemoryKernel kernel_;
     StrikingStore striking_store_;
     std::unique_ptr<reconcile::Reconciler> reconciler_;

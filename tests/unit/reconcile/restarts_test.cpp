@@ -68,16 +68,21 @@ TEST_CASE("the first restart in a row comes at once, each further one later, up 
 }
 
 TEST_CASE("a budget is kept within its window", "[restarts]") {
-    const RestartSpec spec{.policy = RestartPolicy::always, .max_retries = 2, .window = std::chrono::seconds{10}};
-    auto so_far = counted(spec, {}, exit_at(100));
-    CHECK(answer_to(spec, so_far, exit_at(101)) == Answer::restart);
-    so_far = counted(spec, so_far, exit_at(101));
-    CHECK(answer_to(spec, so_far, exit_at(102)) == Answer::give_up);
-    CHECK(answer_to(spec, so_far, exit_at(109)) == Answer::give_up);
-    // The first is too long ago by then.
-    CHECK(answer_to(spec, so_far, exit_at(110)) == Answer::restart);
+    const auto after = [](std::int64_t seconds) { return exit_at(100, 1, Milliseconds{seconds * 1000}); };
+    const RestartSpec spec{.policy = RestartPolicy::always,
+                           .delay = Milliseconds{2'000},
+                           .max_retries = 2,
+                           .window = std::chrono::seconds{10}};
+    auto so_far = counted(spec, {}, after(50));
+    CHECK(answer_to(spec, so_far, after(1)) == Answer::restart);
+    so_far = counted(spec, so_far, after(1));  // the first is 1 s ago: it did not wait
+    CHECK(answer_to(spec, so_far, after(1)) == Answer::give_up);
+    CHECK(answer_to(spec, so_far, after(6)) == Answer::give_up);
+    // It waited 2 s since, and so the first is 10 s ago.
+    CHECK(answer_to(spec, so_far, after(7)) == Answer::restart);
 
-    SECTION("a clock that goes back forgets none") {
+    SECTION("the date of the host says nothing") {
+        CHECK(answer_to(spec, so_far, exit_at(86'400 * 365)) == Answer::give_up);
         CHECK(answer_to(spec, so_far, exit_at(3)) == Answer::give_up);
     }
     SECTION("a larger budget is in force at once") {
