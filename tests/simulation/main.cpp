@@ -105,8 +105,8 @@ int run_all(const Arguments& arguments) {
     for (std::uint64_t i = 0; i < arguments.threads; ++i) threads.emplace_back(play);
     for (auto& one : threads) one.join();
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
-    fmt::print("{} seeds from {}, {} steps each, {} failed, {} ms\n", played.load(), arguments.first, arguments.steps,
-               failed.load(), took.count());
+    fmt::print("{} steps: {} seeds from {}, {} steps each, {} failed, {} ms\n", played * arguments.steps, played.load(),
+               arguments.first, arguments.steps, failed.load(), took.count());
     return failed == 0 ? 0 : 1;
 }
 
