@@ -130,7 +130,6 @@ std::string describe(const State& state, const InstanceId& instance) {
     }
     for (const auto& [name, rules] : state.limits)
         for (const auto& rule : rules) lines.push_back(freebsd::rctl::rule_text(name, rule) + '\n');
-    for (const auto& [id, held] : state.directories) lines.push_back(describe_directory(id, held));
     for (const auto& [id, loaded] : state.rules) {
         lines.push_back(fmt::format("rules {}: {} {}{}{}\n", id.value, subnet(loaded.network.ipv4),
                                     subnet(loaded.network.ipv6), loaded.network.nat.on ? " nat" : "",
@@ -153,6 +152,8 @@ std::string describe(const State& state, const InstanceId& instance) {
     for (auto at = text.find(drawn); at != std::string::npos; at = text.find(drawn, at)) {
         text.replace(at, drawn.size(), "<instance>");
     }
+    // No name of an instance is in there, but long texts, in which five letters may be anything.
+    for (const auto& [id, held] : state.directories) text += describe_directory(id, held);
     return text;
 }
 
