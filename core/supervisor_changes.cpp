@@ -45,6 +45,12 @@ Result<void> authorize_confinement(const Caller& caller, const model::JailSpec& 
         if (auto allowed = authorize(caller, Role::admin, "a choice of devices"); !allowed) return allowed;
     if (!to.datasets.empty() && from.datasets != to.datasets)
         if (auto allowed = authorize(caller, Role::admin, "a choice of datasets"); !allowed) return allowed;
+    if (const auto hook = model::hook_changed(from, to)) {
+        auto allowed =
+            authorize(caller, Role::admin, fmt::format("a change of {}: it runs on the host as root", *hook));
+        if (!allowed) allowed.error().field = *hook;
+        if (!allowed) return allowed;
+    }
     if (const auto network = model::network_for_admins(from, to))
         if (auto allowed = authorize(caller, Role::admin, "a choice of " + *network); !allowed) return allowed;
     const auto parameter = model::parameter_for_admins(from.parameters, to.parameters);

@@ -10,6 +10,12 @@ namespace {
 
 constexpr const char* kFile = "applied.json";
 constexpr std::size_t kLimit = 16 << 20;
+constexpr const char* kBegun = "begun";
+constexpr const char* kEnding = "ending";
+
+HookLife hooks_in(const std::string& text) {
+    return text == kBegun ? HookLife::begun : text == kEnding ? HookLife::ending : HookLife::none;
+}
 
 }  // namespace
 
@@ -23,17 +29,19 @@ Result<Applied> read_applied(const std::filesystem::path& jail_directory) {
         return Applied{.generation = json.at("generation").get<Generation>(),
                        .incarnation = json.at("incarnation").get<Incarnation>(),
                        .complete = json.at("complete").get<bool>(),
-                       .spec = json.at("spec").get<std::string>()};
+                       .spec = json.at("spec").get<std::string>(),
+                       .hooks = hooks_in(json.value("hooks", std::string()))};
     } catch (const nlohmann::json::exception&) {
         return Applied{};
     }
 }
 
 Result<void> write_applied(const std::filesystem::path& jail_directory, const Applied& applied) {
-    const nlohmann::json json = {{"generation", applied.generation},
+    nlohmann::json json = {{"generation", applied.generation},
                                  {"incarnation", applied.incarnation},
                                  {"complete", applied.complete},
                                  {"spec", applied.spec}};
+    if (applied.hooks != HookLife::none) json["hooks"] = applied.hooks == HookLife::begun ? kBegun : kEnding;
     // The spec holds secrets: 0600. Text that is no UTF-8 cannot be in it, but must never end the daemon.
     const auto text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     return files::write_atomic(jail_directory / kFile, text, 0600);

@@ -38,12 +38,20 @@ struct ObservedJail {
     bool operator==(const ObservedJail&) const = default;
 };
 
+/// Where the host's hooks of a jail's life are. No kernel tells, and none may be forgotten.
+enum class HookLife {
+    none,    ///< none has begun, or all that was due has run
+    begun,   ///< prestart may have begun: poststop is due when this life ends
+    ending,  ///< this life is at its end: poststop runs before another one begins
+};
+
 /// What we last did to a jail, kept in its directory by rename: a hint that observed parameters outrank.
 struct Applied {
     Generation generation = 0;
     Incarnation incarnation = 0;
     bool complete = false;  ///< false: written before the jail was made; true: after the last step
     std::string spec;       ///< JSON of the spec (secrets kept; the file is 0600) that this incarnation was made with
+    HookLife hooks = HookLife::none;
     bool operator==(const Applied&) const = default;
 };
 

@@ -11,6 +11,7 @@
 #include "core/base/unique_fd.h"
 #include "core/base/units.h"
 #include "core/kernel/scope.h"
+#include "core/model/hooks.h"
 #include "core/model/status.h"
 
 namespace jaild::kernel {
@@ -26,6 +27,7 @@ struct ObservedShim {
     std::int64_t command_pid = 0;
     std::optional<model::LastExit> last_exit;  ///< kept beyond the incarnation
     bool start_done = false;                   ///< exec.start of this incarnation ran and exited 0
+    model::HookSet hooks_done{};               ///< since this shim was started: of a start, ran and exited 0
     bool operator==(const ObservedShim&) const = default;
 };
 
@@ -38,6 +40,21 @@ struct Program {
     /// exec() only: a pseudo terminal of this size is its 0, 1 and 2 and the controlling terminal of its session.
     std::optional<TerminalSize> terminal{};
 };
+
+/// A program of the host's, run there as root for a jail.
+struct HostProgram {
+    std::vector<std::string> argv;
+    std::map<std::string, std::string> environment;  ///< beside PATH and JAIL_ROOT, and nothing else
+};
+
+/// A hook ran, or could not be executed, and that is its own fault: to be told, and not to be tried for ever.
+/// The reasons of such an Error.
+inline constexpr std::string_view kHookFailed = "hook_failed";
+inline constexpr std::string_view kHookTimedOut = "hook_timed_out";
+inline constexpr std::string_view kHookNotExecuted = "hook_not_executed";
+inline bool is_of_hook(const Error& error) {
+    return error.reason == kHookFailed || error.reason == kHookTimedOut || error.reason == kHookNotExecuted;
+}
 
 /// Descriptors for 0, 1 and 2, taken over. Of a program with a terminal: not used.
 struct Stdio {
@@ -74,8 +91,8 @@ public:
     virtual Result<std::vector<ObservedShim>> list(Scope scope) = 0;
     /// Starts the jail's shim unless it lives. A command that a dead shim left behind is recorded as `lost` first.
     virtual Result<void> hold(JailId id) = 0;
-    /// Forgets the command's and exec.start's state of the last incarnation, not last_exit: the next one runs them
-    /// again.
+    /// Forgets the command's, exec.start's and the hooks' state of the last incarnation, not last_exit: the next one
+    /// runs them again.
     virtual Result<void> reset(JailId id) = 0;
     /// Starts the supervised command; its output goes to the jail's log. Success: it was executed. A program that
     /// cannot be executed: Errc::invalid "command_failed", recorded as last_exit "failed_to_start".
@@ -89,9 +106,14 @@ public:
     /// exec.start and exec.stop: run to the end with output to the jail's log. Errc::busy after `timeout` (killed),
     /// Errc::kernel "start_failed" with the exit code otherwise. `marks_start`: remember success as start_done.
     virtual Result<void> run(JailId id, const Program& program, Milliseconds timeout, bool marks_start) = 0;
-    /// A stop_command() or run() of this jail that is under way on another thread returns soon, with Errc::busy
-    /// "interrupted"; what it waits for goes on, and asking again waits for the same. Any thread; never blocks for
-    /// long.
+    /// A program of the host's, with output to the jail's log, to its end; its shim is there, a jail need not be. One
+    /// at a time: asking again waits for the one that runs, another hook kills that one first. A hook of the start that
+    /// exited 0 is remembered in hooks_done. Killed with its session after `timeout`: Errc::busy "hook_timed_out".
+    /// Errc::kernel "hook_failed" with the exit code, Errc::invalid "hook_not_executed".
+    virtual Result<void> run_hook(JailId id, model::Hook hook, const HostProgram& program, Milliseconds timeout) = 0;
+    /// A stop_command(), run() or run_hook() of this jail that is under way on another thread returns soon, with
+    /// Errc::busy "interrupted"; what it waits for goes on, and asking again waits for the same. Any thread; never
+    /// blocks for long.
     virtual void interrupt(JailId id) = 0;
     /// Runs a program beside the command. Errc::invalid: no such user, directory or program in the jail. With a
     /// terminal also Errc::unsupported "old_shim", Errc::conflict "no_terminal".

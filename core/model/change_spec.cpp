@@ -88,6 +88,26 @@ Result<JailSpec> replace(const JailSpec& current, const json& replacement) {
     return parse_kept(current, document);
 }
 
+namespace {
+
+/// The argument list of that hook; empty: it has none.
+std::vector<std::string> hook_of(const JailSpec& spec, Hook hook) {
+    const auto found = spec.exec.hooks.find(hook);
+    return found == spec.exec.hooks.end() ? std::vector<std::string>{} : found->second;
+}
+
+std::string pointer_of(Hook hook) {
+    return "/exec/" + std::string(to_string(hook));
+}
+
+}  // namespace
+
+std::optional<std::string> hook_changed(const JailSpec& from, const JailSpec& to) {
+    for (const auto hook : kHooks)
+        if (hook_of(from, hook) != hook_of(to, hook)) return pointer_of(hook);
+    return std::nullopt;
+}
+
 std::optional<std::string> network_for_admins(const JailSpec& from, const JailSpec& to) {
     if (to.network.mode != NetworkMode::inherit && to.network.mode != NetworkMode::alias) return std::nullopt;
     if (from.network.mode != to.network.mode) return "network mode " + std::string(to_string(to.network.mode));
@@ -116,6 +136,8 @@ std::vector<std::string> restart_fields_changed(const JailSpec& from, const Jail
     compare("/network/nameservers", from.network.nameservers, to.network.nameservers);
     compare("/network/search", from.network.search, to.network.search);
     compare("/exec/start", from.exec.start, to.exec.start);
+    for (const auto hook : kHooks)
+        if (is_of_start(hook)) compare(pointer_of(hook).c_str(), hook_of(from, hook), hook_of(to, hook));
     compare("/exec/user", from.exec.user, to.exec.user);
     compare("/exec/directory", from.exec.directory, to.exec.directory);
     compare("/exec/env", from.exec.env, to.exec.env);

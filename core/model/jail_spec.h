@@ -13,6 +13,7 @@
 #include "core/base/units.h"
 #include "core/model/dependencies.h"
 #include "core/model/health.h"
+#include "core/model/hooks.h"
 #include "core/model/lifetime.h"
 #include "core/model/limits.h"
 #include "core/model/mount_spec.h"
@@ -96,7 +97,8 @@ using Environment = std::map<std::string, EnvValue>;
 struct ExecSpec {
     std::vector<std::string> start;  ///< run in the jail once it is made, before `command`; must exit 0
     std::vector<std::string> stop;   ///< run in the jail before it is removed
-    Milliseconds timeout{60'000};    ///< of each of the two, and of the command's SIGTERM at a stop (JSON: seconds)
+    Hooks hooks{};                   ///< run on the host: an admin's to choose (JSON: beside `start` and `stop`)
+    Milliseconds timeout{60'000};    ///< of each of those, and of the command's SIGTERM at a stop (JSON: seconds)
     std::string user = "root";       ///< a name or number of the jail's own passwd
     std::string directory = "/";
     Environment env;
@@ -199,6 +201,9 @@ Result<JailSpec> replace(const JailSpec& current, const nlohmann::json& replacem
 
 /// What `to` asks of the host's own network stack that `from` does not: an admin's to choose. Nothing, most often.
 std::optional<std::string> network_for_admins(const JailSpec& from, const JailSpec& to);
+
+/// The first hook in which they differ, JSON pointer: what runs on the host as root is an admin's to change.
+std::optional<std::string> hook_changed(const JailSpec& from, const JailSpec& to);
 
 /// Both with NetworkMode::alias, and nothing else about a family changes: a running jail takes other interfaces and
 /// addresses at once.

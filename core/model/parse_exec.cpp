@@ -46,6 +46,20 @@ auto argv_into(std::vector<std::string>& target) {
     };
 }
 
+/// A hook's program is looked for where the host keeps its own, or is told by its whole path: there is no directory
+/// that a relative one would begin in.
+Result<void> parse_hook(Hook hook, const json& value, const std::string& at, Hooks& hooks) {
+    auto argv = parse_argv(value, at);
+    if (!argv) return std::unexpected(argv.error());
+    if (argv->empty()) return {};
+    const auto& program = argv->front();
+    if (program.contains('/') && !program.starts_with('/'))
+        return std::unexpected(
+            Error::invalid("invalid_value", pointer(at, std::size_t{0}), "a path of the host's is absolute"));
+    hooks[hook] = *std::move(argv);
+    return {};
+}
+
 }  // namespace
 
 Result<Milliseconds> parse_timeout(const json& value, const std::string& at) {
@@ -85,6 +99,10 @@ Result<ExecSpec> parse_exec(const json& value, const std::string& at) {
     Fields fields(value, at);
     fields.read("start", argv_into(exec.start));
     fields.read("stop", argv_into(exec.stop));
+    for (const auto hook : kHooks)
+        fields.read(to_string(hook), [&exec, hook](const json& argv, const std::string& where) {
+            return parse_hook(hook, argv, where, exec.hooks);
+        });
     fields.read("timeout", [&](const json& timeout, const std::string& where) -> Result<void> {
         const auto parsed = parse_timeout(timeout, where);
         if (!parsed) return std::unexpected(parsed.error());
@@ -115,12 +133,17 @@ json to_json(const ExecSpec& exec, Secrets secrets) {
             env[name] = {{"secret", true}};
         }
     }
-    return {{"start", exec.start},
-            {"stop", exec.stop},
-            {"timeout", std::chrono::duration_cast<std::chrono::seconds>(exec.timeout).count()},
-            {"user", exec.user},
-            {"directory", exec.directory},
-            {"env", std::move(env)}};
+    json made{{"start", exec.start},
+              {"stop", exec.stop},
+              {"timeout", std::chrono::duration_cast<std::chrono::seconds>(exec.timeout).count()},
+              {"user", exec.user},
+              {"directory", exec.directory},
+              {"env", std::move(env)}};
+    for (const auto hook : kHooks) {
+        const auto argv = exec.hooks.find(hook);
+        made[std::string(to_string(hook))] = argv == exec.hooks.end() ? std::vector<std::string>{} : argv->second;
+    }
+    return made;
 }
 
 }  // namespace jaild::model

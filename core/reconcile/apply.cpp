@@ -108,6 +108,43 @@ Result<void> exec_stop(const Context& context) {
                    "/exec/stop");
 }
 
+/// Who looks at a jail by its kernel finds it so; before it is made there is nothing to tell.
+Result<kernel::HostProgram> hook_program(const Context& context, model::Hook hook) {
+    const auto& jail = context.desired.jail;
+    kernel::HostProgram program{.argv = jail.spec.exec.hooks.at(hook),
+                                .environment = {{"JAIL_NAME", jail.name.text()}}};
+    if (hook == model::Hook::prestart || hook == model::Hook::poststop) return program;
+    const auto seen = context.kernel.jails().list(jail.id);
+    if (!seen) return std::unexpected(seen.error());
+    for (const auto& one : *seen) {
+        if (one.id != jail.id || !one.alive) continue;
+        if (one.jid != 0) program.environment["JAIL_ID"] = std::to_string(one.jid);
+        if (one.pid != 0) program.environment["JAIL_PID"] = std::to_string(one.pid);
+    }
+    return program;
+}
+
+Result<void> run_hook(const Context& context, model::Hook hook) {
+    const auto& jail = context.desired.jail;
+    const auto program = hook_program(context, hook);
+    if (!program) return std::unexpected(program.error());
+    const auto timeout = model::is_of_start(hook) ? jail.spec.exec.timeout : stop_timeout(jail);
+    auto done = context.kernel.processes().run_hook(jail.id, hook, *program, timeout);
+    if (!done && done.error().reason == kernel::kHookNotExecuted)
+        done.error().field = fmt::format("/exec/{}/0", model::to_string(hook));
+    return done;
+}
+
+/// It has run: nothing of that life is due any more, whatever the hint says beside it.
+Result<void> record_poststop(const Context& context) {
+    auto& jails = context.kernel.jails();
+    auto applied = jails.applied(context.desired.jail.id);
+    if (!applied) return std::unexpected(applied.error());
+    if (applied->hooks == kernel::HookLife::none) return {};
+    applied->hooks = kernel::HookLife::none;
+    return jails.record(context.desired.jail.id, *applied);
+}
+
 Result<void> start_command(const Context& context) {
     const auto& jail = context.desired.jail;
     return in_spec(context.kernel.processes().start_command(jail.id, program_of(jail, jail.spec.command)), "/command");
@@ -195,7 +232,15 @@ Result<void> apply(kernel::Kernel& kernel, const Desired& desired, const Observe
         case StepKind::exec_stop:
             return exec_stop(context);
         case StepKind::record_stopped:
-            return kernel.jails().record(jail.id, stopped_record());
+            return kernel.jails().record(jail.id, stopped_record(jail, observed));
+        case StepKind::exec_prestart:
+        case StepKind::exec_created:
+        case StepKind::exec_poststart:
+        case StepKind::exec_prestop:
+        case StepKind::exec_poststop:
+            return run_hook(context, *hook_of(step.kind));
+        case StepKind::record_poststop:
+            return record_poststop(context);
         case StepKind::stop_command:
             return kernel.processes().stop_command(jail.id, stop_timeout(jail));
         case StepKind::destroy_link:
@@ -241,6 +286,7 @@ bool writes_files(StepKind kind) {
         case StepKind::record_change:
         case StepKind::record_done:
         case StepKind::record_stopped:
+        case StepKind::record_poststop:
             return true;
         default:
             return false;
@@ -249,8 +295,13 @@ bool writes_files(StepKind kind) {
 
 Milliseconds allowance(const Desired& desired, const Step& step) {
     switch (step.kind) {
+        case StepKind::exec_prestart:
+        case StepKind::exec_created:
+        case StepKind::exec_poststart:
         case StepKind::exec_start:
             return desired.jail.spec.exec.timeout;
+        case StepKind::exec_prestop:
+        case StepKind::exec_poststop:
         case StepKind::exec_stop:
         case StepKind::stop_command:
             return stop_timeout(desired.jail);

@@ -56,11 +56,42 @@ bool Board::enter(JailId id) {
 }
 
 void Board::leave(JailId id) {
-    const std::lock_guard lock(mutex_);
-    const auto entry = memories_.find(id);
-    if (entry == memories_.end()) return;
-    entry->second.under_way = false;
-    entry->second.version++;
+    bool told = false;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto entry = memories_.find(id);
+        if (entry == memories_.end()) return;
+        entry->second.under_way = false;
+        told = entry->second.doing && entry->second.doing->told;
+        entry->second.doing.reset();
+        entry->second.version++;
+    }
+    if (told) tell(id);
+}
+
+void Board::begin(JailId id, Doing doing) {
+    bool told = false;
+    {
+        const std::lock_guard lock(mutex_);
+        auto& memory = memories_[id];
+        told = memory.doing && memory.doing->told;
+        memory.doing = std::move(doing);
+    }
+    if (told) tell(id);
+}
+
+std::vector<JailId> Board::tell_long_steps(Clock::Monotonic now) {
+    std::vector<JailId> found;
+    {
+        const std::lock_guard lock(mutex_);
+        for (auto& [id, memory] : memories_) {
+            if (!memory.doing || now - memory.doing->since < kLongStep) continue;
+            memory.doing->told = true;
+            found.push_back(id);
+        }
+    }
+    for (const auto id : found) tell(id);
+    return found;
 }
 
 void Board::begin(const model::Jail& row) {

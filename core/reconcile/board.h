@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/reconcile/doing.h"
 #include "core/reconcile/repairs.h"
 #include "core/reconcile/status.h"
 
@@ -51,6 +52,7 @@ struct Memory {
     std::uint64_t heeded = 0;        ///< what it was when a round read the row
     std::uint64_t version = 0;       ///< grows with every round
     bool under_way = false;
+    std::optional<Doing> doing{};  ///< while it is
     bool impatient = false;  ///< what a round waits for of the user's is to be cut short, until it reads its row again
 };
 
@@ -65,6 +67,10 @@ public:
     /// One round at a time: false when one is under way.
     bool enter(JailId id);
     void leave(JailId id);
+    /// The step that the round is at from now on.
+    void begin(JailId id, Doing doing);
+    /// Tells the listener of those that take long, which their statuses say by the time at which somebody asks; whose.
+    std::vector<JailId> tell_long_steps(Clock::Monotonic now);
 
     /// The row that a round works for; a new wish forgets the failures of the old one.
     void begin(const model::Jail& row);
@@ -115,6 +121,9 @@ public:
 
 private:
     bool store(Memory& memory, const Findings& findings);
+    void tell(JailId id) const {
+        if (listener_) listener_(id);
+    }
     [[nodiscard]] const Memory* find(const std::string& name) const;
 
     mutable std::mutex mutex_;

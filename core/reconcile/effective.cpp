@@ -63,6 +63,10 @@ model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& ro
     made.parameters = model::running_parameters(made.parameters, row.parameters);
     made.exec.stop = row.exec.stop;
     made.exec.timeout = row.exec.timeout;
+    for (const auto hook : {model::Hook::prestop, model::Hook::poststop}) {
+        made.exec.hooks.erase(hook);
+        if (const auto now = row.exec.hooks.find(hook); now != row.exec.hooks.end()) made.exec.hooks.insert(*now);
+    }
     made.restart = row.restart;
     made.health = row.health;
     made.depends_on = row.depends_on;
@@ -83,6 +87,12 @@ kernel::Learns* learned(const model::Jail& jail, unsigned index, Family family, 
     return family == Family::ipv4 ? &link.dhcp : &link.slaac;
 }
 
+kernel::HookLife hooks_of(const model::Jail& jail, const Observed& observed, bool complete) {
+    using enum kernel::HookLife;
+    if (!complete && hooks_are_due(jail, observed) && !start_goes_on(jail, observed)) return ending;
+    return jail.spec.exec.hooks.empty() ? none : begun;
+}
+
 /// A start by the restart policy is counted where it begins.
 kernel::Applied record(const model::Jail& jail, const Observed& observed, bool complete) {
     auto restarts = restarts_of(jail, observed);
@@ -99,7 +109,8 @@ kernel::Applied record(const model::Jail& jail, const Observed& observed, bool c
                             .command_spent = command_spent(jail, observed),
                             .restarts = std::move(restarts),
                             .ending = !complete && alive(observed) && (ends || (made && made->ending)),
-                            .lives = alive(observed) && made ? made->lives : observed.lives})};
+                            .lives = alive(observed) && made ? made->lives : observed.lives}),
+            .hooks = hooks_of(jail, observed, complete)};
 }
 
 /// How a jail has its network, as the kernel and the addresses that it was given say; nothing of its interfaces in a
@@ -271,8 +282,26 @@ bool command_spent(const model::Jail& jail, const Observed& observed) {
     return whole || (observed.shim && observed.shim->command != kernel::CommandState::none);
 }
 
-kernel::Applied stopped_record() {
-    return {.generation = 0, .incarnation = 0, .complete = false, .spec = "stopped"};
+bool hooks_are_due(const model::Jail& jail, const Observed& observed) {
+    return observed.applied.hooks != kernel::HookLife::none || (alive(observed) && !jail.spec.exec.hooks.empty());
+}
+
+bool start_goes_on(const model::Jail& jail, const Observed& observed) {
+    if (observed.applied.hooks != kernel::HookLife::begun || observed.applied.complete) return false;
+    if (!current_incarnation(jail, observed) || !shim_alive(observed)) return false;
+    const auto& shim = *observed.shim;
+    const bool only_begun = shim.command == kernel::CommandState::none && !shim.start_done &&
+                            shim.hooks_done.size() == shim.hooks_done.count(model::Hook::prestart);
+    return only_begun && situation(jail, observed) == Situation::absent;
+}
+
+kernel::Applied stopped_record(const model::Jail& jail, const Observed& observed) {
+    using enum kernel::HookLife;
+    return {.generation = 0,
+            .incarnation = 0,
+            .complete = false,
+            .spec = "stopped",
+            .hooks = hooks_are_due(jail, observed) ? ending : none};
 }
 
 kernel::Applied begun_record(const model::Jail& jail, const Observed& observed) {

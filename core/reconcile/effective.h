@@ -63,13 +63,18 @@ bool command_spent(const model::Jail& jail, const Observed& observed);
 
 /// The hint written when a jail begins to go, before it is made, and after its last step. The first is not the same as
 /// no hint at all: that is one that got lost.
-kernel::Applied stopped_record();
+kernel::Applied stopped_record(const model::Jail& jail, const Observed& observed);
 kernel::Applied begun_record(const model::Jail& jail, const Observed& observed);
 kernel::Applied done_record(const model::Jail& jail, const Observed& observed);
 /// The hint written before a running jail is given a parameter or a mount that it was not made with: whatever happens
 /// then, it is known that only a restart takes the one away, and that the other is ours. Nothing when it says so
 /// already.
 std::optional<kernel::Applied> change_record(const model::Jail& jail, const Observed& observed);
+
+/// A life of the jail that the host's hooks know of has not come to its end: poststop has to run, if it has one.
+[[nodiscard]] bool hooks_are_due(const model::Jail& jail, const Observed& observed);
+/// A start that was broken off before the jail was made, in the hands of its shim: nothing of it is to be undone.
+[[nodiscard]] bool start_goes_on(const model::Jail& jail, const Observed& observed);
 
 /// What is mounted in a running jail as it was asked for, and is not asked for any more: "root/srv/data", what is
 /// beneath another before that.

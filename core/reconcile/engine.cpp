@@ -8,7 +8,8 @@
 namespace jaild::reconcile {
 namespace {
 
-/// exec.stop, the command's SIGTERM and all the rest get a third each of what a halt has left, but for this much.
+/// exec.stop, the command's SIGTERM and all the rest get a third each of what a halt has left, but for this much; with
+/// hooks of the host's all of them get less.
 constexpr int kStopParts = 3;
 constexpr Milliseconds kLeastTimeout{1'000};
 
@@ -34,7 +35,10 @@ model::Jail Engine::held(model::Jail row) const {
     const auto left = std::chrono::ceil<Milliseconds>(deadline - clock.monotonic());
     row.spec.running = false;
     if (!row.unpacking()) row.root_change.reset();  // the next daemon's
-    row.spec.exec.timeout = std::min(row.spec.exec.timeout, std::max(left / kStopParts, kLeastTimeout));
+    const auto& hooks = row.spec.exec.hooks;
+    const auto parts = kStopParts + static_cast<int>(hooks.count(model::Hook::prestop)) +
+                       static_cast<int>(hooks.count(model::Hook::poststop));
+    row.spec.exec.timeout = std::min(row.spec.exec.timeout, std::max(left / parts, kLeastTimeout));
     return row;
 }
 

@@ -28,27 +28,50 @@ enum class Next {
     remake,  ///< the same incarnation comes back: the hint must say if its command was run
 };
 
+void add_hook(Plan& steps, const model::JailSpec& spec, model::Hook hook) {
+    if (spec.exec.hooks.contains(hook)) add(steps, step_of(hook));
+}
+
+/// One of the start, unless it ran in this life already.
+void add_hook_once(Plan& steps, const model::JailSpec& spec, const Observed& observed, model::Hook hook) {
+    if (!observed.shim || !observed.shim->hooks_done.contains(hook)) add_hook(steps, spec, hook);
+}
+
+/// The host's part of the end, whatever came before it; by a shim made for it, if there is none.
+void end_hooks(const model::Jail& jail, const Observed& observed, Plan& steps) {
+    if (!hooks_are_due(jail, observed)) return;
+    if (!shim_alive(observed)) add(steps, StepKind::hold);
+    add_hook(steps, jail.spec, model::Hook::poststop);
+    add(steps, StepKind::record_poststop);
+    if (!shim_alive(observed)) add(steps, StepKind::release);
+}
+
 /// What runs goes; root, row and log stay. The jail's own end first, while all of it still works; then nothing may lose
 /// what it stands on: the link before the jail whose network stack holds it (FreeBSD returns an interface only when the
 /// last reference to a removed jail drops), the jail before its reaper, everything before the mounts.
 void tear_down(const model::Jail& jail, const Observed& observed, Next next, Plan& steps) {
     const bool lives = alive(observed);
+    const bool whole = lives && shim_alive(observed) && observed.applied.complete;
+    if (whole) add_hook(steps, jail.spec, model::Hook::prestop);
     if (next == Next::fresh) {
-        const bool stops = lives && shim_alive(observed) && observed.applied.complete && !jail.spec.exec.stop.empty();
-        if (stops) add(steps, StepKind::exec_stop);
+        if (whole && !jail.spec.exec.stop.empty()) add(steps, StepKind::exec_stop);
+        const bool stops = !steps.empty();
         // While something says still which ones it has: the next jail may be given them from here on.
         if (lives)
             for (const auto& dataset : given_datasets(observed)) add(steps, StepKind::detach_dataset, dataset);
         // From here on it is nobody's running jail: exec.stop is not run again when a later step must be retried. (The
         // hint of a removed jail goes with its directory.)
-        const bool hints = observed.applied != kernel::Applied{} && observed.applied != stopped_record();
-        if (hints && (stops || !jail.removing)) add(steps, StepKind::record_stopped);
+        const auto stopped = stopped_record(jail, observed);
+        const bool keeps = stopped.hooks != kernel::HookLife::none && observed.applied.hooks == kernel::HookLife::none;
+        const bool hints = observed.applied != stopped && (observed.applied != kernel::Applied{} || keeps);
+        if (hints && (stops || keeps || !jail.removing)) add(steps, StepKind::record_stopped);
     } else if (const auto begun = begun_record(jail, observed); observed.applied != begun) {
         add(steps, StepKind::record_begun);
     }
     if (shim_alive(observed) && observed.shim->command == CommandState::running) add(steps, StepKind::stop_command);
     for (const auto& link : observed.links) add_link(steps, StepKind::destroy_link, jail, link.id.index);
     if (observed.jail && !observed.jail->dying) add(steps, StepKind::remove_jail, jail.name.text());
+    end_hooks(jail, observed, steps);
     for (const auto& one : observed.aliases) add_alias(steps, StepKind::remove_alias, one.alias);
     if (observed.rules && observed.rules->loaded) add(steps, StepKind::remove_firewall, jail.name.text());
     // They outlive the jail, and would be the next one's of that name, whosever it is.
@@ -171,19 +194,24 @@ void build(const Desired& desired, const Observed& observed, Plan& steps) {
     add(steps, StepKind::refresh_root);
     plan_mounts(desired.mounts, observed.mounts, strange_mounts(desired, observed), steps);
     if (!shim_alive(observed)) add(steps, StepKind::hold);
+    const bool goes_on = start_goes_on(desired.jail, observed);
     // What the shim says of the command is the hint's to keep before it is forgotten, if it is about this incarnation;
     // and to be forgotten first, if it is about an earlier one, or it would be taken for this one's after a crash.
     if (observed.applied.incarnation < desired.jail.incarnation) add(steps, StepKind::reset);
     if (observed.applied != begun_record(desired.jail, observed)) add(steps, StepKind::record_begun);
-    if (observed.applied.incarnation >= desired.jail.incarnation) add(steps, StepKind::reset);
+    if (observed.applied.incarnation >= desired.jail.incarnation && !goes_on) add(steps, StepKind::reset);
     mend_aliases(desired, observed, steps);
     drop_aliases(desired, observed, steps);
+    if (!goes_on || !observed.shim->hooks_done.contains(model::Hook::prestart))
+        add_hook(steps, spec, model::Hook::prestart);
     add(steps, StepKind::create_jail, desired.jail.name.text());
+    add_hook(steps, spec, model::Hook::created);
     attach_datasets(desired.jail, steps);
     for (const auto& link : link_parameters(desired.jail, desired.networks))
         add_link(steps, StepKind::ensure_link, desired.jail, link.id.index);
     if (!spec.exec.start.empty()) add(steps, StepKind::exec_start);
     if (!command_spent(desired.jail, observed)) add_command(spec, steps);
+    add_hook(steps, spec, model::Hook::poststart);
     add(steps, StepKind::record_done);
 }
 
@@ -199,20 +227,28 @@ void mend(const Desired& desired, const Observed& observed, Plan& steps) {
     mend_aliases(desired, observed, steps);
     if (observed.jail->hostname != hostname_of(desired.jail) || parameters_differ(desired.jail, observed))
         add(steps, StepKind::update_jail, desired.jail.name.text());
+    const bool half_made = !observed.applied.complete && !hint_is_lost(observed);
+    if (half_made && !observed.shim->start_done && observed.shim->command == CommandState::none)
+        add_hook_once(steps, spec, observed, model::Hook::created);
     if (!observed.applied.complete) attach_datasets(desired.jail, steps);
     drop_aliases(desired, observed, steps);
     mend_rules(desired, observed, steps);
     mend_links(desired, observed, steps);
-    if (!observed.applied.complete && !hint_is_lost(observed)) {
+    if (half_made) {
         if (!spec.exec.start.empty() && !observed.shim->start_done && observed.shim->command == CommandState::none)
             add(steps, StepKind::exec_start);
         if (observed.shim->command == CommandState::none && !command_spent(desired.jail, observed))
             add_command(spec, steps);
+        add_hook_once(steps, spec, observed, model::Hook::poststart);
     }
     const auto& applied = observed.applied;
     if (!applied.complete || applied.generation != desired.jail.generation ||
         applied.incarnation != desired.jail.incarnation)
         add(steps, StepKind::record_done);
+}
+
+Next next_of(const model::Jail& jail, const Observed& observed) {
+    return observed.applied.incarnation < jail.incarnation ? Next::fresh : Next::remake;
 }
 
 Plan plan_running(const Desired& desired, const Observed& observed) {
@@ -237,7 +273,11 @@ Plan plan_running(const Desired& desired, const Observed& observed) {
     }
     switch (now) {
         case Situation::absent:
-            if (desired.waits_for.empty()) build(desired, observed, steps);
+            // What the host was told of the last life comes to its end before another one begins.
+            if (hooks_are_due(desired.jail, observed) && !start_goes_on(desired.jail, observed))
+                tear_down(desired.jail, observed, next_of(desired.jail, observed), steps);
+            else if (desired.waits_for.empty())
+                build(desired, observed, steps);
             break;
         case Situation::continues:
             mend(desired, observed, steps);

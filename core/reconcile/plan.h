@@ -75,7 +75,9 @@ enum class StepKind {
     ensure_limits,
     remove_limits,
     record_begun,
+    exec_prestart,
     create_jail,
+    exec_created,
     attach_dataset,
     record_change,
     ensure_alias,
@@ -87,13 +89,17 @@ enum class StepKind {
     exec_start,
     start_command,
     watch_processes,
+    exec_poststart,
     record_done,
+    exec_prestop,
     exec_stop,
     detach_dataset,
     record_stopped,
     stop_command,
     destroy_link,
     remove_jail,
+    exec_poststop,
+    record_poststop,
     release,
     remove_root,
     forget,
@@ -104,6 +110,9 @@ enum class StepKind {
     remove_bridge,
 };
 std::string_view to_string(StepKind kind);
+StepKind step_of(model::Hook hook);
+/// Nothing for a step that is no hook.
+std::optional<model::Hook> hook_of(StepKind kind);
 
 /// One idempotent step. `object` names what it works on: "root/usr", "vnet0", "default".
 struct Step {

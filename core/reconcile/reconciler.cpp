@@ -86,6 +86,7 @@ public:
     Result<std::optional<Rules>> rules_of(const model::Jail& row);
     Result<std::vector<model::Leftover>> residue(Remove remove);
     Readiness readiness() const;
+    model::JailStatus with_doing(model::JailStatus status, const Memory& memory) const;
 
     Engine engine;
 
@@ -283,6 +284,8 @@ void Reconciler::Impl::work_on_sweep(Queue::Lease& lease) {
     // First of all: whatever is thrown in it, the next one comes.
     queue_->again(kSweep, engine.options.resync);
     interrupt_again();
+    // A hook that never ends, or a call that hangs, is that jail's affair: everybody else is served.
+    for (const auto id : engine.board.tell_long_steps(engine.clock.monotonic())) first_round_done(id);
     const auto done = resync([&lease](Milliseconds more) { return lease.expect(more); });
     if (engine.stopping) return;
     const auto problem = done ? std::string() : done.error().to_string();
@@ -465,6 +468,14 @@ Result<std::vector<model::Leftover>> Reconciler::Impl::residue(Remove remove) {
     return remove == Remove::yes ? residue.remove_all(busy) : residue.list(busy);
 }
 
+/// A step that takes long is told by the time at which somebody asks.
+model::JailStatus Reconciler::Impl::with_doing(model::JailStatus status, const Memory& memory) const {
+    if (!memory.doing) return status;
+    auto told = long_step(*memory.doing, engine.clock.monotonic(), engine.options.call_deadline);
+    if (told) status.conditions.push_back(*std::move(told));
+    return status;
+}
+
 Readiness Reconciler::Impl::readiness() const {
     Readiness readiness;
     if (queue_) readiness.written_off = queue_->written_off();
@@ -502,12 +513,13 @@ void Reconciler::interrupt(JailId id) {
 }
 
 model::JailStatus Reconciler::status(JailId id) const {
-    return impl_->engine.board.get(id).status;
+    auto memory = impl_->engine.board.get(id);
+    return impl_->with_doing(std::move(memory.status), memory);
 }
 
 model::JailStatus Reconciler::status(const model::Jail& row) const {
     auto memory = impl_->engine.board.get(row.id);
-    return memory.seen ? std::move(memory.status) : expected_status(row);
+    return impl_->with_doing(memory.seen ? std::move(memory.status) : expected_status(row), memory);
 }
 
 std::vector<std::string> Reconciler::progress(JailId id) const {

@@ -11,6 +11,7 @@
 #include "core/base/disk_full.h"
 #include "core/reconcile/apply.h"
 #include "core/reconcile/effective.h"
+#include "core/reconcile/last_words.h"
 
 namespace jaild::reconcile {
 namespace {
@@ -84,6 +85,7 @@ Result<bool> Round::load() {
 Result<Round::Look> Round::look() {
     current_ = "observe";
     if (expect_) (void)expect_(Milliseconds{0});
+    begin_doing(current_, Milliseconds{0});
     const auto begun = engine_.clock.monotonic();
     auto observed = observe(engine_.kernel, *row_);
     if (!observed) return std::unexpected(observed.error());
@@ -144,6 +146,10 @@ Result<Round::Pass> Round::pass() {
     auto looked = look();
     if (!looked) return std::unexpected(looked.error());
     desired_ = looked->desired;
+    if (undoing_ && !hooks_are_due(looked->desired.jail, looked->observed)) {
+        current_ = undoing_->step;
+        return std::unexpected(std::exchange(undoing_, {})->error);
+    }
     if (looked->steps.empty()) {
         if (auto settled = settle(*looked); !settled) return std::unexpected(settled.error());
         // It may have come up in the moment before it was known that this one waits.
@@ -178,6 +184,13 @@ void Round::note_restart(const Observed& observed) {
         known.command_ran = false;
         known.told_restart = ended->exit;
     });
+}
+
+/// For whoever looks meanwhile.
+void Round::begin_doing(std::string_view what, Milliseconds allowed) {
+    engine_.board.begin(
+        id_,
+        {.step = std::string(what), .since = engine_.clock.monotonic(), .at = engine_.clock.utc(), .allowed = allowed});
 }
 
 /// For whoever looks why a start is slow.
@@ -267,6 +280,7 @@ Result<void> Round::ensure_networks(const Look& look) {
 }
 
 Result<void> Round::ensure_network(const model::Network& network) {
+    begin_doing("network " + network.name.text(), Milliseconds{0});
     const auto begun = engine_.clock.monotonic();
     const auto done = engine_.networks.ensure(network, networks_);
     tell_duration("network " + network.name.text(), begun);
@@ -293,6 +307,11 @@ Result<Round::Pass> Round::do_steps(const Look& look) {
         if (auto done = do_step(look, step); !done) {
             if (done.error().reason == kInterrupted) return start_over();
             if (does_without(look, step, done.error())) continue;
+            const auto hook = hook_of(step.kind);
+            if (hook && model::is_of_start(*hook) && kernel::is_of_hook(done.error())) {
+                if (auto undone = undo_start(done.error()); !undone) return std::unexpected(undone.error());
+                return Pass::again;
+            }
             auto given_up = give_up_root_change(step, done.error());
             if (!given_up) return std::unexpected(given_up.error());
             if (*given_up) return start_over();
@@ -309,6 +328,7 @@ Result<Round::Pass> Round::do_steps(const Look& look) {
 /// With what is wanted by now.
 Result<Round::Pass> Round::start_over() {
     last_.clear();
+    undoing_.reset();
     auto loaded = load();
     if (!loaded) return std::unexpected(loaded.error());
     return *loaded ? Pass::again : Pass::forgotten;
@@ -330,6 +350,7 @@ Result<void> Round::do_step(const Look& look, const Step& step) {
     }
     // What is asked from here on says nothing about the jail.
     if (step.kind == StepKind::stop_command || step.kind == StepKind::remove_jail) engine_.vitals.forget(id_);
+    begin_doing(current_, allowance(look.desired, step));
     const auto begun = engine_.clock.monotonic();
     const bool of_rules = step.kind == StepKind::ensure_firewall || step.kind == StepKind::remove_firewall;
     if (of_rules) engine_.policies.changes(id_);
@@ -341,11 +362,39 @@ Result<void> Round::do_step(const Look& look, const Step& step) {
     if (step.kind == StepKind::destroy_link || step.kind == StepKind::remove_jail) released_ = true;
     if (done) return {};
     if (writes_files(step.kind)) done = std::unexpected(or_disk_full(done.error()));
-    if (step.kind != StepKind::exec_stop || done.error().reason == kInterrupted) return done;
-    // As with jail(8): a failing exec.stop makes no jail unstoppable.
-    spdlog::warn("jail {}: exec_stop: {}", row_->name.text(), done.error().to_string());
+    const bool of_program = step.kind == StepKind::exec_start || hook_of(step.kind);
+    if (of_program) done = std::unexpected(with_last_words(std::move(done.error())));
+    if (!goes_on_without(step, done.error())) return done;
+    spdlog::warn("jail {}: {}: {}", row_->name.text(), current_, done.error().to_string());
     notes_.push_back(failure_note({.step = step.to_string(), .error = done.error()}));
     return {};
+}
+
+/// Unlike with jail(8), nothing of the user's makes a jail unstoppable. But poststop has run, or the stop waits for it.
+bool Round::goes_on_without(const Step& step, const Error& error) {
+    if (error.reason == kInterrupted) return false;
+    if (step.kind == StepKind::exec_poststop) return kernel::is_of_hook(error);
+    return step.kind == StepKind::exec_stop || step.kind == StepKind::exec_prestop;
+}
+
+/// Of a program that failed or was killed: what it said last, which is in the jail's log.
+Error Round::with_last_words(Error error) {
+    if (error.reason != "start_failed" && error.reason != "timed_out" && !kernel::is_of_hook(error)) return error;
+    if (error.reason == kernel::kHookNotExecuted) return error;
+    const auto log = engine_.kernel.processes().open_log(id_);
+    const auto words = log ? last_lines(log->get()) : std::string();
+    if (!words.empty()) error.detail += "; the last lines of the jail's log: " + words;
+    return error;
+}
+
+/// A hook of the start failed: this life of the jail ends here, with its poststop, and the next try is a whole one.
+Result<void> Round::undo_start(const Error& error) {
+    undoing_ = {.step = current_, .error = error};
+    const auto observed = observe(engine_.kernel, *row_);
+    if (!observed) return std::unexpected(observed.error());
+    current_ = "record_stopped";
+    last_.clear();
+    return engine_.kernel.jails().record(id_, stopped_record(*row_, *observed));
 }
 
 void Round::tell_rules(const Look& look, const Step& step) {
@@ -559,8 +608,9 @@ Result<void> Round::fail(Failure failure) {
     // One that does not come up after an upgrade has its root of before again, by the next try; its own programs get no
     // second chance.
     const bool tried = row_->root_change && row_->root_change->stage == model::RootStage::trial;
-    const bool own = failure.error.sys == 0 && (failure.step == to_string(StepKind::exec_start) ||
-                                                failure.step == to_string(StepKind::start_command));
+    const bool own = kernel::is_of_hook(failure.error) ||
+                     (failure.error.sys == 0 && (failure.step == to_string(StepKind::exec_start) ||
+                                                 failure.step == to_string(StepKind::start_command)));
     const bool ends = !held_back_ && (is_permanent(failure.error) || tries >= kTriesOfOperation || (tried && own));
     auto written = ends && tried
                        ? engine_.journal.take_back_upgrade(*row_, failure)

@@ -45,12 +45,16 @@ private:
     Result<void> do_step(const Look& look, const Step& step);
     void tell_rules(const Look& look, const Step& step);
     Result<void> refresh_root(const Look& look, const Step& step);
+    bool goes_on_without(const Step& step, const Error& error);
+    Error with_last_words(Error error);
+    Result<void> undo_start(const Error& error);
     bool does_without(const Look& look, const Step& step, const Error& error);
     Result<void> survey();
     Result<void> check_addresses_left(const model::Jail& jail);
     Result<void> check_datasets_left(const model::Jail& jail);
     Result<void> ensure_networks(const Look& look);
     Result<void> ensure_network(const model::Network& network);
+    void begin_doing(std::string_view what, Milliseconds allowed);
     void tell_duration(std::string_view what, Clock::Monotonic begun) const;
     void release_networks();
     Result<void> forget();
@@ -76,6 +80,7 @@ private:
     Plan last_;                       ///< done to its end
     std::optional<Desired> desired_;  ///< of the last look
     bool released_ = false;           ///< something left the network
+    std::optional<Failure> undoing_;  ///< of a hook of the start: what was made of the jail goes first
     bool restarted_ = false;          ///< by its restart policy, in this round
     std::vector<std::string> done_;   ///< steps of this round
     std::vector<Note> notes_;         ///< of this round

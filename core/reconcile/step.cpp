@@ -36,8 +36,12 @@ std::string_view to_string(StepKind kind) {
             return "remove_limits";
         case StepKind::record_begun:
             return "record_begun";
+        case StepKind::exec_prestart:
+            return "exec_prestart";
         case StepKind::create_jail:
             return "create_jail";
+        case StepKind::exec_created:
+            return "exec_created";
         case StepKind::attach_dataset:
             return "attach_dataset";
         case StepKind::record_change:
@@ -60,8 +64,12 @@ std::string_view to_string(StepKind kind) {
             return "start_command";
         case StepKind::watch_processes:
             return "watch_processes";
+        case StepKind::exec_poststart:
+            return "exec_poststart";
         case StepKind::record_done:
             return "record_done";
+        case StepKind::exec_prestop:
+            return "exec_prestop";
         case StepKind::exec_stop:
             return "exec_stop";
         case StepKind::detach_dataset:
@@ -74,6 +82,10 @@ std::string_view to_string(StepKind kind) {
             return "destroy_link";
         case StepKind::remove_jail:
             return "remove_jail";
+        case StepKind::exec_poststop:
+            return "exec_poststop";
+        case StepKind::record_poststop:
+            return "record_poststop";
         case StepKind::release:
             return "release";
         case StepKind::remove_root:
@@ -92,6 +104,28 @@ std::string_view to_string(StepKind kind) {
             return "remove_bridge";
     }
     std::unreachable();
+}
+
+StepKind step_of(model::Hook hook) {
+    switch (hook) {
+        case model::Hook::prestart:
+            return StepKind::exec_prestart;
+        case model::Hook::created:
+            return StepKind::exec_created;
+        case model::Hook::poststart:
+            return StepKind::exec_poststart;
+        case model::Hook::prestop:
+            return StepKind::exec_prestop;
+        case model::Hook::poststop:
+            return StepKind::exec_poststop;
+    }
+    std::unreachable();
+}
+
+std::optional<model::Hook> hook_of(StepKind kind) {
+    for (const auto hook : model::kHooks)
+        if (step_of(hook) == kind) return hook;
+    return std::nullopt;
 }
 
 std::string Step::to_string() const {

@@ -60,7 +60,7 @@ Programs::Id Programs::launch(Launch launch, Stdio stdio, ProgramEvents events, 
     program.events = std::move(events);
     program.launch = std::move(launch);
     const auto begun = program.launch.mode == LaunchMode::helper ? begin_helper(id, program, stdio)
-                                                                 : begin_jail(id, program, stdio, terminal);
+                                                                 : begin_child(id, program, stdio, terminal);
     if (!begun) {
         loop_.after(std::chrono::milliseconds{0},
                     [this, id, refused = as_refused(begun.error())] { refuse(id, refused); });
@@ -88,11 +88,11 @@ Result<void> Programs::begin_helper(Id id, Program& program, const Stdio& stdio)
     return {};
 }
 
-Result<void> Programs::begin_jail(Id id, Program& program, const Stdio& stdio, ControllingTerminal terminal) {
+Result<void> Programs::begin_child(Id id, Program& program, const Stdio& stdio, ControllingTerminal terminal) {
     auto child = fork_child({.argv = program.launch.argv,
                              .environment = program.launch.environment,
                              .descriptors = {stdio[0].get(), stdio[1].get(), stdio[2].get()},
-                             .enter = &program.launch,
+                             .enter = program.launch.mode == LaunchMode::jail ? &program.launch : nullptr,
                              .terminal = terminal});
     if (!child) return std::unexpected(child.error());
     program.child = child->pid;

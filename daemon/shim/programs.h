@@ -23,7 +23,7 @@ struct ProgramEvents {
     std::function<void(const ChildExit&)> ended;
 };
 
-/// Every program that runs in the jail through us.
+/// Every program that runs in the jail, or on the host for it, through us.
 class Programs {
 public:
     using Id = std::uint64_t;
@@ -69,7 +69,7 @@ private:
         bool late = false;   ///< the deadline passed
     };
     Result<void> begin_helper(Id id, Program& program, const Stdio& stdio);
-    Result<void> begin_jail(Id id, Program& program, const Stdio& stdio, ControllingTerminal terminal);
+    Result<void> begin_child(Id id, Program& program, const Stdio& stdio, ControllingTerminal terminal);
     void helper_ended(Id id, const ChildExit& exit);
     void child_reported(Id id);
     void started(Id id, pid_t pid);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <utility>
 
 #include "core/kernel/shim/protocol/paths.h"
 #include "core/kernel/shim/protocol/process_identity.h"
@@ -45,6 +46,9 @@ Shim::Shim(UniqueFd directory, UniqueFd listener)
 void Shim::recover() {
     programs_.kill_left_behind();
     command_.record_lost();
+    // No life of a jail goes on with another shim: these are of one that has ended, or is about to.
+    if (std::exchange(record_.state.hooks_done, 0U) != 0)
+        if (const auto saved = record_.save(); !saved) log_.note(saved.error().to_string());
     const auto pid = static_cast<pid_t>(record_.state.jail_pid);
     if (pid == 0) return;
     const auto boot = boot_id();
@@ -103,7 +107,8 @@ void Shim::request(Frame frame, std::vector<UniqueFd> descriptors, const Reply& 
 
 bool Shim::request_program(const Frame& frame, std::vector<UniqueFd>& descriptors, const Reply& reply) {
     const bool launches = frame.type == MessageType::start_command || frame.type == MessageType::run ||
-                          frame.type == MessageType::exec || frame.type == MessageType::exec_terminal;
+                          frame.type == MessageType::run_hook || frame.type == MessageType::exec ||
+                          frame.type == MessageType::exec_terminal;
     if (!launches) return false;
     if (programs_.count() >= Programs::kMax) {
         reply.fail("too_many", "too many programs run in this jail");
@@ -111,6 +116,11 @@ bool Shim::request_program(const Frame& frame, std::vector<UniqueFd>& descriptor
     }
     if (frame.type == MessageType::run) {
         auto run = Run::decode(frame.body);
+        run ? runs_.run(*std::move(run), reply) : malformed(reply);
+        return true;
+    }
+    if (frame.type == MessageType::run_hook) {
+        auto run = RunHook::decode(frame.body);
         run ? runs_.run(*std::move(run), reply) : malformed(reply);
         return true;
     }
@@ -161,6 +171,7 @@ void Shim::reset(const Reply& reply) {
     record_.state.command_pid = 0;
     record_.state.command_start = 0;
     record_.state.start_done = false;
+    record_.state.hooks_done = 0;
     if (const auto saved = record_.save(); !saved) return reply.fail("not_recorded", saved.error().to_string());
     reply.finish(MessageType::done);
 }

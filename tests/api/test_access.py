@@ -122,6 +122,36 @@ class Tokens(ApiTest):
             self.refused(self.get(operator, "/v1/jails", "POST", {"name": "x", **looser}), 403, "role_too_low")
             self.refused(self.get(operator, "/v1/jails/by-token", "PATCH", looser), 403, "role_too_low")
 
+    def test_what_runs_on_the_host_is_for_admins(self):
+        operator, admin = (bearer(TOKENS[role]) for role in ("operator", "admin"))
+
+        def refused(answer, hook):
+            self.refused(answer, 403, "role_too_low")
+            self.assertEqual(answer.json()["field"], f"/exec/{hook}")
+
+        get = self.get
+        self.assertEqual(get(operator, "/v1/jails", "POST", {"name": "plain", "running": False}).status, 202)
+        for hook in ("prestart", "created", "poststart", "prestop", "poststop"):
+            hooked = {"exec": {hook: ["/bin/true"]}}
+            refused(get(operator, "/v1/jails", "POST", {"name": "x", **hooked}), hook)
+            refused(get(operator, "/v1/jails?dry_run=true", "POST", {"name": "x", **hooked}), hook)
+            refused(get(operator, "/v1/jails/x", "PUT", hooked), hook)
+            refused(get(operator, "/v1/jails/plain", "PATCH", hooked), hook)
+            refused(get(operator, "/v1/pools", "POST", {"name": "p", "size": 0, "jail": hooked}), hook)
+        hooks = {"prestart": ["logger", "up"], "poststop": ["/bin/true"]}
+        self.assertEqual(get(admin, "/v1/jails", "POST", {"name": "hooked", "running": False, "exec": hooks}).status, 202)
+        # What an admin chose an operator keeps, and neither changes nor takes away.
+        self.assertEqual(get(operator, "/v1/jails/hooked", "PATCH", {"hostname": "x"}).status, 202)
+        refused(get(operator, "/v1/jails/hooked", "PATCH", {"exec": {"prestart": ["logger", "down"]}}), "prestart")
+        refused(get(operator, "/v1/jails/hooked", "PATCH", {"exec": {"poststop": None}}), "poststop")
+        refused(get(operator, "/v1/jails/hooked", "PATCH", {"exec": None}), "prestart")
+        etag = get(operator, "/v1/jails/hooked").headers["ETag"]
+        refused(get({**operator, "If-Match": etag}, "/v1/jails/hooked", "PUT", {"running": False}), "prestart")
+        self.assertEqual(get(admin, "/v1/jails/hooked").json()["spec"]["exec"]["prestart"], ["logger", "up"])
+        relative = get(admin, "/v1/jails/hooked", "PATCH", {"exec": {"prestart": ["bin/true"]}})
+        self.refused(relative, 422, "invalid_value")
+        self.assertEqual(relative.json()["field"], "/exec/prestart/0")
+
     def test_the_network_stack_of_the_host_is_for_admins(self):
         operator, admin = (bearer(TOKENS[role]) for role in ("operator", "admin"))
         shared = {"network": {"mode": "inherit"}}

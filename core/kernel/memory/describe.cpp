@@ -66,9 +66,19 @@ std::string describe_shim(const Shim& shim) {
                        shim.start_done, last);
 }
 
+std::string describe_hooks(const Directory& held) {
+    if (held.applied->hooks == HookLife::none && held.hooks_begun.empty()) return {};
+    std::string text = held.applied->hooks == HookLife::none    ? " hooks none:"
+                       : held.applied->hooks == HookLife::begun ? " hooks begun:"
+                                                                : " hooks ending:";
+    for (const auto hook : held.hooks_begun) text.append(" ").append(model::to_string(hook));
+    return text;
+}
+
 std::string describe_directory(JailId id, const Directory& held) {
     const auto applied = held.applied ? fmt::format("{}.{} {} {}", held.applied->generation, held.applied->incarnation,
-                                                    held.applied->complete ? "complete" : "begun", held.applied->spec)
+                                                    held.applied->complete ? "complete" : "begun", held.applied->spec) +
+                                            describe_hooks(held)
                                       : std::string("none");
     std::string snapshots;
     for (const auto& [snapshot, copy] : held.snapshots)

@@ -222,6 +222,7 @@ bool Hand::delete_applied(JailId id) {
     auto* held = world_.directory(id);
     if (!held || !held->applied) return false;
     held->applied.reset();
+    held->hooks_begun.clear();  // nobody can know of them any more
     if (auto* prison = world_.prison(id)) prison->hint_lost = true;
     return true;
 }

@@ -155,6 +155,7 @@ public:
     Result<void> watch_all(JailId id) override;
     Result<void> stop_command(JailId id, Milliseconds grace) override;
     Result<void> run(JailId id, const Program& program, Milliseconds timeout, bool marks_start) override;
+    Result<void> run_hook(JailId id, model::Hook hook, const HostProgram& program, Milliseconds timeout) override;
     void interrupt(JailId) override {}  // nothing here takes time
     Result<std::unique_ptr<RunningProgram>> exec(JailId id, const Program& program, Stdio stdio) override;
     Result<UniqueFd> open_log(JailId id) override;
@@ -164,6 +165,7 @@ private:
     /// The directory of a jail in which a program can be run now.
     Result<Directory*> runnable(JailId id, std::string_view op);
     void check_configured(JailId id, std::string_view what);
+    Result<void> check_hook(JailId id, const Directory& held, model::Hook hook);
     World& world_;
 };
 

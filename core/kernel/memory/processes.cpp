@@ -44,7 +44,8 @@ Result<std::vector<ObservedShim>> MemoryProcesses::list(Scope scope) {
                           .command = shim.command,
                           .command_pid = shim.alive ? shim.command_pid : 0,
                           .last_exit = shim.last_exit,
-                          .start_done = shim.start_done});
+                          .start_done = shim.start_done,
+                          .hooks_done = shim.hooks_done});
     }
     return listed;
 }
@@ -66,6 +67,7 @@ Result<void> MemoryProcesses::hold(JailId id) {
     }
     return faults.step("processes.hold.start", [&]() -> Result<void> {
         shim.known = true;
+        shim.hooks_done.clear();
         shim.alive = true;
         shim.pid = ++world_.state.last_pid;
         return {};
@@ -86,6 +88,7 @@ Result<void> MemoryProcesses::reset(JailId id) {
         shim.command_pid = 0;
         shim.all = false;
         shim.start_done = false;
+        shim.hooks_done.clear();
         return {};
     });
 }
@@ -204,6 +207,59 @@ Result<void> MemoryProcesses::run(JailId id, const Program& program, Millisecond
                                          .reason = "start_failed"});
         }
         if (marks_start) shim.start_done = true;
+        return {};
+    });
+}
+
+/// Each at its place in the jail's life, and no life without the end of the one before. Those of this kernel come
+/// together: a jail that has one has prestart and poststop.
+Result<void> MemoryProcesses::check_hook(JailId id, const Directory& held, model::Hook hook) {
+    const auto& begun = held.hooks_begun;
+    const auto* prison = world_.prison(id);
+    const bool lives = prison && prison->life == JailLife::alive;
+    const auto violate = [&](std::string_view why) {
+        world_.violate(fmt::format("{} of jail {} {}", model::to_string(hook), id.value, why));
+    };
+    const bool around = hook == model::Hook::prestart || hook == model::Hook::poststop;
+    if (around && prison) violate("while it is there");
+    if (!around && !lives) return std::unexpected(Error::from_errno("hook", ESRCH, "the jail is not there"));
+    if (hook == model::Hook::prestart && begun.size() > begun.count(model::Hook::prestart))
+        violate("without poststop of the life before");
+    if (hook == model::Hook::created && held.shim.start_done) violate("after exec.start");
+    if (hook == model::Hook::created && held.shim.command != CommandState::none) violate("after its command");
+    if (model::is_of_start(hook) && held.shim.hooks_done.contains(hook)) violate("once more in the same life");
+    return {};
+}
+
+Result<void> MemoryProcesses::run_hook(JailId id, model::Hook hook, const HostProgram& program, Milliseconds) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("processes.run_hook"); !met) return met;
+    auto* held = world_.directory(id);
+    if (!held || !held->shim.alive)
+        return std::unexpected(Error::from_errno("hook", ECONNREFUSED, "no shim holds this jail"));
+    if (auto fits = check_hook(id, *held, hook); !fits) return fits;
+    const auto name = program.argv.front();
+    const auto ending = outcome({.argv = program.argv, .environment = program.environment});
+    return world_.faults.step("processes.run_hook.execute", [&]() -> Result<void> {
+        held->hooks_begun.insert(hook);
+        if (hook == model::Hook::poststop) held->hooks_begun.clear();
+        if (ending.behaviour == Behaviour::missing)
+            return std::unexpected(Error{.code = Errc::invalid,
+                                         .op = "hook",
+                                         .detail = name + " cannot be executed on the host",
+                                         .reason = kHookNotExecuted});
+        if (ending.behaviour == Behaviour::waits || ending.behaviour == Behaviour::copies_input)
+            return std::unexpected(Error{.code = Errc::busy,
+                                         .op = "hook",
+                                         .detail = name + " was not done in time, killed",
+                                         .reason = kHookTimedOut});
+        held->log += ending.output;
+        if (ending.exit_code != 0)
+            return std::unexpected(Error{.code = Errc::kernel,
+                                         .op = "hook",
+                                         .detail = fmt::format("{} ended with exit code {}", name, ending.exit_code),
+                                         .reason = kHookFailed});
+        if (model::is_of_start(hook)) held->shim.hooks_done.insert(hook);
         return {};
     });
 }

@@ -204,6 +204,7 @@ Result<void> MemoryRoots::remove(JailId id) {
     if (!held) return {};
     // A dying jail has no processes any more: its root may go.
     if (world_.prison(id)) world_.violate(fmt::format("the root of jail {} is deleted while it is there", id.value));
+    if (!held->hooks_begun.empty()) world_.violate(fmt::format("poststop of jail {} is forgotten", id.value));
     if (held->shim.alive) world_.violate(fmt::format("the shim of jail {} loses its directory", id.value));
     if (world_.any_mount(id)) {
         world_.violate(fmt::format("the root of jail {} is deleted beneath a mount", id.value));

@@ -107,6 +107,7 @@ struct Shim {
     bool all = false;  ///< the command is all that lives in the jail
     std::optional<model::LastExit> last_exit{};
     bool start_done = false;
+    model::HookSet hooks_done{};
     Clock::Monotonic command_began{};
     std::size_t commands_started = 0;  ///< ever, for counting: no real shim remembers it
 };
@@ -133,6 +134,7 @@ struct Directory {
     std::int64_t aliases_boot = 0;
     Shim shim;
     std::string log{};
+    model::HookSet hooks_begun{};  ///< since the last poststop: what the host has of this life of the jail
 };
 
 /// Rules as they were loaded.

@@ -1,5 +1,9 @@
 #include <sys/socket.h>
 
+#include <cerrno>
+#include <cstring>
+
+#include "core/base/spawn.h"
 #include "core/kernel/shim/shim_processes.h"
 #include "core/kernel/shim/shim_program.h"
 
@@ -30,6 +34,32 @@ Result<void> expect_started(const Result<shim::Frame>& answer, const Attacher& a
     if (answer->type == MessageType::started) return {};
     const auto refused = answer->type == MessageType::refused ? shim::Refused::decode(answer->body) : std::nullopt;
     return std::unexpected(refused ? attacher.explain(program, *refused) : unreadable());
+}
+
+/// A program of the host's that was to be run there: why it was not.
+Error explain_hook(const std::string& program, const shim::Refused& refused) {
+    const int number = static_cast<int>(refused.code);
+    const bool to_blame = number == ENOENT || number == ENOTDIR || number == EACCES || number == ENOEXEC ||
+                          number == EISDIR || number == ELOOP || number == EPERM || number == E2BIG;
+    if (!to_blame) return Error::from_errno("hook", number, refused.text);
+    return Error{.code = Errc::invalid,
+                 .op = "hook",
+                 .detail = program + " cannot be executed on the host: " + std::strerror(number),
+                 .reason = kHookNotExecuted};
+}
+
+Result<void> hook_ended(const std::string& program, const shim::Ended& ended, Milliseconds timeout) {
+    if (ended.timed_out)
+        return std::unexpected(Error{
+            .code = Errc::busy,
+            .op = "hook",
+            .detail = program + " did not end within " + std::to_string(timeout.count() / 1000) + " s and was killed",
+            .reason = kHookTimedOut});
+    if (ended.exit_code == 0) return {};
+    return std::unexpected(Error{.code = Errc::kernel,
+                                 .op = "hook",
+                                 .detail = program + " ended with exit code " + std::to_string(ended.exit_code),
+                                 .reason = kHookFailed});
 }
 
 Result<Terminal::Request> plain_request(Stdio stdio) {
@@ -159,6 +189,34 @@ Result<void> ShimProcesses::run(JailId id, const Program& program, Milliseconds 
               .detail = program.argv.front() + " ended with exit code " + std::to_string(ended->exit_code),
               .reason = "start_failed",
               .remedy = "what it said is in the jail's log"});
+}
+
+Result<void> ShimProcesses::run_hook(JailId id, model::Hook hook, const HostProgram& program, Milliseconds timeout) {
+    shim::RunHook request{.hook = static_cast<std::uint8_t>(hook),
+                          .argv = program.argv,
+                          .environment = {"PATH=" + std::string(kSystemPath),
+                                          "JAIL_ROOT=" + (options_.state_directory / shim::root_of(id)).string()},
+                          .timeout_ms = timeout.count(),
+                          .success = model::is_of_start(hook) ? shim::Remembered::yes : shim::Remembered::no};
+    for (const auto& [name, value] : program.environment) request.environment.push_back(name + "=" + value);
+    const auto ask = [&]() -> Result<shim::Frame> {
+        auto shim = connect(id);
+        if (!shim) return std::unexpected(shim.error());
+        return ask_interruptibly(id, *shim, MessageType::run_hook, request.encode(), timeout + kAttachPatience);
+    };
+    auto answer = ask();
+    // One that an older jaild began, and that holds no jail now, makes room for one of ours.
+    const bool alone = hook == model::Hook::prestart || hook == model::Hook::poststop;
+    if (!answer && answer.error().reason == "old_shim" && alone) {
+        if (auto gone = release(id); !gone) return gone;
+        if (auto held = hold(id); !held) return held;
+        answer = ask();
+    }
+    if (!answer) return std::unexpected(answer.error());
+    const auto ended = answer->type == MessageType::ended ? shim::Ended::decode(answer->body) : std::nullopt;
+    if (ended) return hook_ended(program.argv.front(), *ended, timeout);
+    const auto refused = answer->type == MessageType::refused ? shim::Refused::decode(answer->body) : std::nullopt;
+    return std::unexpected(refused ? explain_hook(program.argv.front(), *refused) : unreadable());
 }
 
 Result<std::unique_ptr<Terminal>> ShimProcesses::open_terminal(JailId id, TerminalSize size) {

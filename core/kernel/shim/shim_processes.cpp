@@ -33,6 +33,8 @@ ObservedShim observed(JailId id, const shim::ShimState& state) {
                         .command = command_state(state.command),
                         .command_pid = state.command_pid,
                         .start_done = state.start_done};
+    for (const auto hook : model::kHooks)
+        if ((state.hooks_done & (1U << static_cast<unsigned>(hook))) != 0) result.hooks_done.insert(hook);
     if (state.last_exit)
         result.last_exit = model::LastExit{.exit_code = static_cast<int>(state.last_exit->exit_code),
                                            .signal = static_cast<int>(state.last_exit->signal),

@@ -42,6 +42,7 @@ public:
     Result<void> watch_all(JailId id) override;
     Result<void> stop_command(JailId id, Milliseconds grace) override;
     Result<void> run(JailId id, const Program& program, Milliseconds timeout, bool marks_start) override;
+    Result<void> run_hook(JailId id, model::Hook hook, const HostProgram& program, Milliseconds timeout) override;
     void interrupt(JailId id) override;
     Result<std::unique_ptr<RunningProgram>> exec(JailId id, const Program& program, Stdio stdio) override;
     /// Its format: core/kernel/shim/protocol/log_format.h.

@@ -29,6 +29,30 @@ const std::vector<Arguments>& stops() {
     return all;
 }
 
+/// They keep no jail from being stopped.
+void draw_ends(Dice& dice, model::Hooks& hooks) {
+    static const std::vector<Arguments> all{
+        {"echo", "end"}, {"echo", "end"}, {"exit", "1"}, {"sleep", "1000"}, {"missing"}};
+    for (const auto hook : {model::Hook::prestop, model::Hook::poststop}) hooks[hook] = dice.pick(all);
+}
+
+/// All or none: a kernel that knows no spec can tell then that none is missing. The later ones may fail.
+model::Hooks random_hooks(Dice& dice) {
+    model::Hooks hooks;
+    if (dice.chance(0.6)) return hooks;
+    for (const auto hook : {model::Hook::prestart, model::Hook::created, model::Hook::poststart})
+        hooks[hook] = dice.chance(0.03) ? Arguments{"exit", "1"} : Arguments{"echo", std::string(to_string(hook))};
+    draw_ends(dice, hooks);
+    return hooks;
+}
+
+/// One whose command cannot be executed gets as far as its poststart each second time only: that succeeds.
+void come_to_rest(model::JailSpec& spec) {
+    const auto last = spec.exec.hooks.find(model::Hook::poststart);
+    if (last != spec.exec.hooks.end() && !spec.command.empty() && spec.command.front() == "missing")
+        last->second = {"echo", "poststart"};
+}
+
 std::string random_hostname(Dice& dice) {
     return dice.chance(0.5) ? std::string() : fmt::format("host{}.example.org", dice.below(4));
 }
@@ -210,11 +234,13 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
     if (spec.devfs_ruleset) spec.devices = {"fuse", "tun*"};
     spec.exec.start = dice.pick(starts());
     spec.exec.stop = dice.pick(stops());
+    spec.exec.hooks = random_hooks(dice);
     spec.command = dice.pick(commands());
     spec.restart = random_restart(dice);
     spec.health = random_health(dice);
     if (dice.chance(0.3)) spec.depends_on = {random_need(dice, name.text())};
     draw_lifetime(dice, spec);
+    come_to_rest(spec);
     return spec;
 }
 
@@ -273,11 +299,13 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
                 break;
             default:
                 spec.exec.stop = dice.pick(stops());
+                if (!spec.exec.hooks.empty()) draw_ends(dice, spec.exec.hooks);
                 spec.devices = spec.devices.empty() ? std::vector<std::string>{"bpf"} : std::vector<std::string>{};
                 break;
         }
     }
     if (!has_own_stack(spec.network)) spec.firewall = {};
+    come_to_rest(spec);
     return spec;
 }
 

@@ -155,6 +155,7 @@ private:
         check_hosts(jail, made);
         check_shim(jail, made);
         check_applied(jail);
+        if (!prison.hint_lost) check_hooks(jail, made);
         check_health(jail);
         check_order(jail);
         if (prison.mode == model::NetworkMode::alias) check_aliases(jail, made, prison);
@@ -464,6 +465,7 @@ private:
                "is stopped and has mounts");
         const auto* held = directory(jail.id);
         demand(!held || !held->shim.alive, "is stopped and has a shim");
+        demand(!held || held->hooks_begun.empty(), "is stopped, and its poststop did not run");
         demand(!state_.limits.contains(jail.name.text()), "is stopped and has limits");
         demand(!state_.jail_rules.contains(jail.id), "is stopped and has packet filter rules");
         demand(!held || held->aliases.empty(), "is stopped and has addresses of the host");
@@ -479,6 +481,15 @@ private:
         demand(std::ranges::any_of(status.conditions,
                                    [](const auto& one) { return one.message.starts_with("waits for "); }),
                "waits, and no condition says for whom");
+    }
+
+    /// The host was told of this life of the jail, once at least; and of its end, as the kernel sees to.
+    void check_hooks(const model::Jail& jail, const MadeWith& made) {
+        if (made.hint_lost || made.spec.exec.hooks.empty()) return;
+        const auto& begun = directory(jail.id)->hooks_begun;
+        for (const auto hook : {model::Hook::prestart, model::Hook::created, model::Hook::poststart})
+            demand(begun.contains(hook), fmt::format("runs without its {}", model::to_string(hook)));
+        demand(!begun.contains(model::Hook::prestop), "runs after its prestop");
     }
 
     void check_failed(const model::Jail& jail) {
@@ -651,9 +662,13 @@ bool waits_for_dataset(Scene& scene, const model::Jail& jail) {
 }
 
 bool hopeless(const model::JailSpec& spec) {
-    if (spec.exec.start.empty()) return false;
-    const auto start = kernel::memory::outcome({.argv = spec.exec.start, .environment = {}});
-    return start.behaviour != kernel::memory::Behaviour::ends || start.exit_code != 0;
+    const auto fails = [](const std::vector<std::string>& argv) {
+        const auto end = kernel::memory::outcome({.argv = argv, .environment = {}});
+        return end.behaviour != kernel::memory::Behaviour::ends || end.exit_code != 0;
+    };
+    for (const auto& [hook, argv] : spec.exec.hooks)
+        if (model::is_of_start(hook) && fails(argv)) return true;
+    return !spec.exec.start.empty() && fails(spec.exec.start);
 }
 
 std::vector<std::string> problems(Scene& scene) {

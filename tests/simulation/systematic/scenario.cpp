@@ -261,6 +261,7 @@ model::NamedSpec full_jail(const std::string& name) {
     model::NamedSpec named{expect(model::Name::parse(name)), {}};
     named.spec.exec.start = {"echo", "up"};
     named.spec.exec.stop = {"echo", "down"};
+    for (const auto hook : model::kHooks) named.spec.exec.hooks[hook] = {"echo", std::string(to_string(hook))};
     named.spec.command = {"sleep", "1000"};
     // One that selects itself too, so that its groups have members.
     named.spec.labels = {{"tier", "front"}};

@@ -157,7 +157,7 @@ TEST_CASE("an unknown field is refused at every level, with its path", "[model][
         {R"({"root": {"kinds": "thin"}})", "/root/kinds"},
         {R"({"network": {"driver": "epair"}})", "/network/driver"},
         {R"({"network": {"interfaces": [{"vlan": 1}]}})", "/network/interfaces/0/vlan"},
-        {R"({"exec": {"prestart": []}})", "/exec/prestart"},
+        {R"({"exec": {"prepare": []}})", "/exec/prepare"},
         {R"({"exec": {"env": {"A": {"value": "x", "hidden": true}}}})", "/exec/env/A/hidden"},
     }));
     CHECK(refusal(text) == "unknown_field " + at);

@@ -69,6 +69,11 @@ public:
         if (auto passed = hook_ ? hook_("processes.run", id) : Result<void>{}; !passed) return passed;
         return inner_.run(id, program, timeout, marks_start);
     }
+    Result<void> run_hook(JailId id, model::Hook hook, const kernel::HostProgram& program,
+                          Milliseconds timeout) override {
+        if (auto passed = hook_ ? hook_("processes.run_hook", id) : Result<void>{}; !passed) return passed;
+        return inner_.run_hook(id, hook, program, timeout);
+    }
     void interrupt(JailId id) override {
         if (hook_) (void)hook_("processes.interrupt", id);
     }

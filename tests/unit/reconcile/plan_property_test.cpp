@@ -27,6 +27,8 @@ Desired random_wish(Chance& chance) {
         desired.networks.clear();
         desired.jail.interfaces.clear();
     }
+    if (chance() % 3 == 0)
+        for (const auto hook : model::kHooks) spec.exec.hooks[hook] = {"/bin/hook"};
     desired.jail.generation = 1 + chance() % 3;
     desired.jail.incarnation = 1 + chance() % 3;
     spec.running = chance() % 4 != 0;
@@ -60,7 +62,10 @@ Toy random_past(const Desired& was, Chance& chance) {
     if (!observed.links.empty() && chance() % 4 == 0) observed.links.front().up = false;
     if (!observed.mounts.empty() && chance() % 4 == 0) observed.mounts.pop_back();
     if (!observed.mounts.empty() && chance() % 4 == 0) observed.mounts.front().read_only = false;
-    if (chance() % 8 == 0) observed.applied = {};
+    if (chance() % 8 == 0) {
+        observed.applied = {};
+        toy.hooks.clear();  // nobody can know of them any more
+    }
     if (chance() % 8 == 0 && observed.directory)
         observed.mounts.push_back({.id = was.jail.id, .target = "root/mnt", .read_only = false});
     return toy;
@@ -76,6 +81,7 @@ void check_end(const Desired& desired, const Toy& toy) {
         CHECK(observed.mounts.size() >= desired.mounts.size());
         return;
     }
+    CHECK(toy.hooks.empty());
     CHECK_FALSE(observed.jail);
     CHECK(observed.links.empty());
     CHECK_FALSE(shim_alive(observed));

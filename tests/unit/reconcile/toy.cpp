@@ -111,6 +111,7 @@ void Toy::build(const Desired& desired, const Observed& before, const Step& step
             if (!observed.shim) observed.shim = kernel::ObservedShim{.id = desired.jail.id, .last_exit = {}};
             if (observed.shim->command == CommandState::running) end_command();
             observed.shim->alive = true;
+            observed.shim->hooks_done.clear();
             return;
         case StepKind::record_begun:
             observed.applied = begun_record(desired.jail, before);
@@ -122,6 +123,7 @@ void Toy::build(const Desired& desired, const Observed& before, const Step& step
             REQUIRE_FALSE((observed.applied.complete && observed.applied.incarnation == desired.jail.incarnation));
             observed.shim->command = CommandState::none;
             observed.shim->start_done = false;
+            observed.shim->hooks_done.clear();
             return;
         case StepKind::create_jail:
             REQUIRE((!observed.jail || observed.jail->dying));
@@ -190,10 +192,30 @@ void Toy::run(const Desired& desired, const Step& step) {
     if (step.kind == StepKind::start_command) command_runs++;
 }
 
-void Toy::take_down(const Step& step) {
+/// Each at its place in the jail's life, and poststop between two of them.
+void Toy::run_hook(model::Hook hook) {
+    REQUIRE(observed.shim->alive);
+    const bool around = hook == model::Hook::prestart || hook == model::Hook::poststop;
+    REQUIRE(lives() != around);
+    if (model::is_of_start(hook)) REQUIRE(observed.applied.hooks == kernel::HookLife::begun);
+    if (hook == model::Hook::prestart) REQUIRE(hooks.size() == hooks.count(model::Hook::prestart));
+    if (hook == model::Hook::created) REQUIRE(observed.shim->command == CommandState::none);
+    if (hook == model::Hook::prestop) REQUIRE(observed.applied.complete);
+    hooks.insert(hook);
+    if (hook == model::Hook::poststop) hooks.clear();
+    if (model::is_of_start(hook)) observed.shim->hooks_done.insert(hook);
+}
+
+void Toy::take_down(const Desired& desired, const Observed& before, const Step& step) {
     switch (step.kind) {
         case StepKind::record_stopped:
-            observed.applied = stopped_record();
+            observed.applied = stopped_record(desired.jail, before);
+            return;
+        case StepKind::record_poststop:
+            // By its poststop, unless its row has none any more.
+            if (desired.jail.spec.exec.hooks.contains(model::Hook::poststop)) REQUIRE(hooks.empty());
+            hooks.clear();
+            observed.applied.hooks = kernel::HookLife::none;
             return;
         case StepKind::stop_command:
             end_command();
@@ -221,6 +243,7 @@ void Toy::take_down(const Step& step) {
             REQUIRE((!observed.jail || observed.jail->dying));
             REQUIRE(observed.mounts.empty());
             REQUIRE_FALSE(shim_alive(observed));
+            REQUIRE(hooks.empty());
             observed.shim.reset();
             observed.applied = {};
             observed.directory = observed.prepared = false;
@@ -279,7 +302,14 @@ void Toy::apply(const Desired& desired, const Observed& before, const Step& step
             REQUIRE(lives());
             observed.applied = done_record(desired.jail, before);
             return;
+        case StepKind::exec_prestart:
+        case StepKind::exec_created:
+        case StepKind::exec_poststart:
+        case StepKind::exec_prestop:
+        case StepKind::exec_poststop:
+            return run_hook(*hook_of(step.kind));
         case StepKind::record_stopped:
+        case StepKind::record_poststop:
         case StepKind::stop_command:
         case StepKind::destroy_link:
         case StepKind::remove_jail:
@@ -288,7 +318,7 @@ void Toy::apply(const Desired& desired, const Observed& before, const Step& step
         case StepKind::unmount:
         case StepKind::remove_root:
         case StepKind::forget:
-            return take_down(step);
+            return take_down(desired, before, step);
         default:
             return build(desired, before, step);
     }

@@ -40,6 +40,7 @@ public:
     int command_runs = 0;            ///< how often the user's command was started
     int start_runs = 0;
     int stop_runs = 0;
+    model::HookSet hooks;  ///< since the last poststop
 
     /// Does the steps of one plan, up to `count` of them; what they were.
     Steps do_once(const Desired& desired, std::size_t count = SIZE_MAX);
@@ -58,7 +59,8 @@ public:
 private:
     void apply(const Desired& desired, const Observed& before, const Step& step);
     void build(const Desired& desired, const Observed& before, const Step& step);
-    void take_down(const Step& step);
+    void take_down(const Desired& desired, const Observed& before, const Step& step);
+    void run_hook(model::Hook hook);
     void run(const Desired& desired, const Step& step);
     void unmount(const std::string& target);
     [[nodiscard]] bool mounted(const std::string& target) const;

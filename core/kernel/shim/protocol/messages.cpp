@@ -64,6 +64,21 @@ std::optional<Run> Run::decode(std::string_view body) {
     return whole(reader, std::move(run));
 }
 
+std::string RunHook::encode() const {
+    return Writer().u8(hook).list(argv).list(environment).i64(timeout_ms).u8(success == Remembered::yes ? 1 : 0).take();
+}
+
+std::optional<RunHook> RunHook::decode(std::string_view body) {
+    Reader reader(body);
+    RunHook run{.hook = reader.u8(),
+                .argv = reader.list(),
+                .environment = reader.list(),
+                .timeout_ms = reader.i64(),
+                .success = reader.u8() != 0 ? Remembered::yes : Remembered::no};
+    if (run.hook >= kMostHooks || run.argv.empty()) return std::nullopt;
+    return whole(reader, std::move(run));
+}
+
 std::string StopCommand::encode() const {
     return Writer().i64(grace_ms).take();
 }

@@ -32,6 +32,7 @@ enum class MessageType : std::uint16_t {
     fail_command = 11,   ///< answer: done; the command could not even be tried
     exec_terminal = 12,  ///< as exec, of LaunchMode::jail; 0 is a terminal, and becomes its session's controlling one
     watch = 13,          ///< answer: done; all that lives in the jail is its command from now on
+    run_hook = 14,       ///< answer: ended | refused; a program of the host, which runs on without its client
     // answers
     hello_answer = 64,
     done = 65,
@@ -55,6 +56,7 @@ struct Hello {
 enum class LaunchMode : std::uint8_t {
     helper = 1,  ///< `argv` is a program of the host that leaves the wanted one behind (runc exec --detach)
     jail = 2,    ///< the shim's own child attaches itself (jail_attach(2)) and executes `argv`
+    host = 3,    ///< the shim's own child executes `argv` on the host; never in a message
 };
 
 struct Launch {
@@ -80,6 +82,21 @@ struct Run {
     bool marks_start = false;
     [[nodiscard]] std::string encode() const;
     static std::optional<Run> decode(std::string_view body);
+};
+
+/// Hooks are told apart by a number, of which a shim knows no more: model::Hook.
+inline constexpr std::uint8_t kMostHooks = 8;
+/// Their success is remembered in ShimState::hooks_done.
+enum class Remembered : std::uint8_t { no, yes };
+
+struct RunHook {
+    std::uint8_t hook = 0;  ///< less than kMostHooks
+    std::vector<std::string> argv{};
+    std::vector<std::string> environment{};  ///< "NAME=value"
+    std::int64_t timeout_ms = 0;
+    Remembered success = Remembered::no;
+    [[nodiscard]] std::string encode() const;
+    static std::optional<RunHook> decode(std::string_view body);
 };
 
 struct StopCommand {

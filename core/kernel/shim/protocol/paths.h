@@ -15,4 +15,9 @@ inline std::string directory_of(JailId id) {
     return "jails/" + std::to_string(id.value) + "/shim";
 }
 
+/// "jails/12/root"
+inline std::string root_of(JailId id) {
+    return "jails/" + std::to_string(id.value) + "/root";
+}
+
 }  // namespace jaild::shim

@@ -39,8 +39,8 @@ bool read_field(ShimState& state, std::string_view key, std::string_view value) 
         return true;
     }
     const bool known = key == "command" || key == "command_pid" || key == "command_start" || key == "start_done" ||
-                       key == "exit_code" || key == "exit_signal" || key == "exit_at" || key == "exit_ran" ||
-                       key == "jail_pid" || key == "jail_start";
+                       key == "hooks_done" || key == "exit_code" || key == "exit_signal" || key == "exit_at" ||
+                       key == "exit_ran" || key == "jail_pid" || key == "jail_start";
     if (!known) return true;
     if (!read_number(value, number)) return false;
     if (key == "command") {
@@ -50,6 +50,7 @@ bool read_field(ShimState& state, std::string_view key, std::string_view value) 
     if (key == "command_pid") state.command_pid = number;
     if (key == "command_start") state.command_start = number;
     if (key == "start_done") state.start_done = number != 0;
+    if (key == "hooks_done") state.hooks_done = static_cast<std::uint32_t>(number);
     if (key == "exit_code") exit().exit_code = number;
     if (key == "exit_signal") exit().signal = number;
     if (key == "exit_at") exit().at_ms = number;
@@ -68,6 +69,7 @@ std::string format_state(const ShimState& state) {
     line(out, "command_pid", state.command_pid);
     line(out, "command_start", state.command_start);
     line(out, "start_done", state.start_done ? 1 : 0);
+    if (state.hooks_done != 0) line(out, "hooks_done", state.hooks_done);
     if (state.last_exit) {
         line(out, "exit_code", state.last_exit->exit_code);
         line(out, "exit_signal", state.last_exit->signal);

@@ -27,6 +27,7 @@ struct ShimState {
     std::int64_t command_pid = 0;
     std::int64_t command_start = 0;  ///< its start_time()
     bool start_done = false;
+    std::uint32_t hooks_done = 0;  ///< a bit for each number of RunHook
     std::optional<ExitRecord> last_exit;
     std::int64_t jail_pid = 0;  ///< Linux: the jail's first process, 0 when not known
     std::int64_t jail_start = 0;
