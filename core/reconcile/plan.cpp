@@ -57,8 +57,11 @@ void tear_down(const model::Jail& jail, const Observed& observed, Next next, Pla
         if (whole && !jail.spec.exec.stop.empty()) add(steps, StepKind::exec_stop);
         const bool stops = !steps.empty();
         // While something says still which ones it has: the next jail may be given them from here on.
-        if (lives)
-            for (const auto& dataset : given_datasets(observed)) add(steps, StepKind::detach_dataset, dataset);
+        const auto given = given_datasets(observed);
+        // A stop that is called off from here on (nothing more may get done: a full disk) has taken them from a jail
+        // that lives on, which is to be given them again.
+        if (whole && !wanted(jail) && !given.empty()) add(steps, StepKind::record_begun);
+        for (const auto& dataset : given) add(steps, StepKind::detach_dataset, dataset);
         // From here on it is nobody's running jail: exec.stop is not run again when a later step must be retried. (The
         // hint of a removed jail goes with its directory.)
         const auto stopped = stopped_record(jail, observed);

@@ -489,7 +489,6 @@ private:
         const auto& begun = directory(jail.id)->hooks_begun;
         for (const auto hook : {model::Hook::prestart, model::Hook::created, model::Hook::poststart})
             demand(begun.contains(hook), fmt::format("runs without its {}", model::to_string(hook)));
-        demand(!begun.contains(model::Hook::prestop), "runs after its prestop");
     }
 
     void check_failed(const model::Jail& jail) {
