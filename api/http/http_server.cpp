@@ -68,6 +68,7 @@ asio::awaitable<void> HttpServer::accept_from(Listener& listener) {
         UniqueFd accepted(
             ::accept4(listener.descriptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (accepted) {
+            accepted = out_of_the_way(std::move(accepted));
             const int family = listener.transport == Transport::unix_socket ? AF_UNIX : AF_INET;
             Connection::Socket socket(io_);
             boost::system::error_code assigned;

@@ -1,10 +1,16 @@
 #include "core/base/unique_fd.h"
 
 #include <fcntl.h>
+#include <sys/select.h>
 
 #include <cerrno>
 
 namespace jaild {
+
+UniqueFd out_of_the_way(UniqueFd fd) {
+    UniqueFd moved(::fcntl(fd.get(), F_DUPFD_CLOEXEC, FD_SETSIZE));
+    return moved ? std::move(moved) : std::move(fd);
+}
 
 Result<Pipe> Pipe::create() {
     int ends[2] = {-1, -1};

@@ -32,6 +32,11 @@ private:
     int fd_ = -1;
 };
 
+/// For one of many that are kept for long: moved beyond those that select(2) can name, where the process may have so
+/// many. Libraries that still use it (libnftables does) end the process when they are given a higher one; the low ones
+/// are theirs. O_CLOEXEC.
+UniqueFd out_of_the_way(UniqueFd fd);
+
 /// The two ends of pipe2(2), O_CLOEXEC.
 struct Pipe {
     UniqueFd read;

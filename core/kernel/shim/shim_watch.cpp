@@ -105,7 +105,7 @@ bool ShimWatch::connect(JailId id, Watched& watched) {
     if (!*holder) return false;
     auto socket = shim::connect_in(directory->get(), shim::kSocketName);
     if (!socket) return true;
-    Channel channel(*std::move(socket));
+    Channel channel(out_of_the_way(*std::move(socket)));
     const auto hello =
         shim::Hello{.version = shim::kProtocolVersion, .program = "jaild " JAILD_VERSION, .pid = ::getpid()};
     // Both at once: no answer is waited for here, so a shim that hangs does not keep the others' events.
