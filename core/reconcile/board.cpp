@@ -332,10 +332,22 @@ std::vector<JailId> Board::waiting_for(JailId id) const {
     return found;
 }
 
-bool Board::others_use(NetworkId network, JailId self) const {
+void Board::left_networks(JailId id) {
     const std::lock_guard lock(mutex_);
-    return std::ranges::any_of(
-        memories_, [&](const auto& entry) { return entry.first != self && entry.second.networks.contains(network); });
+    const auto entry = memories_.find(id);
+    if (entry != memories_.end() && entry->second.observed) entry->second.observed->links.clear();
+}
+
+bool Board::others_use(NetworkId network, JailId self) const {
+    const auto has_link = [&](const Memory& memory) {
+        return memory.observed && std::ranges::find(memory.observed->links, network, &kernel::ObservedLink::bridge) !=
+                                      memory.observed->links.end();
+    };
+    const std::lock_guard lock(mutex_);
+    return std::ranges::any_of(memories_, [&](const auto& entry) {
+        const auto& [id, memory] = entry;
+        return id != self && (memory.networks.contains(network) || has_link(memory));
+    });
 }
 
 }  // namespace jaild::reconcile

@@ -116,7 +116,9 @@ public:
     [[nodiscard]] std::vector<std::string> alive_dependents(const model::Name& name) const;
     /// Jails that wait for that one, or are made anew after it.
     [[nodiscard]] std::vector<JailId> waiting_for(JailId id) const;
-    /// Another jail should be on that network, as far as we remember.
+    /// Its links are gone; said before others_use() is asked for it, so that of two that leave at once one is the last.
+    void left_networks(JailId id);
+    /// Another jail should be on that network, or is still, as far as we remember.
     [[nodiscard]] bool others_use(NetworkId network, JailId self) const;
 
 private:

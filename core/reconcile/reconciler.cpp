@@ -286,14 +286,17 @@ void Reconciler::Impl::work_on_sweep(Queue::Lease& lease) {
     interrupt_again();
     // A hook that never ends, or a call that hangs, is that jail's affair: everybody else is served.
     for (const auto id : engine.board.tell_long_steps(engine.clock.monotonic())) first_round_done(id);
+    const auto begun = engine.clock.monotonic();
     const auto done = resync([&lease](Milliseconds more) { return lease.expect(more); });
     if (engine.stopping) return;
     const auto problem = done ? std::string() : done.error().to_string();
     if (!done && problem != last_problem_) spdlog::warn("resync: {}", problem);
     last_problem_ = problem;
     const bool first_failed = !done && !readiness().ready;
+    const auto took = std::chrono::ceil<Milliseconds>(engine.clock.monotonic() - begun);
+    const auto pause = pause_after(took, engine.options.resync, engine.options.slow_resync);
     // Counted from its end.
-    queue_->again(kSweep, first_failed ? std::min(kFirstRetry, engine.options.resync) : engine.options.resync);
+    queue_->again(kSweep, first_failed ? std::min(kFirstRetry, pause) : pause);
 }
 
 void Reconciler::Impl::first_round_done(JailId id) {

@@ -26,7 +26,7 @@ struct ReconcilerOptions {
     Milliseconds lend_after{10'000};  ///< so long they have one of the workers
     Milliseconds call_deadline{
         120'000};  ///< a step that takes longer (programs of the user's: than their timeout and this) costs its worker
-    Milliseconds resync{5'000};          ///< jails, links, mounts
+    Milliseconds resync{5'000};          ///< jails, links, mounts; later when a look takes long (pause_after)
     Milliseconds slow_resync{30'000};    ///< limits, firewall, forwarding
     Milliseconds stop_patience{10'000};  ///< how long stop() waits for steps under way
     std::size_t halt_workers = 32;       ///< most of a jail's stop is waiting for its programs

@@ -416,6 +416,7 @@ Result<void> Round::refresh_root(const Look& look, const Step& step) {
 /// host: time is short.
 void Round::release_networks() {
     if (!std::exchange(released_, false) || engine_.halting()) return;
+    engine_.board.left_networks(id_);
     for (const auto& network : networks_) {
         if (engine_.board.others_use(network.id, id_)) continue;
         const auto done = engine_.networks.leave(network, networks_);

@@ -101,6 +101,11 @@ Result<void> Sweep::collect_rules() {
     return {};
 }
 
+Milliseconds pause_after(Milliseconds took, Milliseconds least, Milliseconds most) {
+    constexpr int kPart = 20;
+    return std::max(least, std::min(most, (kPart - 1) * took));
+}
+
 Result<Sweep::Due> Sweep::run(Thoroughness thoroughness, const std::function<bool(JailId)>& busy) {
     if (auto collected = collect(); !collected) return std::unexpected(collected.error());
     forget_the_gone(busy);

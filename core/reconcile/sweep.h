@@ -18,6 +18,10 @@ enum class Thoroughness {
     first,  ///< and operations that an earlier daemon left
 };
 
+/// From the end of a resync that took so long to the next one: at least `least`, and of a host with so many jails that
+/// a look at them takes long no more than one part in twenty of the time, but at most `most`. Pure.
+Milliseconds pause_after(Milliseconds took, Milliseconds least, Milliseconds most);
+
 /// One look at everything: each port is asked once, each jail is compared without another call (but for its own files).
 /// Statuses follow what was seen, networks are brought up or down, residue is cleared. Blocking; one at a time.
 class Sweep {
