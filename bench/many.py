@@ -17,6 +17,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import statistics
@@ -37,19 +38,21 @@ class Daemon:
     """A jaild of the bench's own, and what the kernel says of it."""
 
     def __init__(self, options, state):
-        self.command = [options.jaild, "--state-dir", str(state), "--kernel", options.kernel, "--log-level", "warn"]
+        self.command = [options.jaild, "--state-dir", str(state), "--kernel", options.kernel, "--log-level", "debug"]
         self.namespace = f"jaild-bench-{os.getpid()}" if options.kernel == "linux" else None
         if self.namespace:
             run("ip", "netns", "add", self.namespace)
             run("ip", "-n", self.namespace, "link", "set", "lo", "up")
             self.command = ["nsenter", f"--net=/run/netns/{self.namespace}", "--", *self.command]
         self.socket = state / "jaild.sock"
+        self.log = state.with_name("log")
         self.process = None
 
     def start(self):
         """Until it has looked at everything: when it answered at first, and when it was ready, in milliseconds."""
         begin = time.monotonic()
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL)
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stderr=log)
         answered = None
         while time.monotonic() < begin + PATIENCE:
             if self.process.poll() is not None:
@@ -82,6 +85,10 @@ class Daemon:
         self.stop()
         if self.namespace:
             run("ip", "netns", "del", self.namespace)
+
+    def resyncs(self):
+        """How long each took, in milliseconds."""
+        return [int(took) for took in re.findall(r" resync: (\d+) ms", self.log.read_text())]
 
     def processor_seconds(self):
         words = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -174,12 +181,14 @@ def measure(options, daemon, state, scratch):
               f"by {CLIENTS} clients")
 
         before = daemon.processor_seconds()
+        earlier = len(daemon.resyncs())
         time.sleep(options.idle)
         used = daemon.processor_seconds() - before
         print(f"idle: {100 * used / options.idle:.1f} % of a processor, {daemon.resident_megabytes():.0f} MB resident")
         connection = UnixConnection(str(daemon.socket))  # the other one was idle for too long
-        look = used / (options.idle / 5)  # a resync every five seconds; every sixth looks at limits and rules, too
-        print(f"a resync without drift: {1000 * look:.0f} ms of processor time")
+        resyncs = daemon.resyncs()[earlier:] or [0]
+        look = statistics.mean(resyncs)
+        print(f"{len(resyncs)} resyncs without drift, {look:.0f} ms each")
 
         stats = median_of(10, request, connection, "GET", "/v1/stats")
         pids = [os.getpid()] * options.jails
@@ -195,7 +204,7 @@ def measure(options, daemon, state, scratch):
             instance = request(UnixConnection(str(daemon.socket)), "GET", "/v1/host")["instance"]
             listed = median_of(3, run, "runc", "--root", f"/run/jaild-{instance}/runc", "list", "--quiet")
             print(f"adoption / runc list of the same ({listed:.0f} ms): {ready / listed:.2f}")
-            print(f"a resync / runc list of the same: {1000 * look / listed:.2f}")
+            print(f"a resync / runc list of the same: {look / listed:.2f}")
             bundle_like(state, scratch / "bundle")
             each = runc_all(scratch, max(1, options.jails // 10))
             print(f"start / runc run --detach ({each:.1f} ms each): {all_started / options.jails / each:.2f}")

@@ -294,6 +294,7 @@ void Reconciler::Impl::work_on_sweep(Queue::Lease& lease) {
     last_problem_ = problem;
     const bool first_failed = !done && !readiness().ready;
     const auto took = std::chrono::ceil<Milliseconds>(engine.clock.monotonic() - begun);
+    spdlog::debug("resync: {} ms", took.count());
     const auto pause = pause_after(took, engine.options.resync, engine.options.slow_resync);
     // Counted from its end.
     queue_->again(kSweep, first_failed ? std::min(kFirstRetry, pause) : pause);

@@ -359,7 +359,10 @@ Result<void> Round::do_step(const Look& look, const Step& step) {
                                                       : apply(engine_.kernel, look.desired, look.observed, step);
     if (of_rules && done) tell_rules(look, step);
     tell_duration(current_, begun);
-    if (step.kind == StepKind::destroy_link || step.kind == StepKind::remove_jail) released_ = true;
+    if (step.kind == StepKind::destroy_link || step.kind == StepKind::remove_jail) {
+        for (const auto& interface : row_->interfaces) released_.insert(interface.network);
+        for (const auto& link : look.observed.links) released_.insert(link.bridge);
+    }
     if (done) return {};
     if (writes_files(step.kind)) done = std::unexpected(or_disk_full(done.error()));
     const bool of_program = step.kind == StepKind::exec_start || hook_of(step.kind);
@@ -415,9 +418,11 @@ Result<void> Round::refresh_root(const Look& look, const Step& step) {
 /// Networks that this jail may have been the last on. A failure is the next sweep's to mend. In a halt they go with the
 /// host: time is short.
 void Round::release_networks() {
-    if (!std::exchange(released_, false) || engine_.halting()) return;
+    const auto released = std::exchange(released_, {});
+    if (released.empty() || engine_.halting()) return;
     engine_.board.left_networks(id_);
     for (const auto& network : networks_) {
+        if (!released.contains(network.id)) continue;
         if (engine_.board.others_use(network.id, id_)) continue;
         const auto done = engine_.networks.leave(network, networks_);
         for (const auto& step : done.steps) engine_.board.add_progress(id_, step);

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -79,7 +80,7 @@ private:
     std::string current_;             ///< step, for a failure
     Plan last_;                       ///< done to its end
     std::optional<Desired> desired_;  ///< of the last look
-    bool released_ = false;           ///< something left the network
+    std::set<NetworkId> released_;    ///< something of the jail's left them
     std::optional<Failure> undoing_;  ///< of a hook of the start: what was made of the jail goes first
     bool restarted_ = false;          ///< by its restart policy, in this round
     std::vector<std::string> done_;   ///< steps of this round
