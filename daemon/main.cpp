@@ -8,8 +8,10 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 
 #include "api/server.h"
+#include "core/base/failpoint.h"
 #include "core/kernel/kernel.h"
 #include "core/reconcile/reconciler.h"
 #include "core/store/store.h"
@@ -181,6 +183,12 @@ int main(int argc, char** argv) {
     }
     if (check_only) return 0;
     start_logging(config->log_level);
+    // For tests of crashes alone.
+    if (const char* failpoint = std::getenv("JAILD_FAILPOINT"))
+        if (auto armed = failpoint::arm(failpoint, reconcile::failpoints()); !armed) {
+            fmt::print(stderr, "jaild: JAILD_FAILPOINT: {}\n", armed.error().to_string());
+            return kExitUsage;
+        }
     raise_descriptor_limit();
     block_signals();
     const auto served = wanted.wanted() ? rescue_offline(wanted, *config) : serve(line, *config);

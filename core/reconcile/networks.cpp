@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/base/failpoint.h"
 #include "core/reconcile/apply.h"
 #include "core/reconcile/effective.h"
 
@@ -146,8 +147,10 @@ Networks::Done Networks::bring(const model::Network& network, const std::vector<
     const bool lacks6 = network.forwards(Family::ipv6) && !view->observed.forwarding6;
     now.forwarding_missing = !options_.manage_forwarding && (lacks4 || lacks6);
     for (const auto& step : steps) {
+        failpoint::pass(failpoint::When::before, to_string(step.kind));
         auto applied = apply(kernel_, network, step);
         if (applied) {
+            failpoint::pass(failpoint::When::after, to_string(step.kind));
             done.steps.push_back(step.to_string());
             if (step.kind == StepKind::enable_forwarding) tell_of_forwarding(network, step.object);
         } else if (in_use && is_degrading(step.kind, network)) {

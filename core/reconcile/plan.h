@@ -107,12 +107,17 @@ enum class StepKind {
     enable_forwarding,
     apply_rules,
     remove_rules,
-    remove_bridge,
+    remove_bridge,  ///< the last one: failpoints()
 };
 std::string_view to_string(StepKind kind);
 StepKind step_of(model::Hook hook);
 /// Nothing for a step that is no hook.
 std::optional<model::Hook> hook_of(StepKind kind);
+
+/// Names of the moments that core/base/failpoint.h can strike at: each kind of step, and "settle", where the outcome is
+/// written.
+std::vector<std::string_view> failpoints();
+inline constexpr std::string_view kSettle = "settle";
 
 /// One idempotent step. `object` names what it works on: "root/usr", "vnet0", "default".
 struct Step {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/base/disk_full.h"
+#include "core/base/failpoint.h"
 #include "core/reconcile/apply.h"
 #include "core/reconcile/effective.h"
 #include "core/reconcile/last_words.h"
@@ -299,6 +300,7 @@ Result<Round::Pass> Round::do_steps(const Look& look) {
         // Somebody wants something else by now: each step stands for itself, so the rest is planned anew.
         if (engine_.board.asked(id_) != asked_) return start_over();
         current_ = step.to_string();
+        failpoint::pass(failpoint::When::before, to_string(step.kind));
         if (step.kind == StepKind::forget) {
             if (auto forgotten = forget(); !forgotten) return std::unexpected(forgotten.error());
             return Pass::forgotten;
@@ -357,6 +359,7 @@ Result<void> Round::do_step(const Look& look, const Step& step) {
     auto done = step.kind == StepKind::refresh_root   ? refresh_root(look, step)
                 : step.kind == StepKind::upgrade_root ? upgrade_root()
                                                       : apply(engine_.kernel, look.desired, look.observed, step);
+    if (done) failpoint::pass(failpoint::When::after, to_string(step.kind));
     if (of_rules && done) tell_rules(look, step);
     tell_duration(current_, begun);
     if (step.kind == StepKind::destroy_link || step.kind == StepKind::remove_jail) {
@@ -434,6 +437,7 @@ Result<void> Round::forget() {
     release_networks();
     engine_.board.add_progress(id_, current_);
     if (auto removed = engine_.journal.removed(*row_, engine_.board.get(id_).progress); !removed) return removed;
+    failpoint::pass(failpoint::When::after, to_string(StepKind::forget));
     engine_.board.erase(id_);
     engine_.policies.forget(id_);
     engine_.lifetimes->forget(id_);
@@ -506,6 +510,7 @@ Result<Round::Pass> Round::judge_upgrade() {
         std::this_thread::sleep_for(kLookEvery);
     }
     if (auto ended = engine_.journal.upgrade_done(*row_); !ended) return std::unexpected(ended.error());
+    failpoint::pass(failpoint::When::after, to_string(StepKind::judge_upgrade));
     engine_.board.add_progress(id_, current_);
     row_->root_change.reset();
     return Pass::again;
@@ -546,6 +551,7 @@ std::vector<Note> Round::notes_of(const Look& look, model::JailState state) {
 Result<void> Round::settle(const Look& look) {
     if (!wanted(*row_)) release_networks();
     current_ = "record the outcome";
+    failpoint::pass(failpoint::When::before, kSettle);
     engine_.board.update(id_, [](Memory& memory) { memory.failure.reset(); });
     const bool came_up = std::ranges::find(done_, to_string(StepKind::record_done)) != done_.end();
     engine_.vitals.look(*row_, networks_, look.observed, came_up ? health::Begin::fresh : health::Begin::adopted);
@@ -565,6 +571,7 @@ Result<void> Round::settle(const Look& look) {
                        ? engine_.journal.failed(*row_, {}, {}, Journal::Operations::go_on, notes)
                        : engine_.journal.converged(*row_, engine_.board.get(id_).progress, notes);
     if (!written) return written;
+    failpoint::pass(failpoint::When::after, kSettle);
     engine_.judge_use(*row_, look.observed);
     const bool runs = shim_alive(look.observed) && look.observed.shim->command == kernel::CommandState::running;
     const auto restart_in = engine_.restart_in(*row_, look.observed);

@@ -128,6 +128,13 @@ std::optional<model::Hook> hook_of(StepKind kind) {
     return std::nullopt;
 }
 
+std::vector<std::string_view> failpoints() {
+    std::vector<std::string_view> names{kSettle};
+    for (int kind = 0; kind <= std::to_underlying(StepKind::remove_bridge); ++kind)
+        names.push_back(to_string(static_cast<StepKind>(kind)));
+    return names;
+}
+
 std::string Step::to_string() const {
     std::string text(reconcile::to_string(kind));
     if (!object.empty()) text.append(" ").append(object);

@@ -125,9 +125,15 @@ class Daemon:
         return [*inside, Settings.binary, "--config", str(config), "--state-dir", str(self.state), "--socket",
                 str(self.socket), "--kernel", Settings.kernel, "--log-level", "debug", *self.options]
 
-    def start(self):
+    def launch(self, failpoint=None):
+        """Does not wait. `failpoint`: core/base/failpoint.h."""
+        environment = {**os.environ, "JAILD_FAILPOINT": failpoint} if failpoint else None
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env=environment)
+
+    def start(self, failpoint=None):
+        self.launch(failpoint)
         eventually(self.is_ready, f"readyz of {self.directory}; log:\n{self.log_tail()}")
 
     def is_ready(self):

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The API, from outside: real HTTP against a real jaild.
 
-usage: run.py --jaild BINARY --jaildctl BINARY [--kernel memory|linux] [-k PATTERN] [-v]
+usage: run.py --jaild BINARY --jaildctl BINARY [--kernel memory|linux] [--lives] [-k PATTERN] [-v]
 
-With --kernel linux (root) the daemon runs in a network namespace of its own.
+With --kernel linux (root) the daemon runs in a network namespace of its own. --lives: the tests in lives/, of what is
+kept while daemons end and others begin, which take minutes.
 """
 import argparse
 import os
@@ -25,6 +26,7 @@ def main():
     parser.add_argument("--jaild", required=True)
     parser.add_argument("--jaildctl", required=True)
     parser.add_argument("--kernel", choices=["memory", "linux"], default="memory")
+    parser.add_argument("--lives", action="store_true")
     parser.add_argument("-k", dest="patterns", action="append")
     parser.add_argument("-v", dest="verbosity", action="store_const", const=2, default=1)
     options = parser.parse_args()
@@ -42,7 +44,7 @@ def main():
         loader = unittest.TestLoader()
         if options.patterns:
             loader.testNamePatterns = [f"*{pattern}*" for pattern in options.patterns]
-        suite = loader.discover(str(HERE), pattern="test_*.py")
+        suite = loader.discover(str(HERE / "lives" if options.lives else HERE), pattern="test_*.py")
         result = unittest.TextTestRunner(verbosity=options.verbosity).run(suite)
     finally:
         if Settings.namespace:
