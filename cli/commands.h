@@ -24,6 +24,7 @@ void add_template_commands(CLI::App& app, Command& chosen);  ///< template ls sh
 void add_snapshot_commands(CLI::App& app, Command& chosen);  ///< snapshot ls show create rm restore clone schedule
 void add_upgrade_commands(CLI::App& app, Command& chosen);   ///< upgrade rollback
 void add_export_commands(CLI::App& app, Command& chosen);    ///< export import
+void add_wait_command(CLI::App& app, Command& chosen);
 void add_backup_command(CLI::App& app, Command& chosen);
 void add_doctor_command(CLI::App& app, Command& chosen);
 

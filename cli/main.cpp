@@ -83,6 +83,7 @@ int main(int argc, char** argv) {
     add_snapshot_commands(app, chosen);
     add_upgrade_commands(app, chosen);
     add_export_commands(app, chosen);
+    add_wait_command(app, chosen);
     add_backup_command(app, chosen);
     add_doctor_command(app, chosen);
     std::signal(SIGPIPE, SIG_IGN);

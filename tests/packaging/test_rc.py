@@ -1,6 +1,7 @@
 """rc.d/jaild with a real jaild on the memory kernel; FreeBSD's rc.subr(8), daemon(8) and pwait(1) are stand-ins."""
 
 import http.client
+import json
 import os
 import pathlib
 import shutil
@@ -166,6 +167,29 @@ class Service(unittest.TestCase):
         halted, ending = self.lines("all jails are stopped"), self.lines("ending")
         self.assertEqual((len(halted), len(ending)), (1, 1), self.log.read_text())
         self.assertLess(halted[0], ending[0])
+
+    def test_a_start_waits_for_the_jails(self):
+        self.start()
+        for name, more in (("db", ""), ("web", ', "depends_on": ["db"]'), ("off", ', "running": false')):
+            self.assertEqual(self.ask("POST", "/v1/jails", f'{{"name": "{name}"{more}}}'), 201)
+        self.succeeds("faststop", rc_shutdown="reboot")
+        self.write_rc_conf(jaild_wait="30", jaild_host=f"unix://{self.socket}")
+        ran = self.service("start")
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""), ran)
+        connection = UnixConnection(self.socket)
+        connection.request("GET", "/v1/jails?state=running")
+        self.assertEqual({jail["name"] for jail in json.load(connection.getresponse())["items"]}, {"db", "web"})
+        connection.close()
+
+        broken = '{"name": "broken", "exec": {"start": ["missing"]}}'
+        self.assertEqual(self.ask("POST", "/v1/jails", broken), 422, "it is there, and does not start")
+        self.succeeds("faststop", rc_shutdown="reboot")
+        self.write_rc_conf(jaild_wait="2", jaild_host=f"unix://{self.socket}")
+        ran = self.service("start")
+        self.assertEqual(ran.returncode, 0, "the host goes on")
+        self.assertIn("broken is ", ran.stderr)
+        self.assertIn("not all jails are up", ran.stderr)
+        self.succeeds("stop")
 
     def test_what_dies_is_started_again(self):
         self.start()
