@@ -165,3 +165,25 @@ TEST_CASE("any two crashes while a jail is made are overcome", "[simulation][eve
         }
     }
 }
+
+TEST_CASE("two crashes on the way of anything else are overcome, sampled", "[simulation][every pair]") {
+    // A crash after one that comes after a crash: as many of each scenario, spread over all its pairs.
+    constexpr std::size_t kPairs = 60 / kStride;
+    for (const auto& one : scenarios()) {
+        const auto reference = undisturbed(one);
+        std::vector<std::pair<std::size_t, std::size_t>> pairs;
+        for (const auto first : changing_points(one, std::nullopt))
+            for (const auto second : changing_points(one, first))
+                if (second > first) pairs.emplace_back(first, second);
+        const auto step = std::max<std::size_t>(1, pairs.size() / kPairs);
+        for (std::size_t at = step / 2; at < pairs.size(); at += step) {
+            const auto [first, second] = pairs[at];
+            auto scene = prepared(one);
+            scene->kernel().faults().crash(first, When::after);
+            scene->kernel().faults().crash(second, When::after);
+            INFO(fmt::format("{}, crashes after points {} and {}", one.name, first, second));
+            one.act(*scene);
+            check_end(*scene, reference.description);
+        }
+    }
+}
