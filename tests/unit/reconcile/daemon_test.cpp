@@ -21,9 +21,7 @@ class LivingHouse {
 public:
     House house{};
 
-    explicit LivingHouse(Milliseconds lend_after = Milliseconds{10'000}) {
-        reconcile::ReconcilerOptions options;
-        options.lend_after = lend_after;
+    explicit LivingHouse(reconcile::ReconcilerOptions options = {}) {
         options.resync = Milliseconds{20};
         options.slow_resync = Milliseconds{20};
         house.reconciler =
@@ -180,7 +178,7 @@ TEST_CASE("programs of the user's that do not end hold up nobody else, nor the r
           "[reconcile][threads][long]") {
     constexpr std::size_t kJails = 12;  // more than there are workers
     EndlessPrograms programs;
-    LivingHouse living(Milliseconds{10});
+    LivingHouse living({.lend_after = Milliseconds{10}});
     auto& house = living.house;
     house.kernel.hook = [&](std::string_view call, JailId id) { return programs(call, id); };
     house.reconciler->start();
@@ -199,4 +197,83 @@ TEST_CASE("programs of the user's that do not end hold up nobody else, nor the r
     CHECK(living.wait([&] { return house.operation(gone) == "succeeded"; }));
     CHECK(programs.waiting() == kJails - 1);
     programs.let_go();
+}
+
+namespace {
+
+/// Calls of that name do not return until they are let go.
+class HungCalls {
+public:
+    explicit HungCalls(std::string call) : call_(std::move(call)) {}
+    Result<void> operator()(std::string_view call, JailId id) {
+        std::unique_lock lock(mutex_);
+        if (call != call_ || !jails_.contains(id)) return {};
+        ++hanging_;
+        changed_.wait(lock, [&] { return jails_.empty(); });
+        --hanging_;
+        return {};
+    }
+    void hang(JailId id) {
+        const std::lock_guard lock(mutex_);
+        jails_.insert(id);
+    }
+    void let_go() {
+        const std::lock_guard lock(mutex_);
+        jails_.clear();
+        changed_.notify_all();
+    }
+    std::size_t hanging() {
+        const std::lock_guard lock(mutex_);
+        return hanging_;
+    }
+
+private:
+    const std::string call_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::set<JailId> jails_;
+    std::size_t hanging_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("calls of the kernel that hang hold up their own jails alone, and are told of",
+          "[reconcile][threads][long]") {
+    constexpr std::size_t kJails = 12;  // more than there are workers
+    const std::string call = GENERATE("mounts.unmount", "jails.remove", "mounts.mount", "jails.create");
+    CAPTURE(call);
+    const bool starts = call == "mounts.mount" || call == "jails.create";
+    HungCalls calls(call);
+    LivingHouse living({.max_written_off = 2 * kJails, .call_deadline = Milliseconds{200}});
+    auto& house = living.house;
+    house.kernel.hook = [&](std::string_view met, JailId id) { return calls(met, id); };
+    house.reconciler->start();
+    std::vector<model::Jail> stuck;
+    for (std::size_t n = 0; n < kJails; ++n)
+        stuck.push_back(house.create(R"({"name":"stuck)" + std::to_string(n) + R"(","running":)" +
+                                     (starts ? "false" : "true") + "}"));
+    for (const auto& jail : stuck) REQUIRE(living.wait_state(jail, starts ? JailState::stopped : JailState::running));
+    for (auto& jail : stuck) {
+        calls.hang(jail.id);
+        jail = house.change(jail, [&](model::JailSpec& spec) { spec.running = starts; });
+    }
+    REQUIRE(living.wait([&] { return calls.hanging() == kJails; }));
+
+    auto web = house.create(R"({"name":"web"})");
+    CHECK(living.wait_state(web, JailState::running));
+    web = house.stop(web);
+    CHECK(living.wait_state(web, JailState::stopped));
+    const auto condition = [&] { return house.condition(stuck.back(), "StepTakesLong"); };
+    REQUIRE(living.wait([&] { return condition() && condition()->reason == "Hangs"; }));
+    CHECK(condition()->status);
+    INFO(condition()->message);
+    CHECK(condition()->message.find(starts
+                                        ? (call == "jails.create" ? "create_jail" : "mount")
+                                        : (call == "jails.remove" ? "remove_jail" : "unmount")) != std::string::npos);
+    CHECK(condition()->message.find(" s") != std::string::npos);
+
+    calls.let_go();
+    for (const auto& jail : stuck) CHECK(living.wait_state(jail, starts ? JailState::running : JailState::stopped));
+    CHECK(living.wait([&] { return !condition(); }));
+    CHECK(house.kernel.violations().empty());
 }

@@ -89,18 +89,70 @@ private:
     const Hook& hook_;
 };
 
+class HookedMounts final : public kernel::Mounts {
+public:
+    HookedMounts(kernel::Mounts& inner, const Hook& hook) : inner_(inner), hook_(hook) {}
+
+    Result<std::vector<kernel::ObservedMount>> list(kernel::Scope scope) override { return inner_.list(scope); }
+    Result<void> mount(JailId id, const kernel::Mount& mount) override {
+        if (auto passed = hook_ ? hook_("mounts.mount", id) : Result<void>{}; !passed) return passed;
+        return inner_.mount(id, mount);
+    }
+    Result<void> check(const kernel::Mount& mount) override { return inner_.check(mount); }
+    [[nodiscard]] bool lists(const std::string& source) const override { return inner_.lists(source); }
+    Result<void> unmount(JailId id, const std::string& target) override {
+        if (auto passed = hook_ ? hook_("mounts.unmount", id) : Result<void>{}; !passed) return passed;
+        return inner_.unmount(id, target);
+    }
+
+private:
+    kernel::Mounts& inner_;
+    const Hook& hook_;
+};
+
+class HookedJails final : public kernel::Jails {
+public:
+    HookedJails(kernel::Jails& inner, const Hook& hook) : inner_(inner), hook_(hook) {}
+
+    Result<std::vector<kernel::ObservedJail>> list(kernel::Scope scope) override { return inner_.list(scope); }
+    Result<void> check_name(const model::Name& name, JailId id) override { return inner_.check_name(name, id); }
+    Result<void> check(const model::JailSpec& spec) override { return inner_.check(spec); }
+    Result<model::Parameters> parameters(JailId id, const std::vector<std::string>& names) override {
+        return inner_.parameters(id, names);
+    }
+    Result<void> create(const kernel::JailParameters& parameters) override {
+        if (auto passed = hook_ ? hook_("jails.create", parameters.id) : Result<void>{}; !passed) return passed;
+        return inner_.create(parameters);
+    }
+    Result<void> update(const kernel::JailParameters& parameters) override { return inner_.update(parameters); }
+    Result<void> remove(JailId id) override {
+        if (auto passed = hook_ ? hook_("jails.remove", id) : Result<void>{}; !passed) return passed;
+        return inner_.remove(id);
+    }
+    Result<kernel::Applied> applied(JailId id) override { return inner_.applied(id); }
+    Result<void> record(JailId id, const kernel::Applied& applied) override { return inner_.record(id, applied); }
+
+private:
+    kernel::Jails& inner_;
+    const Hook& hook_;
+};
+
 class HookedKernel final : public kernel::MemoryKernel {
 public:
     using MemoryKernel::MemoryKernel;
 
     kernel::Roots& roots() override { return roots_; }
     kernel::Processes& processes() override { return processes_; }
+    kernel::Mounts& mounts() override { return mounts_; }
+    kernel::Jails& jails() override { return jails_; }
 
-    Hook hook;  ///< roots.prepared, roots.mounts, processes.run, processes.interrupt
+    Hook hook;  ///< called where met() or it is named above
 
 private:
     HookedRoots roots_{MemoryKernel::roots(), hook};
     HookedProcesses processes_{MemoryKernel::processes(), hook};
+    HookedMounts mounts_{MemoryKernel::mounts(), hook};
+    HookedJails jails_{MemoryKernel::jails(), hook};
 };
 
 }  // namespace jaild::reconcile_test
