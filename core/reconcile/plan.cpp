@@ -199,10 +199,13 @@ void build(const Desired& desired, const Observed& observed, Plan& steps) {
     if (!shim_alive(observed)) add(steps, StepKind::hold);
     const bool goes_on = start_goes_on(desired.jail, observed);
     // What the shim says of the command is the hint's to keep before it is forgotten, if it is about this incarnation;
-    // and to be forgotten first, if it is about an earlier one, or it would be taken for this one's after a crash.
-    if (observed.applied.incarnation < desired.jail.incarnation) add(steps, StepKind::reset);
+    // what it says of an earlier one, or of hooks alone, is forgotten first, or it would be taken for this start's
+    // after a crash.
+    const bool keeps = observed.applied.incarnation >= desired.jail.incarnation && observed.shim &&
+                       observed.shim->command != CommandState::none;
+    if (!goes_on && !keeps) add(steps, StepKind::reset);
     if (observed.applied != begun_record(desired.jail, observed)) add(steps, StepKind::record_begun);
-    if (observed.applied.incarnation >= desired.jail.incarnation && !goes_on) add(steps, StepKind::reset);
+    if (!goes_on && keeps) add(steps, StepKind::reset);
     mend_aliases(desired, observed, steps);
     drop_aliases(desired, observed, steps);
     if (!goes_on || !observed.shim->hooks_done.contains(model::Hook::prestart))

@@ -97,6 +97,7 @@ class Health(ApiTest):
         eventually(lambda: self.condition("Unhealthy"), "a condition says so")
         self.assertIn(said, self.condition("Unhealthy")["message"])
         self.assertEqual(self.jail()["status"]["state"], "running")
+        eventually(lambda: self.events("jail.unhealthy"), "so does an event, a moment later")
         why = jaildctl(self.daemon, "why", "web").out
         self.assertIn("web is running (unhealthy)", why)
         self.assertIn("Unhealthy=true ProbeFailed", why)

@@ -66,6 +66,9 @@ void Scene::start_daemon() {
 void Scene::kill_daemon() {
     reconciler_.reset();
     start_daemon();
+    // An illness that goes on is found once more, and may be told of once more.
+    for (const auto& [id, jid] : ill_)
+        if (const auto row = jail(id)) illnesses_[row->name.key()]++;
     for (const auto& jail : jails())
         if (jail.unpacking()) end_import(jail.id, Archive::cut_off);
 }

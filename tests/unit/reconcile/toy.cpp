@@ -119,8 +119,9 @@ void Toy::build(const Desired& desired, const Observed& before, const Step& step
         case StepKind::reset:
             REQUIRE(observed.shim->alive);
             REQUIRE(observed.shim->command != CommandState::running);
-            // The hint is first, unless it is about an earlier incarnation.
-            REQUIRE_FALSE((observed.applied.complete && observed.applied.incarnation == desired.jail.incarnation));
+            // The hint is first, unless it is about an earlier incarnation, or no command was begun.
+            REQUIRE_FALSE((observed.applied.complete && observed.applied.incarnation == desired.jail.incarnation &&
+                           observed.shim->command != CommandState::none));
             observed.shim->command = CommandState::none;
             observed.shim->start_done = false;
             observed.shim->hooks_done.clear();
