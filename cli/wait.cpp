@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -56,7 +57,7 @@ public:
             if (std::chrono::steady_clock::now() + kPause >= until_) return give_up(done);
             // Nobody listens yet, or has looked at everything yet: at boot that passes.
             const bool passes = done || done.error().reason == "no_daemon" || done.error().reason == "not_ready";
-            if (!passes) return report(done.error());
+            if (!passes) return tell(done.error());
             std::this_thread::sleep_for(kPause);
         }
     }
@@ -65,16 +66,17 @@ private:
     Result<json> ask(const std::string& target) {
         auto answer = context_.client.send({.target = target});
         if (!answer) return std::unexpected(answer.error());
-        auto body = json::parse(answer->body, nullptr, false);
-        if (answer->status == 200) return body;
-        Error error{.code = Errc::busy, .op = "wait", .detail = "jaild has not looked at all jails yet"};
-        error.reason = "not_ready";
-        if (target == "/readyz") return std::unexpected(error);
-        error.code = Errc::not_found;
-        error.reason = text(body, "reason");
-        error.detail = text(body, "detail");
-        return std::unexpected(error);
+        if (answer->status == 200) return json::parse(answer->body);
+        if (target == "/readyz")
+            return std::unexpected(Error{.code = Errc::busy,
+                                         .op = "wait",
+                                         .detail = "jaild has not looked at all jails yet",
+                                         .reason = "not_ready"});
+        refused_ = *std::move(answer);
+        return std::unexpected(Error{.code = Errc::invalid, .op = "wait", .reason = "refused"});
     }
+
+    [[nodiscard]] int tell(const Error& error) const { return refused_ ? report(*refused_) : report(error); }
 
     void judge(const json& jail) {
         if (auto what = missing(jail); !what.empty()) left_.push_back({text(jail, "name"), std::move(what)});
@@ -104,7 +106,7 @@ private:
     }
 
     int give_up(const Result<void>& done) {
-        if (!done) return report(done.error());
+        if (!done) return tell(done.error());
         for (const auto& [name, what] : left_) fmt::print(stderr, "jaildctl: {} is {}\n", name, what);
         return kFailed;
     }
@@ -117,6 +119,7 @@ private:
     const std::vector<std::string>& names_;
     const Time until_;
     std::vector<Left> left_;
+    std::optional<client::Response> refused_{};  ///< why it cannot go on
 };
 
 int wait(Context& context, const WaitOptions& options) {

@@ -38,9 +38,9 @@ Result<Applied> read_applied(const std::filesystem::path& jail_directory) {
 
 Result<void> write_applied(const std::filesystem::path& jail_directory, const Applied& applied) {
     nlohmann::json json = {{"generation", applied.generation},
-                                 {"incarnation", applied.incarnation},
-                                 {"complete", applied.complete},
-                                 {"spec", applied.spec}};
+                           {"incarnation", applied.incarnation},
+                           {"complete", applied.complete},
+                           {"spec", applied.spec}};
     if (applied.hooks != HookLife::none) json["hooks"] = applied.hooks == HookLife::begun ? kBegun : kEnding;
     // The spec holds secrets: 0600. Text that is no UTF-8 cannot be in it, but must never end the daemon.
     const auto text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -16,8 +16,8 @@ enum class CommandState : std::uint8_t { none, running, exited };
 struct ExitRecord {
     std::int64_t exit_code = 0;
     std::int64_t signal = 0;
-    std::string reason;      ///< as model::LastExit
-    std::int64_t at_ms = 0;  ///< UTC, since the epoch
+    std::string reason;       ///< as model::LastExit
+    std::int64_t at_ms = 0;   ///< UTC, since the epoch
     std::int64_t ran_ms = 0;  ///< 0: an older shim wrote it, or nobody knows
     bool operator==(const ExitRecord&) const = default;
 };
