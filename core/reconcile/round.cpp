@@ -19,6 +19,9 @@ namespace {
 
 /// Teardown, build and a look at the result are three; the rest is for what happens meanwhile.
 constexpr int kMaxPasses = 8;
+/// So often a round begins anew because somebody wants something else. Then it does what it has planned, or one who
+/// writes fast enough would keep it from ever being done; the next round does the rest.
+constexpr int kMaxChanges = 4;
 /// Failures that may pass by themselves are given so many tries before the operation is told.
 constexpr unsigned kTriesOfOperation = 5;
 /// What Processes::interrupt() makes a call return.
@@ -298,7 +301,7 @@ Result<Round::Pass> Round::do_steps(const Look& look) {
         if (engine_.stopping)
             return std::unexpected(plain_error(Errc::busy, "reconcile", "the daemon stops", "stopping"));
         // Somebody wants something else by now: each step stands for itself, so the rest is planned anew.
-        if (engine_.board.asked(id_) != asked_) return start_over();
+        if (engine_.board.asked(id_) != asked_ && changes_++ < kMaxChanges) return start_over();
         current_ = step.to_string();
         failpoint::pass(failpoint::When::before, to_string(step.kind));
         if (step.kind == StepKind::forget) {

@@ -77,6 +77,7 @@ private:
     bool held_back_ = false;          ///< a halt keeps it from what the stored row asks
     std::vector<model::Network> networks_;
     std::uint64_t asked_ = 0;         ///< when the row was read
+    int changes_ = 0;                 ///< so often something else was asked for since
     std::string current_;             ///< step, for a failure
     Plan last_;                       ///< done to its end
     std::optional<Desired> desired_;  ///< of the last look

@@ -73,6 +73,20 @@ TEST_CASE("from the first start to the last jail, many at once", "[reconcile][th
     CHECK(house.kernel.violations().empty());
 }
 
+TEST_CASE("one who writes faster than a round is done makes nothing fail", "[reconcile]") {
+    House house;
+    const auto web = house.settled(R"({"name":"web"})");
+    REQUIRE(house.kernel.hand().set_hostname(web.id, "stranger"));
+    house.kernel.hook = [&](std::string_view call, JailId id) -> Result<void> {
+        if (call == "roots.mounts") house.reconciler->poke(id);
+        return {};
+    };
+    REQUIRE(house.reconciler->reconcile(web.id));
+    CHECK(house.status(web).state == JailState::running);
+    CHECK(house.events("drift.repaired").size() == 1);
+    CHECK(house.events("step.failed").empty());
+}
+
 TEST_CASE("what dies by itself is brought back without being asked for", "[reconcile][threads][drift]") {
     LivingHouse living;
     auto& house = living.house;
