@@ -7,8 +7,10 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 #include "api/server.h"
 #include "core/base/failpoint.h"
@@ -33,6 +35,10 @@ constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 /// For what still blocks on behalf of clients that were not answered within the server's own grace.
 constexpr Milliseconds kFinish{1'000};
+
+/// How long a first look may keep the API waiting, which takes some hundredths of a second unless something hangs.
+constexpr Milliseconds kFirstLook{2'000};
+constexpr Milliseconds kLookedYet{5};
 
 void start_logging(const std::string& level) {
     auto logger = std::make_shared<spdlog::logger>("jaild", std::make_shared<spdlog::sinks::stderr_sink_mt>());
@@ -65,6 +71,14 @@ void raise_descriptor_limit() {
     limit.rlim_cur = limit.rlim_max;
     if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
         spdlog::warn("setrlimit: {}", Error::from_errno("setrlimit", errno, "open files").detail);
+}
+
+/// Or the first answers would tell of jails that run as if they were still to be started. Who asks meanwhile waits in
+/// the queue of the socket.
+void await_first_look(const reconcile::Reconciler& reconciler) {
+    const auto end = std::chrono::steady_clock::now() + kFirstLook;
+    while (!reconciler.readiness().looked && std::chrono::steady_clock::now() < end)
+        std::this_thread::sleep_for(kLookedYet);
 }
 
 Result<void> serve(const CommandLine& line, Config& config) {
@@ -104,6 +118,7 @@ Result<void> serve(const CommandLine& line, Config& config) {
     api::Server server(supervisor, server_options(config));
     if (auto listening = server.listen(); !listening) return listening;
     reconciler.start();
+    await_first_look(reconciler);
     spdlog::info("jaild {} serves {} (instance {}, state {})", JAILD_VERSION, config.socket.string(),
                  (*store)->instance().text(), state->string());
     notify_service_manager("READY=1");

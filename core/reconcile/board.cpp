@@ -225,6 +225,14 @@ void Board::erase_idle(JailId id) {
     if (listener_) listener_(id);
 }
 
+bool Board::knows(JailId id) const {
+    const std::lock_guard lock(mutex_);
+    const auto entry = memories_.find(id);
+    if (entry == memories_.end() || entry->second.seen) return true;
+    const auto& observed = entry->second.observed;
+    return !observed || !alive(*observed);
+}
+
 Memory Board::get(JailId id) const {
     const std::lock_guard lock(mutex_);
     const auto entry = memories_.find(id);

@@ -100,6 +100,8 @@ public:
     [[nodiscard]] Memory get(JailId id) const;
     [[nodiscard]] std::map<JailId, Memory> all() const;
     void update(JailId id, const std::function<void(Memory&)>& change);
+    /// After a look at everything: its status is what was found, or nothing of it lives, so that it is as expected.
+    [[nodiscard]] bool knows(JailId id) const;
     /// Jails that were alive when they were last looked at.
     [[nodiscard]] std::vector<JailId> running() const;
 

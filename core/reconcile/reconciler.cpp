@@ -486,6 +486,8 @@ Readiness Reconciler::Impl::readiness() const {
     readiness.exhausted = readiness.written_off > engine.options.max_written_off;
     const std::lock_guard lock(ready_mutex_);
     readiness.ready = ready_;
+    const auto known = [this](JailId id) { return engine.board.knows(id); };
+    readiness.looked = ready_ || (swept_ && std::ranges::all_of(awaited_, known));
     return readiness;
 }
 

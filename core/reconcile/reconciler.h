@@ -36,7 +36,8 @@ struct ReconcilerOptions {
 };
 
 struct Readiness {
-    bool ready = false;  ///< the first round over all jails is done
+    bool looked = false;  ///< of each jail that lives the status is what was found
+    bool ready = false;   ///< the first round over all jails is done
     std::size_t written_off = 0;
     bool exhausted = false;  ///< too many workers written off
 };

@@ -123,7 +123,7 @@ Result<Sweep::Due> Sweep::run(Thoroughness thoroughness, const std::function<boo
 
     remember_whole_ones();
     keep(due.swept, sweep_networks(thoroughness));
-    judge_all(busy, due);
+    judge_all(thoroughness, busy, due);
     if (thoroughness == Thoroughness::first) keep(due.swept, add_unfinished(due));
     keep(due.swept, sweep_residue(busy));
     if (thoroughness == Thoroughness::first) keep(due.swept, residue_.tell_of_trees());
@@ -153,9 +153,13 @@ Result<void> Sweep::survey() {
     return first;
 }
 
-void Sweep::judge_all(const std::function<bool(JailId)>& busy, Due& due) {
+void Sweep::judge_all(Thoroughness thoroughness, const std::function<bool(JailId)>& busy, Due& due) {
     for (const auto& row : rows_) {
-        if (busy(row.id)) continue;
+        if (busy(row.id)) {
+            // Its shim has told of itself, say: nobody knows yet how it is.
+            if (thoroughness == Thoroughness::first) due.differ.push_back(row.id);
+            continue;
+        }
         const auto entry = found_.find(row.id);
         switch (judge(row, entry == found_.end() ? Observed{} : entry->second, memories_[row.id])) {
             case Verdict::fine:

@@ -34,8 +34,8 @@ public:
         /// The first error of a network, a residue or a jail's files: none of them keeps a jail from its round.
         Result<void> swept{};
     };
-    /// `busy`: those that have a round already are left alone. An error: jails, or what there is of them, could not be
-    /// listed, so that nothing is known of any of them.
+    /// `busy`: those that have a round already are left alone, and differ at the first look. An error: jails, or what
+    /// there is of them, could not be listed, so that nothing is known of any of them.
     Result<Due> run(Thoroughness thoroughness, const std::function<bool(JailId)>& busy);
 
     /// As the last look found them: those of `jails` that should run, and of which nothing lives.
@@ -49,7 +49,7 @@ private:
     Result<void> collect();
     void forget_the_gone(const std::function<bool(JailId)>& busy);
     Result<void> survey();
-    void judge_all(const std::function<bool(JailId)>& busy, Due& due);
+    void judge_all(Thoroughness thoroughness, const std::function<bool(JailId)>& busy, Due& due);
     Result<void> collect_limits();
     Result<void> collect_storage();
     void learn_policies();

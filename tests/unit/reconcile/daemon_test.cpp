@@ -21,7 +21,11 @@ class LivingHouse {
 public:
     House house{};
 
-    explicit LivingHouse(reconcile::ReconcilerOptions options = {}) {
+    explicit LivingHouse(reconcile::ReconcilerOptions options = {}) { start_anew(options); }
+    ~LivingHouse() { CHECK(house.reconciler->stop()); }
+
+    /// A daemon that came back and remembers nothing; it is to be started.
+    void start_anew(reconcile::ReconcilerOptions options = {}) {
         options.resync = Milliseconds{20};
         options.slow_resync = Milliseconds{20};
         house.reconciler =
@@ -31,7 +35,6 @@ public:
             changed_.notify_all();
         });
     }
-    ~LivingHouse() { CHECK(house.reconciler->stop()); }
 
     bool wait(const std::function<bool()>& condition) {
         const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{30};
@@ -71,6 +74,52 @@ TEST_CASE("from the first start to the last jail, many at once", "[reconcile][th
     REQUIRE(living.wait([&] { return store_test::all_jails(*house.state.store).size() == 1; }));
     for (const auto& jail : jails) CHECK(house.operation(jail) == "succeeded");
     CHECK(house.kernel.violations().empty());
+}
+
+TEST_CASE("nobody is told of a jail that lives before it was looked at", "[reconcile][threads]") {
+    std::atomic<int> looks = 0;
+    std::atomic<int> may_look = 0;
+    LivingHouse living;
+    auto& house = living.house;
+    const auto web = house.settled(R"({"name":"web"})");
+    REQUIRE(house.kernel.hand().set_hostname(web.id, "stranger"));
+    living.start_anew();
+    house.kernel.hook = [&](std::string_view call, JailId) -> Result<void> {
+        if (call != "roots.prepared") return {};
+        const int look = ++looks;
+        for (int may = may_look; may < look; may = may_look) may_look.wait(may);
+        return {};
+    };
+    house.reconciler->start();
+    // By the sweep, and by the round of its own that mends it.
+    for (int look = 1; look <= 2; ++look) {
+        REQUIRE(living.wait([&] { return looks >= look; }));
+        CHECK_FALSE(house.reconciler->readiness().looked);
+        may_look = look == 1 ? 1 : 1'000'000;
+        may_look.notify_all();
+    }
+    CHECK(living.wait([&] { return house.reconciler->readiness().looked; }));
+    CHECK(house.status(web).state == JailState::running);
+    CHECK(living.wait([&] { return house.reconciler->readiness().ready; }));
+    CHECK(house.reconciler->readiness().looked);
+}
+
+TEST_CASE("a jail that is to be started keeps nobody waiting for word of the others", "[reconcile][threads]") {
+    std::atomic<bool> starts = false;
+    LivingHouse living;
+    auto& house = living.house;
+    const auto web = house.create(R"({"name":"web","exec":{"start":["true"]}})");
+    house.kernel.hook = [&](std::string_view call, JailId) -> Result<void> {
+        if (call == "processes.run") starts.wait(false);
+        return {};
+    };
+    house.reconciler->start();
+    CHECK(living.wait([&] { return house.reconciler->readiness().looked; }));
+    CHECK_FALSE(house.reconciler->readiness().ready);
+    CHECK(house.status(web).state == JailState::starting);
+    starts = true;
+    starts.notify_all();
+    CHECK(living.wait([&] { return house.reconciler->readiness().ready; }));
 }
 
 TEST_CASE("one who writes faster than a round is done makes nothing fail", "[reconcile]") {
