@@ -64,7 +64,9 @@ public:
 
 private:
     Result<json> ask(const std::string& target) {
-        auto answer = context_.client.send({.target = target});
+        // A daemon that hangs holds nobody up for longer than was asked: a boot waits, say.
+        const auto left = std::chrono::duration_cast<Milliseconds>(until_ - std::chrono::steady_clock::now());
+        auto answer = context_.client.send({.target = target, .timeout = std::max(left, kPause)});
         if (!answer) return std::unexpected(answer.error());
         if (answer->status == 200) return json::parse(answer->body);
         if (target == "/readyz")

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -53,7 +54,8 @@ public:
     Result<Response> exchange(const Request& request, bool bounded, const OnData& on_data) {
         const bool reused = stream_.has_value();
         if (!stream_)
-            if (auto connected = connect(); !connected) return std::unexpected(connected.error());
+            if (auto connected = connect(std::min(request.timeout, kConnect)); !connected)
+                return std::unexpected(connected.error());
         if (bounded)
             stream_->expires_after(request.timeout);
         else
@@ -85,9 +87,9 @@ public:
     }
 
 private:
-    Result<void> connect() {
+    Result<void> connect(Milliseconds within) {
         stream_.emplace(io_);
-        auto connected = client::connect(io_, *stream_, endpoint_);
+        auto connected = client::connect(io_, *stream_, endpoint_, within);
         if (!connected) stream_.reset();
         return connected;
     }

@@ -28,9 +28,20 @@ Error connect_error(const Endpoint& endpoint, const boost::system::error_code& e
                  .remedy = "start it (jaild), or name another with --host or JAILD_HOST"};
 }
 
+/// Beast's timeouts work on asynchronous calls only.
+boost::system::error_code connect_to(asio::io_context& io, Stream& stream, const asio::ip::tcp::endpoint& address,
+                                     Milliseconds within) {
+    boost::system::error_code failed;
+    stream.expires_after(within);
+    stream.async_connect(address, [&failed](boost::system::error_code error) { failed = error; });
+    io.restart();
+    io.run();
+    return failed;
+}
+
 }  // namespace
 
-Result<void> connect(asio::io_context& io, Stream& stream, const Endpoint& endpoint) {
+Result<void> connect(asio::io_context& io, Stream& stream, const Endpoint& endpoint, Milliseconds within) {
     boost::system::error_code error;
     if (!endpoint.path.empty()) {
         // The constructor throws for a path longer than sun_path.
@@ -42,7 +53,7 @@ Result<void> connect(asio::io_context& io, Stream& stream, const Endpoint& endpo
         const auto found = resolver.resolve(endpoint.host, endpoint.port, error);
         for (const auto& candidate : found) {
             stream.socket().close(error);
-            stream.socket().connect(candidate.endpoint(), error);
+            error = connect_to(io, stream, candidate.endpoint(), within);
             if (!error) break;
         }
     }

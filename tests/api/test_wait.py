@@ -1,5 +1,6 @@
 """jaildctl wait."""
 
+import signal
 import time
 
 from cli import finish, jaildctl, start
@@ -46,6 +47,18 @@ class Wait(ApiTest):
         code, _, err = self.waits("sick", "--timeout", "3")
         self.assertEqual(code, 1)
         self.assertIn("sick is running, unhealthy", err)
+
+    def test_a_daemon_that_hangs_is_not_waited_for_any_longer(self):
+        self.daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            begun = time.monotonic()
+            code, _, err = self.waits("--timeout", "2")
+            took = time.monotonic() - begun
+        finally:
+            self.daemon.process.send_signal(signal.SIGCONT)
+        self.assertEqual(code, 1)
+        self.assertIn("jaild did not answer in time", err)
+        self.assertTrue(1.9 < took < 10, took)
 
     def test_wrong_calls(self):
         code, _, err = self.waits("nobody", "--timeout", "20")
