@@ -36,6 +36,7 @@ boost::system::error_code connect_to(asio::io_context& io, Stream& stream, const
     stream.async_connect(address, [&failed](boost::system::error_code error) { failed = error; });
     io.restart();
     io.run();
+    io.restart();  // whose next run is not over before it begins
     return failed;
 }
 

@@ -9,6 +9,7 @@ kept while daemons end and others begin, which take minutes.
 import argparse
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import unittest
@@ -22,6 +23,10 @@ SKIPPED = 77  # ctest's SKIP_RETURN_CODE
 
 
 def main():
+    # Whoever runs us in the background may ignore these, and so would all that we start.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     parser = argparse.ArgumentParser()
     parser.add_argument("--jaild", required=True)
     parser.add_argument("--jaildctl", required=True)

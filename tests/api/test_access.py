@@ -168,6 +168,21 @@ class Tokens(ApiTest):
         # What an admin chose, an operator keeps.
         self.assertEqual(self.get(operator, "/v1/jails/shared", "PATCH", {"hostname": "x"}).status, 202)
 
+    def test_jaildctl_from_afar(self):
+        def far(*arguments, token=TOKENS["operator"]):
+            command = [Settings.jaildctl, "--host", f"http://127.0.0.1:{self.daemon.port}", *arguments]
+            return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False,
+                                  env={**os.environ, "JAILD_TOKEN": token})
+
+        self.assertEqual(far("create", "far", "--network", "none").returncode, 0)
+        ran = far("exec", "far", "--", "echo", "hello")
+        self.assertEqual((ran.returncode, ran.stdout, ran.stderr), (0, "hello\n", ""))
+        self.assertIn("far", far("ls", token=TOKENS["viewer"]).stdout)
+        self.assertEqual(far("rm", "-f", "far").returncode, 0)
+        refused = far("ls", token="wrong")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("token", refused.stderr)
+
     def test_probes_need_none(self):
         self.assertEqual(self.get({}, "/healthz").status, 200)
         self.assertEqual(self.get({}, "/readyz").status, 200)
