@@ -149,7 +149,7 @@ unsigned Board::failed(JailId id, Failure failure) {
 
 bool Board::store(Memory& memory, const Findings& findings) {
     auto status = derive_status(findings, memory.status);
-    memory.observed = findings.observed;
+    if (!findings.unseen) memory.observed = findings.observed;
     note_row(memory, findings.row);
     const bool changed = !memory.seen || status != memory.status;
     memory.seen = true;

@@ -615,9 +615,14 @@ Result<void> Round::fail(Failure failure) {
     const bool repeated = before.failure && message_of(*before.failure) == message_of(failure);
     if (!repeated) spdlog::warn("jail {}: {}: {}", row_->name.text(), failure.step, failure.error.to_string());
     // Steps were done since the last look: what clients see should be what is there.
-    const auto observed = observed_now().value_or(before.observed.value_or(Observed{}));
-    engine_.board.publish(findings_of(engine_, *row_, observed, desired_ ? &*desired_ : nullptr, Phase::settled));
-    engine_.judge_use(*row_, observed);
+    auto observed = observed_now();
+    if (!observed) observed = before.observed;
+    auto findings =
+        findings_of(engine_, *row_, observed.value_or(Observed{}), desired_ ? &*desired_ : nullptr, Phase::settled);
+    // What it may hold, an address say, is not free because nobody could look.
+    findings.unseen = !observed;
+    engine_.board.publish(std::move(findings));
+    if (observed) engine_.judge_use(*row_, *observed);
     auto notes = std::move(notes_);
     if (!repeated) notes.push_back(failure_note(failure));
     if (before.announced != model::JailState::failed) notes.push_back(state_note(model::JailState::failed));

@@ -25,6 +25,7 @@ enum class Phase { at_work, settled };
 struct Findings {
     model::Jail row;
     Observed observed;
+    bool unseen = false;  ///< it could not be looked at: `observed` says nothing
     Phase phase = Phase::settled;
     std::optional<Failure> failure{};
     /// Its network does without: no NAT, because of this.

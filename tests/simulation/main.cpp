@@ -6,7 +6,9 @@
 #include <atomic>
 #include <charconv>
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <optional>
@@ -73,7 +75,52 @@ void report(std::uint64_t seed, const Arguments& arguments, const std::vector<st
     std::fflush(stdout);
 }
 
+/// Ends the program, with the seed that it takes to see it again, when one history takes longer than any: two threads
+/// of it wait for each other, say.
+class Watchdog {
+public:
+    explicit Watchdog(const Arguments& arguments, std::size_t players)
+        : arguments_(arguments), players_(players), thread_([this](const std::stop_token& stop) { watch(stop); }) {}
+
+    void begins(std::size_t player, std::uint64_t seed) {
+        const std::lock_guard lock(mutex_);
+        players_[player] = {.seed = seed, .since = Time::clock::now()};
+    }
+    void ends(std::size_t player) {
+        const std::lock_guard lock(mutex_);
+        players_[player] = {};
+    }
+
+private:
+    using Time = std::chrono::steady_clock::time_point;
+    struct Player {
+        std::uint64_t seed = 0;
+        std::optional<Time> since{};
+    };
+    static constexpr std::chrono::seconds kLongest{300};
+
+    void watch(const std::stop_token& stop) {
+        std::unique_lock lock(mutex_);
+        while (!stop.stop_requested()) {
+            (void)changed_.wait_for(lock, stop, std::chrono::seconds{1}, [] { return false; });
+            for (const auto& one : players_) {
+                if (!one.since || Time::clock::now() - *one.since < kLongest) continue;
+                report(one.seed, arguments_, {fmt::format("it has not ended within {} s", kLongest.count())});
+                std::_Exit(1);
+            }
+        }
+    }
+
+    const Arguments& arguments_;
+    std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::vector<Player> players_;
+    std::jthread thread_;
+};
+
 int replay(const Arguments& arguments) {
+    Watchdog watchdog(arguments, 1);
+    watchdog.begins(0, *arguments.seed);
     const auto found = random_run({*arguments.seed, arguments.steps, arguments.trace});
     if (!found.empty()) report(*arguments.seed, arguments, found);
     return found.empty() ? 0 : 1;
@@ -86,14 +133,17 @@ int run_all(const Arguments& arguments) {
     std::atomic<std::uint64_t> played = 0;
     std::atomic<std::size_t> failed = 0;
     std::mutex output;
-    const auto play = [&] {
+    Watchdog watchdog(arguments, arguments.threads);
+    const auto play = [&](std::size_t player) {
         while (failed < kEnough) {
             const auto late = arguments.seconds != 0 &&
                               std::chrono::steady_clock::now() - begin > std::chrono::seconds(arguments.seconds);
             const auto offset = next.fetch_add(1);
             if (late || offset >= arguments.seeds) return;
             const auto seed = arguments.first + offset;
+            watchdog.begins(player, seed);
             const auto found = random_run({seed, arguments.steps, false});
+            watchdog.ends(player);
             ++played;
             if (found.empty()) continue;
             ++failed;
@@ -102,7 +152,7 @@ int run_all(const Arguments& arguments) {
         }
     };
     std::vector<std::thread> threads;
-    for (std::uint64_t i = 0; i < arguments.threads; ++i) threads.emplace_back(play);
+    for (std::uint64_t i = 0; i < arguments.threads; ++i) threads.emplace_back(play, i);
     for (auto& one : threads) one.join();
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
     fmt::print("{} steps: {} seeds from {}, {} steps each, {} failed, {} ms\n", played * arguments.steps, played.load(),

@@ -19,8 +19,8 @@ namespace jaild::kernel {
 /// An executable model of a kernel with FreeBSD's awkward rules: nothing is isolated, nothing runs, everything is
 /// remembered. It outlives the reconcilers that use it, as a kernel outlives the daemon. Thread-safe.
 ///
-/// Not modelled: time that a call takes, calls that hang, and the file system beneath a jail's root. Templates lie in
-/// the state directory, as everywhere.
+/// Not modelled: time that a call takes and calls that hang (tests/hooked_kernel.h puts those before it), and the file
+/// system beneath a jail's root. Templates lie in the state directory, as everywhere.
 class MemoryKernel : public Kernel {
 public:
     explicit MemoryKernel(const DriverOptions& driver, const memory::MemoryOptions& options = {});

@@ -17,6 +17,9 @@ using kernel::memory::Dice;
 using kernel::memory::Hand;
 using kernel::memory::Remains;
 
+/// Longer than any program of a jail's may take, and a call.
+constexpr Milliseconds kHangs{600'000};
+
 constexpr const char* kNames[] = {"web", "db", "mail2", "build", "cache"};
 
 class Run {
@@ -35,7 +38,8 @@ public:
             if (dice_.chance(0.7)) act();
             rounds();
         }
-        auto found = dice_.chance(0.2) ? check_without_network() : std::vector<std::string>{};
+        auto found = scene_.hung().empty() ? std::vector<std::string>{} : check_while_hung();
+        if (found.empty() && dice_.chance(0.2)) found = check_without_network();
         if (found.empty()) found = check("after the run");
         if (!found.empty()) return found;
         for (const auto& jail : scene_.jails()) {
@@ -69,9 +73,20 @@ private:
     void rounds() {
         for (auto count = dice_.below(3); count > 0; --count) {
             const auto jails = scene_.jails();
-            const char* ends[] = {"done", "failed", "crashed"};
+            const char* ends[] = {"done", "failed", "hangs", "crashed"};
             Round how = Round::done;
-            if (jails.empty() || dice_.chance(0.3)) {
+            if (const auto hung = scene_.hung(); !hung.empty() && dice_.chance(0.2)) {
+                const auto id = dice_.pick(hung);
+                const auto call = scene_.hangs_in(id);
+                const bool fails = dice_.chance(0.3);
+                say(fmt::format("    {} of {} returns{}", call, id.value, fails ? " an error" : ""));
+                how =
+                    scene_.let_go(id, fails ? std::unexpected(Error::from_errno(call, EINTR, "hung")) : Result<void>{});
+            } else if (!jails.empty() && dice_.chance(0.06)) {
+                const auto id = dice_.pick(jails).id;
+                say(fmt::format("    reconcile {}, and hang", id.value));
+                how = scene_.reconcile_and_hang(id, static_cast<unsigned>(dice_.below(8)));
+            } else if (jails.empty() || dice_.chance(0.3)) {
                 say("    resync");
                 how = scene_.resync();
             } else {
@@ -187,7 +202,9 @@ private:
         const auto network = dice_.pick(scene_.networks()).id;
         const std::vector<std::string> targets{"root/usr", "root/tmp", "root/dev", "root"};
         const auto& target = dice_.pick(targets);
-        const auto choice = dice_.below(27);
+        auto choice = dice_.below(27);
+        // What is disturbed between a look and the call that it was for, no daemon can notice before that.
+        if (!scene_.hangs_in(id).empty() || (choice == 13 && !scene_.hung().empty())) choice = 16;
         bool done = false;
         switch (choice) {
             case 0:
@@ -283,8 +300,16 @@ private:
         say(fmt::format("  hand {} on {} {}{}", choice, id.value, target, done ? "" : ": nothing there"));
     }
 
+    /// Nothing else is wrong any more, and that has gone on for a while.
+    std::vector<std::string> check_while_hung() {
+        scene_.calm();
+        scene_.clock().advance(kHangs);
+        return rest("while calls hang", problems_while_hung);
+    }
+
     std::vector<std::string> check(std::string_view when) {
         scene_.calm();
+        scene_.let_all_go();
         return rest(when, problems);
     }
 
@@ -293,6 +318,7 @@ private:
         const std::vector<std::string> points{"links.ensure_bridge", "links.remove_bridge", "firewall.list",
                                               "firewall.apply",      "firewall.apply_jail", "links.bridges"};
         scene_.calm();
+        scene_.let_all_go();
         const auto& point = dice_.pick(points);
         scene_.kernel().faults().always(point, EPERM);
         return rest("while " + point + " fails", problems_without_network);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "core/base/ascii.h"
 #include "core/kernel/memory/parameter_table.h"
@@ -65,7 +66,36 @@ public:
         return std::move(found_);
     }
 
+    std::vector<std::string> all_while_hung() {
+        const auto hung = scene_.hung();
+        const auto jails = scene_.jails();
+        const auto is_hung = [&](const model::Jail& jail) { return std::ranges::find(hung, jail.id) != hung.end(); };
+        std::set<std::string> held_up;
+        for (const auto& jail : jails)
+            if (is_hung(jail)) held_up.insert(jail.name.key());
+        for (std::size_t before = 0; std::exchange(before, held_up.size()) != held_up.size();)
+            for (const auto& jail : jails)
+                for (const auto& needed : jail.spec.depends_on)
+                    if (held_up.contains(model::key_of(needed.jail))) held_up.insert(jail.name.key());
+        for (const auto& jail : jails) {
+            subject_ = fmt::format("while jails hang, jail {} ({})", jail.id.value, jail.name.text());
+            if (is_hung(jail)) check_tells(jail);
+            if (!held_up.contains(jail.name.key())) check_jail(jail);
+        }
+        check_rules();
+        return std::move(found_);
+    }
+
 private:
+    /// What it is at, and for how long.
+    void check_tells(const model::Jail& jail) {
+        const auto status = scene_.reconciler().status(jail);
+        const auto told = std::ranges::find(status.conditions, "StepTakesLong", &model::Condition::type);
+        if (told == status.conditions.end())
+            return fault(fmt::format("does not tell that {} hangs", scene_.hangs_in(jail.id)));
+        demand(told->reason == "Hangs", "does not tell that it hangs: " + told->message);
+    }
+
     void fault(std::string text) { found_.push_back(subject_ + ": " + std::move(text)); }
     void demand(bool condition, std::string_view text) {
         if (!condition) fault(std::string(text));
@@ -672,6 +702,10 @@ bool hopeless(const model::JailSpec& spec) {
 
 std::vector<std::string> problems(Scene& scene) {
     return Finder(scene).all();
+}
+
+std::vector<std::string> problems_while_hung(Scene& scene) {
+    return Finder(scene).all_while_hung();
 }
 
 std::vector<std::string> problems_without_network(Scene& scene) {

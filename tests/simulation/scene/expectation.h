@@ -15,6 +15,10 @@ std::vector<std::string> problems(Scene& scene);
 /// The same of those jails only that have and ask for no network: whatever is wrong with that, they are as asked for.
 std::vector<std::string> problems_without_network(Scene& scene);
 
+/// The same while calls hang, and have for minutes: nobody waits for the jails that they are for but those that depend
+/// on them; and each of these tells of it.
+std::vector<std::string> problems_while_hung(Scene& scene);
+
 /// Another jail, which waits for a restart, still runs with an address that is this one's by now: it has to wait too.
 bool waits_for_address(Scene& scene, const model::Jail& jail);
 

@@ -14,6 +14,7 @@ using kernel::memory::Crash;
 using kernel::memory::JailLife;
 
 constexpr Milliseconds kRoundTime{5'000};
+constexpr std::string_view kHangs = "hangs";
 
 /// Points at which the disk is written to.
 constexpr const char* kWriting[] = {"store.write",
@@ -48,6 +49,7 @@ Scene::Scene(const kernel::memory::MemoryOptions& options, Keeping keeping)
       kernel_({.instance = store_->instance(), .state_directory = "/var/db/jaild", .helper_directory = "/usr/libexec"},
               with_clock(options, clock_)),
       striking_store_(*store_, kernel_.faults()) {
+    kernel_.hook = [this](std::string_view call, JailId id) { return meet(call, id); };
     expect(store::write<model::Network>(
         *store_, [](store::Writer& writer) { return writer.insert_network(default_network()); }));
     for (const auto* version : {"1", "2"})
@@ -64,6 +66,7 @@ void Scene::start_daemon() {
 }
 
 void Scene::kill_daemon() {
+    hung_.clear();
     reconciler_.reset();
     start_daemon();
     // An illness that goes on is found once more, and may be told of once more.
@@ -74,6 +77,7 @@ void Scene::kill_daemon() {
 }
 
 void Scene::lose_database() {
+    hung_.clear();
     reconciler_.reset();
     for (const auto& problem : store_.lose_and_recover()) offences_.push_back(problem);
     striking_store_.stand_before(*store_);
@@ -332,7 +336,7 @@ Round Scene::drive(Work&& work) {
     try {
         if (auto done = work(*reconciler_); !done) {
             last_error_ = done.error().to_string();
-            how = Round::failed;
+            how = done.error().reason == kHangs ? Round::hung : Round::failed;
         }
     } catch (const Crash& crash) {
         last_error_ = "crash at " + std::string(crash.point());
@@ -347,6 +351,45 @@ Round Scene::drive(Work&& work) {
 
 Round Scene::reconcile(JailId id) {
     return drive([&](reconcile::Reconciler& daemon) { return daemon.reconcile(id); });
+}
+
+Round Scene::reconcile_and_hang(JailId id, unsigned after) {
+    if (hung_.contains(id)) return reconcile(id);
+    auto& daemon = *reconciler_;
+    hung_[id] = std::make_unique<HungRound>(id, after, [&daemon, id] { return daemon.reconcile(id); });
+    return let_go(id, {});
+}
+
+Round Scene::let_go(JailId id, Result<void> returned) {
+    return drive([&](reconcile::Reconciler&) -> Result<void> {
+        auto& round = *hung_.at(id);
+        round.go_on(std::move(returned));
+        if (round.hangs())
+            return std::unexpected(Error{
+                .code = Errc::busy, .op = "reconcile", .detail = std::string(round.hangs_in()), .reason = kHangs});
+        const auto ended = std::move(hung_.extract(id).mapped());
+        return ended->result();
+    });
+}
+
+std::vector<JailId> Scene::hung() const {
+    std::vector<JailId> ids;
+    for (const auto& [id, round] : hung_) ids.push_back(id);
+    return ids;
+}
+
+std::string_view Scene::hangs_in(JailId id) const {
+    const auto found = hung_.find(id);
+    return found == hung_.end() ? std::string_view() : found->second->hangs_in();
+}
+
+/// Also on the thread of a round that may hang.
+Result<void> Scene::meet(std::string_view call, JailId id) {
+    if (call == "jails.create")
+        if (auto row = jail(id)) created_from_.insert_or_assign(id, *std::move(row));
+    for (const auto& [jail, round] : hung_)
+        if (round->is_here()) return round->meet(call, id);
+    return {};
 }
 
 Round Scene::resync() {
@@ -395,7 +438,10 @@ void Scene::notice_new_jails() {
         const bool assumed = made.hint_lost && hint && lost_hints_.erase(one.id) > 0;
         if (made.jid == one.jid && !assumed) continue;
         may_be_followed(one.id);
-        if (const auto row = jail(one.id)) made = {one.jid, row->spec, row->interfaces, assumed && made.jid == one.jid};
+        const auto created = created_from_.find(one.id);
+        const bool same = made.jid == one.jid;
+        if (const auto row = same || created == created_from_.end() ? jail(one.id) : created->second; row)
+            made = {one.jid, row->spec, row->interfaces, assumed && same};
         // Whose network stack it has only a new one can change.
         using enum model::NetworkMode;
         const auto stack = [](model::NetworkMode mode) { return mode == vnet ? none : mode; };
@@ -447,8 +493,13 @@ void Scene::calm() {
         if (jail.unpacking()) end_import(jail.id, Archive::whole);
 }
 
+void Scene::let_all_go() {
+    for (const auto id : hung()) (void)let_go(id, {});
+}
+
 std::optional<std::size_t> Scene::settle(Care care) {
     calm();
+    let_all_go();
     return come_to_rest(care);
 }
 
@@ -498,7 +549,7 @@ bool Scene::waits(const model::Jail& row) {
 bool Scene::is_working() {
     const auto all = operations();
     return std::ranges::any_of(all, [&](const model::Operation& one) {
-        if (one.state != model::OperationState::running) return false;
+        if (one.state != model::OperationState::running || hung_.contains(one.jail)) return false;
         const auto row = jail(one.jail);
         return !row || !waits(*row);
     });

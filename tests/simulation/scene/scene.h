@@ -8,17 +8,18 @@
 #include <string>
 #include <vector>
 
-#include "core/kernel/memory/memory_kernel.h"
 #include "core/reconcile/reconciler.h"
 #include "core/store/store.h"
+#include "tests/hooked_kernel.h"
 #include "tests/simulation/scene/clock.h"
+#include "tests/simulation/scene/hung_round.h"
 #include "tests/simulation/scene/scene_store.h"
 #include "tests/simulation/scene/striking_store.h"
 
 namespace jaild::simulation {
 
 /// How a round of the reconciler ended.
-enum class Round { done, failed, crashed };
+enum class Round { done, failed, hung, crashed };
 
 /// What a running jail was made with: a restart field changes it only when the jail is made again.
 struct MadeWith {
@@ -37,8 +38,9 @@ struct History {
     void may_start(const model::JailSpec& spec) { starts_asked += 1 + spec.restart.max_retries; }
 };
 
-/// One machine with one jaild: the real store in memory, the real reconciler driven by hand on this thread, a model
-/// of a kernel, and users. A crash throws the reconciler away; store and kernel stay, as after kill -9.
+/// One machine with one jaild: the real store in memory, the real reconciler driven by hand on this thread (a round
+/// that hangs has one of its own, and waits on it), a model of a kernel, and users. A crash throws the reconciler away;
+/// store and kernel stay, as after kill -9.
 class Scene {
 public:
     explicit Scene(const kernel::memory::MemoryOptions& options = {}, Keeping keeping = Keeping::in_memory);
@@ -69,6 +71,13 @@ public:
 
     // The daemon.
     Round reconcile(JailId id);
+    /// A call of the kernel's for this jail hangs, after so many others, unless the round ends before it comes to it.
+    Round reconcile_and_hang(JailId id, unsigned after);
+    /// The call returns that, and the round goes on to its end. For those of hung().
+    Round let_go(JailId id, Result<void> returned);
+    [[nodiscard]] std::vector<JailId> hung() const;
+    /// The call; empty when none hangs.
+    [[nodiscard]] std::string_view hangs_in(JailId id) const;
     Round resync();
     /// All jails once, networks and residue first.
     Round round();
@@ -87,9 +96,11 @@ public:
     enum class Care { rounds, resyncs };
     /// Faults off, nature calm; what is imported arrives.
     void calm();
+    /// What hangs returns.
+    void let_all_go();
     /// Until nothing changes any more: the number of rounds, or nothing when that does not happen within `limit`.
     std::optional<std::size_t> come_to_rest(Care care, std::size_t limit = 24);
-    /// Both.
+    /// All three.
     std::optional<std::size_t> settle(Care care = Care::rounds);
 
     [[nodiscard]] std::vector<model::Jail> jails();
@@ -127,12 +138,15 @@ private:
     [[nodiscard]] bool is_dying() const;
     [[nodiscard]] bool is_working();
     void start_daemon();
+    Result<void> meet(std::string_view call, JailId id);
 
     SimulatedClock clock_;
     SceneStore store_;
-    kernel::MemoryKernel kernel_;
+    test::HookedKernel kernel_;
     StrikingStore striking_store_;
     std::unique_ptr<reconcile::Reconciler> reconciler_;
+    std::map<JailId, std::unique_ptr<HungRound>> hung_;  ///< of this daemon
+    std::map<JailId, model::Jail> created_from_;         ///< the row, when the kernel was last asked to make the jail
     std::vector<std::string> operation_ids_;
     std::map<JailId, MadeWith> made_with_;
     std::map<JailId, History> history_;

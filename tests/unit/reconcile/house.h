@@ -6,7 +6,7 @@
 
 #include "core/reconcile/reconciler.h"
 #include "tests/results.h"
-#include "tests/unit/reconcile/hooked_kernel.h"
+#include "tests/hooked_kernel.h"
 #include "tests/unit/store/fixture.h"
 
 /// A whole house without threads: store and kernel in memory, and the reconciler between them.
@@ -46,7 +46,7 @@ struct House {
 
     store_test::MemoryState state{};
     HandClock clock{};
-    HookedKernel kernel;
+    test::HookedKernel kernel;
     std::unique_ptr<reconcile::Reconciler> reconciler =
         std::make_unique<reconcile::Reconciler>(*state.store, kernel, clock, reconcile::ReconcilerOptions{});
 

@@ -201,6 +201,13 @@ TEST_CASE("an address is not used twice while its old owner runs on with it", "[
 
     CHECK(error_of(house.reconciler->reconcile(db.id)).reason == "address_in_use");
     CHECK(house.condition(db, "Ready")->message.find("restart or stop jail web") != std::string::npos);
+
+    // Nor while nobody can look at what he has.
+    house.start_anew();
+    house.kernel.faults().always("jails.applied", EIO);
+    CHECK_FALSE(house.reconciler->reconcile(web.id));
+    house.kernel.faults().clear();
+    CHECK(error_of(house.reconciler->reconcile(db.id)).reason == "address_in_use");
     house.restart(web);
     value_of(house.reconciler->reconcile(web.id));
     value_of(house.reconciler->reconcile(db.id));

@@ -6,7 +6,7 @@
 #include "core/kernel/memory/memory_kernel.h"
 
 /// The model of a kernel, with a test between it and its caller.
-namespace jaild::reconcile_test {
+namespace jaild::test {
 
 /// Called before some calls, by their caller's thread and without any lock: it may wait, throw, call the kernel or the
 /// reconciler. An Error is what the call returns then.
@@ -155,4 +155,4 @@ private:
     HookedJails jails_{MemoryKernel::jails(), hook};
 };
 
-}  // namespace jaild::reconcile_test
+}  // namespace jaild::test
