@@ -150,6 +150,7 @@ Result<Round::Pass> Round::pass() {
     auto looked = look();
     if (!looked) return std::unexpected(looked.error());
     desired_ = looked->desired;
+    note_breaches(looked->observed);
     if (undoing_ && !hooks_are_due(looked->desired.jail, looked->observed)) {
         current_ = undoing_->step;
         return std::unexpected(std::exchange(undoing_, {})->error);
@@ -172,6 +173,15 @@ Result<Round::Pass> Round::pass() {
         notes_.push_back(follow_note(*first));
     engine_.board.publish(findings_of(engine_, *row_, looked->observed, &looked->desired, Phase::at_work));
     return do_steps(*looked);
+}
+
+/// While it lives: what a jail was ended for is known no more once it is gone.
+void Round::note_breaches(const Observed& observed) {
+    if (!alive(observed) || !observed.limits) return;
+    const auto& now = observed.limits->breaches;
+    if (const auto told = engine_.board.get(id_).told_breaches)
+        for (auto& note : breach_notes(*told, now)) notes_.push_back(std::move(note));
+    engine_.board.update(id_, [&](Memory& memory) { memory.told_breaches = now; });
 }
 
 /// Its end, unless that was told already, and what follows.
@@ -324,6 +334,8 @@ Result<Round::Pass> Round::do_steps(const Look& look) {
         }
         done_.push_back(current_);
         engine_.board.add_progress(id_, current_);
+        if (step.kind == StepKind::create_jail)
+            engine_.board.update(id_, [](Memory& memory) { memory.told_breaches.emplace(); });
         if (auto told = root_changed(step); !told) return std::unexpected(told.error());
     }
     last_ = look.steps;
@@ -561,12 +573,6 @@ Result<void> Round::settle(const Look& look) {
     const auto status =
         engine_.board.publish(findings_of(engine_, *row_, look.observed, &look.desired, Phase::settled));
     auto notes = notes_of(look, status.state);
-    const bool made = std::ranges::any_of(
-        done_, [](const std::string& step) { return step.starts_with(to_string(StepKind::create_jail)); });
-    const auto told =
-        made ? std::optional(std::map<std::string, std::uint64_t>{}) : engine_.board.get(id_).told_breaches;
-    if (told)
-        for (auto& note : breach_notes(*told, status.limit_breaches)) notes.push_back(std::move(note));
     // A removal ends with forget(), never here: something is dying still. What a halt holds back, the next daemon does;
     // what waits for another jail is done when that one is up.
     const bool waits = !look.desired.waits_for.empty() || !look.desired.needed_by.empty();
@@ -584,7 +590,6 @@ Result<void> Round::settle(const Look& look) {
             memory.repairs.made(memory.progress, engine_.clock.monotonic());
         if (!row_->removing) memory.progress.clear();
         memory.announced = status.state;
-        memory.told_breaches = status.limit_breaches;
         memory.command_ran = runs;
         memory.waits = waits;
         memory.restart_at.reset();

@@ -41,6 +41,7 @@ private:
     Result<void> learn_all();
     Result<void> prepare(const Look& look);
     Result<Pass> do_steps(const Look& look);
+    void note_breaches(const Observed& observed);
     void note_restart(const Observed& observed);
     Result<Pass> start_over();
     Result<void> do_step(const Look& look, const Step& step);

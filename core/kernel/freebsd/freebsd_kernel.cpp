@@ -32,10 +32,11 @@ FreeBsdKernel::FreeBsdKernel(const DriverOptions& options, std::unique_ptr<JailA
       jails_(options),
       delegations_(options),
       links_(options),
-      limits_(options),
+      breach_watch_(freebsd::Places(options)),
+      limits_(options, breach_watch_),
       stats_(options, *processes_),
       firewall_(options),
-      host_(options, firewall_),
+      host_(options, firewall_, breach_watch_),
       jail_watch_(freebsd::Places(options)) {}
 
 void FreeBsdKernel::watch(std::function<void(JailId)> on_change) {
@@ -44,6 +45,8 @@ void FreeBsdKernel::watch(std::function<void(JailId)> on_change) {
         if (!watched)
             spdlog::warn("changes of jails are seen at the next resync only: {}", watched.error().to_string());
     };
+    if (const auto watched = breach_watch_.start(on_change); !watched)
+        spdlog::warn("breaches of limits are not seen: {}", watched.error().to_string());
     warn(jail_watch_.start(on_change));
     warn(processes_->watch(std::move(on_change)));
 }

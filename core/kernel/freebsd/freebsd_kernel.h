@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "core/kernel/freebsd/breach_watch.h"
 #include "core/kernel/freebsd/delegations.h"
 #include "core/kernel/freebsd/firewall.h"
 #include "core/kernel/freebsd/host.h"
@@ -60,6 +61,7 @@ private:
     FreeBsdJails jails_;
     FreeBsdDelegations delegations_;
     FreeBsdLinks links_;
+    freebsd::BreachWatch breach_watch_;
     FreeBsdLimits limits_;
     FreeBsdStats stats_;
     FreeBsdFirewall firewall_;

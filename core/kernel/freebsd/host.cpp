@@ -6,6 +6,7 @@
 
 #include "core/kernel/freebsd/host_checks.h"
 #include "core/kernel/freebsd/network_checks.h"
+#include "core/kernel/freebsd/pure/findings.h"
 #include "core/kernel/freebsd/pure/patch_floor.h"
 #include "core/kernel/freebsd/system/rctl.h"
 #include "core/kernel/freebsd/system/sysctl.h"
@@ -54,6 +55,7 @@ Result<std::vector<model::Check>> FreeBsdHost::checks() {
     for (auto& check : freebsd::check_forwarding()) all.push_back(std::move(check));
     all.push_back(freebsd::check_bridge_filter());
     all.push_back(freebsd::check_devd(options_.instance));
+    if (info->limits) all.push_back(freebsd::findings::breaches(breaches_.listening()));
     return all;
 }
 

@@ -1,6 +1,5 @@
 #include "core/kernel/freebsd/limits.h"
 
-#include <algorithm>
 #include <map>
 
 #include "core/kernel/freebsd/our_prisons.h"
@@ -15,10 +14,12 @@ Result<void> FreeBsdLimits::check(const model::Limits&) {
     return rctl::supported();
 }
 
-Result<bool> FreeBsdLimits::foreign(const LimitSubject& jail) const {
+Result<FreeBsdLimits::Holder> FreeBsdLimits::holder_of(const LimitSubject& jail) const {
     const auto there = freebsd::prison_named(jail.name.text());
     if (!there) return std::unexpected(there.error());
-    return *there && !freebsd::is_ours(places_, jail.id, **there);
+    if (!*there) return Holder{};
+    const bool ours = freebsd::is_ours(places_, jail.id, **there);
+    return Holder{.jid = ours ? (*there)->jid : 0, .foreign = !ours};
 }
 
 Result<std::vector<ObservedLimits>> FreeBsdLimits::list(const std::vector<LimitSubject>& jails) {
@@ -36,11 +37,11 @@ Result<std::vector<ObservedLimits>> FreeBsdLimits::list(const std::vector<LimitS
     for (const auto& jail : jails) {
         ObservedLimits limits{.id = jail.id, .supported = enforced.has_value(), .rules = {}};
         if (const auto rules = by_name.find(jail.name.text()); rules != by_name.end()) {
-            const auto theirs = foreign(jail);
-            if (!theirs) return std::unexpected(theirs.error());
-            if (!*theirs) limits.rules = std::move(rules->second);
+            const auto holder = holder_of(jail);
+            if (!holder) return std::unexpected(holder.error());
+            if (!holder->foreign) limits.rules = rctl::without_companions(rules->second, model::rules_of(jail.asked));
+            limits.breaches = breaches_.counts(jail.id, holder->jid);
         }
-        std::ranges::sort(limits.rules);
         listed.push_back(std::move(limits));
     }
     return listed;
@@ -49,9 +50,9 @@ Result<std::vector<ObservedLimits>> FreeBsdLimits::list(const std::vector<LimitS
 Result<void> FreeBsdLimits::ensure(const LimitSubject& jail, const model::Limits& limits) {
     if (auto enforced = rctl::supported(); !enforced) return enforced;
     const auto& name = jail.name.text();
-    const auto theirs = foreign(jail);
-    if (!theirs) return std::unexpected(theirs.error());
-    if (*theirs)
+    const auto holder = holder_of(jail);
+    if (!holder) return std::unexpected(holder.error());
+    if (holder->foreign)
         return std::unexpected(Error{.code = Errc::conflict,
                                      .op = "rctl_add_rule",
                                      .detail = "a jail that is not ours has the name " + name,
@@ -62,7 +63,7 @@ Result<void> FreeBsdLimits::ensure(const LimitSubject& jail, const model::Limits
     std::vector<model::LimitRule> present;
     for (const auto& [jail_name, rule] : *there)
         if (jail_name == name) present.push_back(rule);
-    const auto change = rctl::change(present, model::rules_of(limits));
+    const auto change = rctl::change(present, rctl::with_companions(model::rules_of(limits)));
     for (const auto& rule : change.add)
         if (auto added = rctl::add(rctl::rule_text(name, rule)); !added) return added;
     for (const auto& rule : change.remove)
@@ -73,9 +74,10 @@ Result<void> FreeBsdLimits::ensure(const LimitSubject& jail, const model::Limits
 Result<void> FreeBsdLimits::remove(const LimitSubject& jail) {
     if (auto enforced = rctl::supported(); !enforced)
         return enforced.error().code == Errc::unsupported ? Result<void>{} : enforced;
-    const auto theirs = foreign(jail);
-    if (!theirs) return std::unexpected(theirs.error());
-    return *theirs ? Result<void>{} : rctl::remove(rctl::filter_text(jail.name.text()));
+    const auto holder = holder_of(jail);
+    if (!holder) return std::unexpected(holder.error());
+    if (holder->jid == 0) breaches_.forget(jail.id);
+    return holder->foreign ? Result<void>{} : rctl::remove(rctl::filter_text(jail.name.text()));
 }
 
 }  // namespace jaild::kernel

@@ -1,15 +1,20 @@
 #pragma once
 
+#include "core/kernel/freebsd/breach_watch.h"
 #include "core/kernel/freebsd/pure/places.h"
+#include "core/kernel/freebsd/system/prisons.h"
 #include "core/kernel/kernel.h"
 #include "core/kernel/limits.h"
 
 namespace jaild::kernel {
 
-/// rctl(8): rules on the subject "jail:NAME", whether there is such a jail or not.
+/// rctl(8): rules on the subject "jail:NAME", whether there is such a jail or not, each with the companion that makes
+/// the kernel tell when it is met.
 class FreeBsdLimits final : public Limits {
 public:
-    explicit FreeBsdLimits(const DriverOptions& options) : places_(options) {}
+    /// `breaches` is borrowed.
+    FreeBsdLimits(const DriverOptions& options, freebsd::BreachWatch& breaches)
+        : places_(options), breaches_(breaches) {}
 
     Result<void> check(const model::Limits& limits) override;
     Result<std::vector<ObservedLimits>> list(const std::vector<LimitSubject>& jails) override;
@@ -17,10 +22,14 @@ public:
     Result<void> remove(const LimitSubject& jail) override;
 
 private:
-    /// Somebody else's jail has the name.
-    [[nodiscard]] Result<bool> foreign(const LimitSubject& jail) const;
+    struct Holder {
+        int jid = 0;           ///< of our living jail; 0: there is none
+        bool foreign = false;  ///< somebody else's jail has the name
+    };
+    [[nodiscard]] Result<Holder> holder_of(const LimitSubject& jail) const;
 
     freebsd::Places places_;
+    freebsd::BreachWatch& breaches_;
 };
 
 }  // namespace jaild::kernel

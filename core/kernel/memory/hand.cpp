@@ -296,6 +296,14 @@ bool Hand::add_limit(const std::string& name, const model::LimitRule& rule) {
     return true;
 }
 
+bool Hand::breach_limit(JailId id, const std::string& resource) {
+    std::lock_guard lock(world_.mutex);
+    auto* prison = world_.prison(id);
+    if (!prison || prison->life != JailLife::alive) return false;
+    ++prison->breaches[resource];
+    return true;
+}
+
 bool Hand::set_parameter(JailId id, const freebsd::Parameter& parameter) {
     std::lock_guard lock(world_.mutex);
     auto* prison = world_.prison(id);

@@ -62,6 +62,8 @@ public:
     bool remove_limits(const std::string& name);
     /// rctl -a
     bool add_limit(const std::string& name, const model::LimitRule& rule);
+    /// A process of the jail runs into its limit of that resource.
+    bool breach_limit(JailId id, const std::string& resource);
     /// jail -m, of one that was set before
     bool set_parameter(JailId id, const freebsd::Parameter& parameter);
     /// The machine came up without kern.racct.enable, or with it.

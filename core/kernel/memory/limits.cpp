@@ -37,6 +37,8 @@ Result<std::vector<ObservedLimits>> MemoryLimits::list(const std::vector<LimitSu
         const auto rules = world_.state.limits.find(jail.name.text());
         if (limits.supported && rules != world_.state.limits.end() && !world_.foreign_jail(jail.name.text()))
             limits.rules = rules->second;
+        if (const auto* prison = world_.prison(jail.id); prison != nullptr && prison->life == JailLife::alive)
+            limits.breaches = prison->breaches;
         std::ranges::sort(limits.rules);
         listed.push_back(std::move(limits));
     }

@@ -54,6 +54,7 @@ struct Prison {
     std::vector<std::string> devices{};
     std::map<std::string, ParameterSetting> parameters{};  ///< those that were ever set
     std::set<std::string> datasets{};                      ///< that it was given
+    std::map<std::string, std::uint64_t> breaches{};       ///< of limits, by resource
     bool hint_lost = false;                                ///< somebody deleted what says what it was made with
 };
 

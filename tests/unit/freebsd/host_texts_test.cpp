@@ -81,8 +81,8 @@ TEST_CASE("doctor tells what of a FreeBSD host's network stands in the way", "[f
     CHECK(forwarding(kForwarding6, std::nullopt).state == CheckState::warning);
 
     CHECK(bridge_filter(false, false).state == CheckState::ok);
-    CHECK(bridge_filter(false, false).detail.contains(
-        "sysctl net.link.bridge.pfil_member=1 net.link.bridge.pfil_local_phys=1"));
+    CHECK(bridge_filter(false, false)
+              .detail.contains("sysctl net.link.bridge.pfil_member=1 net.link.bridge.pfil_local_phys=1"));
     CHECK(bridge_filter(true, true).state == CheckState::ok);
     CHECK(bridge_filter(true, false).state == CheckState::warning);
     CHECK(bridge_filter(true, false).remedy.contains("net.link.bridge.pfil_local_phys=1"));
@@ -90,6 +90,12 @@ TEST_CASE("doctor tells what of a FreeBSD host's network stands in the way", "[f
     CHECK(ipfw(false).state == CheckState::ok);
     CHECK(ipfw(true).state == CheckState::warning);
     CHECK_FALSE(ipfw(true).remedy.empty());
+
+    CHECK(breaches({}).state == CheckState::ok);
+    const auto deaf = breaches(std::unexpected(Error::from_errno("connect", ENOENT, "/var/run/devd.seqpacket.pipe")));
+    CHECK(deaf.state == CheckState::warning);
+    CHECK(deaf.detail.contains("/var/run/devd.seqpacket.pipe"));
+    CHECK(deaf.remedy == "sysrc devd_enable=YES && service devd start");
 
     CHECK(devd("", {}).state == CheckState::ok);
     CHECK(devd("DHCP", {}).remedy == "sysrc -x ifconfig_DEFAULT");

@@ -78,3 +78,33 @@ TEST_CASE("what a jail uses of a resource is found by its whole name", "[freebsd
         CHECK_FALSE(usage_in(none, "openfiles"));
     }
 }
+
+TEST_CASE("a rule that the kernel would not tell of has a companion that it tells of", "[freebsd][rctl]") {
+    CHECK(companion_of(rule("memoryuse", "deny", 7, "user")) == rule("memoryuse", "devctl", 7, "user"));
+    CHECK(companion_of(rule("cputime", "sigterm", 7)) == rule("cputime", "devctl", 7));
+    CHECK(companion_of(rule("maxproc", "log", 7)) == rule("maxproc", "devctl", 7));
+    CHECK(companion_of(rule("pcpu", "log", 7)) == rule("pcpu", "devctl", 7));
+    CHECK(with_companions({rule("maxproc", "deny", 1), rule("nthr", "deny", 8)}) ==
+          Rules{rule("maxproc", "deny", 1), rule("nthr", "deny", 8), rule("nthr", "devctl", 8)});
+    // It tells by itself; it slows down; the kernel never tells.
+    CHECK_FALSE(companion_of(rule("memoryuse", "devctl", 7)));
+    CHECK_FALSE(companion_of(rule("readbps", "throttle", 7)));
+    CHECK_FALSE(companion_of(rule("pcpu", "deny", 7)));
+    CHECK_FALSE(companion_of(rule("maxproc", "deny", 7)));
+    CHECK_FALSE(companion_of(rule("nsemop", "deny", 7)));
+}
+
+TEST_CASE("rules are shown as they were asked for, when their companions are there", "[freebsd][rctl]") {
+    const Rules asked{rule("memoryuse", "deny", 5), rule("nthr", "devctl", 8), rule("pcpu", "deny", 50)};
+    CHECK(without_companions(with_companions(asked), asked) == asked);
+
+    const auto lacking = without_companions(asked, asked);
+    CHECK(lacking == Rules{rule("nthr", "devctl", 8), rule("pcpu", "deny", 50)});
+    CHECK(change(asked, with_companions(asked)).add == Rules{rule("memoryuse", "devctl", 5)});
+
+    const Rules somebodys{rule("memoryuse", "deny", 5), rule("memoryuse", "devctl", 6)};
+    CHECK(without_companions(somebodys, {}) == somebodys);
+    const Rules alone{rule("memoryuse", "devctl", 5)};
+    CHECK(without_companions(alone, asked) == alone);
+    CHECK(without_companions({}, asked).empty());
+}

@@ -116,6 +116,52 @@ TEST_CASE("nothing is done to the limits of somebody else's jail that took the n
     CHECK(rules(house) == theirs);
 }
 
+TEST_CASE("each time that a limit is met is counted in its jail's life, and told of once", "[reconcile][limits]") {
+    House house;
+    const auto jail = house.settled(kLimited);
+    REQUIRE(house.kernel.hand().breach_limit(jail.id, "maxproc"));
+    REQUIRE(house.kernel.hand().breach_limit(jail.id, "maxproc"));
+    value_of(house.reconciler->resync());
+    CHECK(house.status(jail).limit_breaches == std::map<std::string, std::uint64_t>{{"maxproc", 2}});
+    CHECK(house.events("limit.breached") ==
+          std::vector<std::string>{"{\"resource\":\"maxproc\",\"times\":2,\"total\":2}"});
+    value_of(house.reconciler->resync());
+    CHECK(house.events("limit.breached").size() == 1);
+
+    const auto again = house.restart(jail);
+    value_of(house.reconciler->reconcile(jail.id));
+    CHECK(house.status(again).limit_breaches.empty());
+    REQUIRE(house.kernel.hand().breach_limit(jail.id, "maxproc"));
+    value_of(house.reconciler->resync());
+    CHECK(house.events("limit.breached").back() == "{\"resource\":\"maxproc\",\"times\":1,\"total\":1}");
+}
+
+TEST_CASE("a limit that ended its jail's command is told of, although the jail is gone by then",
+          "[reconcile][limits]") {
+    House house;
+    const auto jail = house.settled(R"({"name": "web", "limits": {"memoryuse": "1M"}, "command": ["/bin/server"]})");
+    REQUIRE(house.kernel.hand().breach_limit(jail.id, "memoryuse"));
+    REQUIRE(house.kernel.hand().end_command(jail.id, 137));
+    const auto stopped = house.stop(jail);
+    value_of(house.reconciler->reconcile(jail.id));
+    CHECK(house.status(stopped).state == model::JailState::stopped);
+    CHECK(house.events("limit.breached") ==
+          std::vector<std::string>{"{\"resource\":\"memoryuse\",\"times\":1,\"total\":1}"});
+}
+
+TEST_CASE("what was met before a daemon was started is no news to it", "[reconcile][limits]") {
+    House house;
+    const auto jail = house.settled(kLimited);
+    REQUIRE(house.kernel.hand().breach_limit(jail.id, "maxproc"));
+    house.start_anew();
+    value_of(house.reconciler->resync());
+    CHECK(house.events("limit.breached").empty());
+    REQUIRE(house.kernel.hand().breach_limit(jail.id, "maxproc"));
+    value_of(house.reconciler->resync());
+    CHECK(house.events("limit.breached") ==
+          std::vector<std::string>{"{\"resource\":\"maxproc\",\"times\":1,\"total\":2}"});
+}
+
 TEST_CASE("a parameter that somebody changed is set again, one that is taken away waits", "[reconcile][parameters]") {
     House house;
     const auto jail = house.settled(R"({"name": "web", "parameters": {"allow.raw_sockets": 1, "children.max": 3}})");

@@ -98,6 +98,17 @@ Check devd(std::string_view value, std::span<const std::string> interfaces) {
     return check;
 }
 
+Check breaches(const Result<void>& listening) {
+    if (listening) return {.name = "limit_breaches", .detail = "devd(8) tells of jails that run into a limit"};
+    return {
+        .name = "limit_breaches",
+        .state = CheckState::warning,
+        .detail = fmt::format("limits are enforced, but nothing tells when a jail runs into one, as long as devd(8) "
+                              "cannot be asked: {}",
+                              listening.error().to_string()),
+        .remedy = "sysrc devd_enable=YES && service devd start"};
+}
+
 Check ipfw(bool on) {
     if (!on) return {.name = "ipfw", .detail = "off"};
     return {.name = "ipfw",

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/model/host.h"
 
 /// Lines of `jaildctl doctor` out of what was read of a FreeBSD host. Pure.
@@ -47,6 +48,9 @@ model::Check bridge_filter(bool members, bool local);
 
 /// `value` of ifconfig_DEFAULT, and the interfaces of the host that have an address and so may owe it to that.
 model::Check devd(std::string_view value, std::span<const std::string> interfaces);
+
+/// Can devd(8) be listened to? Else nothing says when a limit was met.
+model::Check breaches(const Result<void>& listening);
 
 /// Is ipfw(4) on? Packets pass both filters, and jaild writes pf(4)'s rules only.
 model::Check ipfw(bool on);

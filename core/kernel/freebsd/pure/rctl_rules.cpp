@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <optional>
 
 namespace jaild::kernel::freebsd::rctl {
 namespace {
 
 constexpr std::string_view kSubject = "jail";
+/// The action that is a message to devd(8).
+constexpr std::string_view kTell = "devctl";
 
 /// Up to `separator`, which is taken away with it; all that is left where there is none.
 std::string_view take(std::string_view& text, char separator) {
@@ -78,6 +81,41 @@ Change change(const std::vector<model::LimitRule>& present, const std::vector<mo
         return !contains(wanted, rule) && std::ranges::none_of(result.add, replaced);
     });
     return result;
+}
+
+std::optional<model::LimitRule> companion_of(const model::LimitRule& rule) {
+    const auto& action = rule.limit.action;
+    if (action == kTell || action == "throttle") return std::nullopt;
+    // fork1() asks before the process is one that can be named in a message; what it lets begin is told of.
+    if (action == "deny" && (rule.resource == "pcpu" || rule.resource == "maxproc")) return std::nullopt;
+    // semop(2) only asks how much is left: no action is ever taken.
+    if (rule.resource == "nsemop") return std::nullopt;
+    auto companion = rule;
+    companion.limit.action = kTell;
+    return companion;
+}
+
+std::vector<model::LimitRule> with_companions(std::vector<model::LimitRule> rules) {
+    std::vector<model::LimitRule> companions;
+    for (const auto& rule : rules)
+        if (auto companion = companion_of(rule)) companions.push_back(*std::move(companion));
+    rules.insert(rules.end(), std::make_move_iterator(companions.begin()), std::make_move_iterator(companions.end()));
+    return rules;
+}
+
+std::vector<model::LimitRule> without_companions(const std::vector<model::LimitRule>& present,
+                                                 const std::vector<model::LimitRule>& asked) {
+    std::vector<model::LimitRule> companions;
+    for (const auto& rule : present)
+        if (auto companion = companion_of(rule)) companions.push_back(*std::move(companion));
+    std::vector<model::LimitRule> shown;
+    for (const auto& rule : present) {
+        if (contains(companions, rule)) continue;
+        const auto companion = companion_of(rule);
+        if (!companion || contains(present, *companion) || !contains(asked, rule)) shown.push_back(rule);
+    }
+    std::ranges::sort(shown);
+    return shown;
 }
 
 }  // namespace jaild::kernel::freebsd::rctl

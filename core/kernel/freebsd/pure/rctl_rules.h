@@ -38,4 +38,15 @@ struct Change {
 };
 Change change(const std::vector<model::LimitRule>& present, const std::vector<model::LimitRule>& wanted);
 
+/// A rule has one action. So that the kernel tells when this one is met, it needs a companion: the same with the action
+/// devctl. Nothing where it tells by itself, where the kernel never would, or where it would without end, for rates
+/// that slow down who reaches them: `throttle`, and `deny` of pcpu.
+std::optional<model::LimitRule> companion_of(const model::LimitRule& rule);
+/// These and their companions.
+std::vector<model::LimitRule> with_companions(std::vector<model::LimitRule> rules);
+/// What of `present` a user should see, sorted: no companions. One of `asked` without its companion is not whole, and
+/// is left out, so that it is set again.
+std::vector<model::LimitRule> without_companions(const std::vector<model::LimitRule>& present,
+                                                 const std::vector<model::LimitRule>& asked);
+
 }  // namespace jaild::kernel::freebsd::rctl
