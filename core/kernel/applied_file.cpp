@@ -30,7 +30,8 @@ Result<Applied> read_applied(const std::filesystem::path& jail_directory) {
                        .incarnation = json.at("incarnation").get<Incarnation>(),
                        .complete = json.at("complete").get<bool>(),
                        .spec = json.at("spec").get<std::string>(),
-                       .hooks = hooks_in(json.value("hooks", std::string()))};
+                       .hooks = hooks_in(json.value("hooks", std::string())),
+                       .name = json.value("name", std::string())};
     } catch (const nlohmann::json::exception&) {
         return Applied{};
     }
@@ -40,7 +41,8 @@ Result<void> write_applied(const std::filesystem::path& jail_directory, const Ap
     nlohmann::json json = {{"generation", applied.generation},
                            {"incarnation", applied.incarnation},
                            {"complete", applied.complete},
-                           {"spec", applied.spec}};
+                           {"spec", applied.spec},
+                           {"name", applied.name}};
     if (applied.hooks != HookLife::none) json["hooks"] = applied.hooks == HookLife::begun ? kBegun : kEnding;
     // The spec holds secrets: 0600. Text that is no UTF-8 cannot be in it, but must never end the daemon.
     const auto text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -52,6 +52,9 @@ struct Applied {
     bool complete = false;  ///< false: written before the jail was made; true: after the last step
     std::string spec;       ///< JSON of the spec (secrets kept; the file is 0600) that this incarnation was made with
     HookLife hooks = HookLife::none;
+    /// The jail's, by which rctl(8) keeps its limits when the jail is gone and its row is lost. Empty in hints of
+    /// before.
+    std::string name{};
     bool operator==(const Applied&) const = default;
 };
 

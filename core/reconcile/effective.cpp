@@ -110,7 +110,8 @@ kernel::Applied record(const model::Jail& jail, const Observed& observed, bool c
                             .restarts = std::move(restarts),
                             .ending = !complete && alive(observed) && (ends || (made && made->ending)),
                             .lives = alive(observed) && made ? made->lives : observed.lives}),
-            .hooks = hooks_of(jail, observed, complete)};
+            .hooks = hooks_of(jail, observed, complete),
+            .name = jail.name.text()};
 }
 
 /// How a jail has its network, as the kernel and the addresses that it was given say; nothing of its interfaces in a
@@ -301,7 +302,8 @@ kernel::Applied stopped_record(const model::Jail& jail, const Observed& observed
             .incarnation = 0,
             .complete = false,
             .spec = "stopped",
-            .hooks = hooks_are_due(jail, observed) ? ending : none};
+            .hooks = hooks_are_due(jail, observed) ? ending : none,
+            .name = jail.name.text()};
 }
 
 kernel::Applied begun_record(const model::Jail& jail, const Observed& observed) {

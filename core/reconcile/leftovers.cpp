@@ -109,6 +109,11 @@ std::string state_of(const kernel::ObservedJail& jail) {
     return jail.pid > 0 ? fmt::format("runs, pid {}", jail.pid) : fmt::format("runs, jid {}", jail.jid);
 }
 
+/// Empty: neither the kernel nor the hint in its directory knows it.
+const std::string& name_of(const Observed& observed) {
+    return observed.jail ? observed.jail->name : observed.applied.name;
+}
+
 }  // namespace
 
 bool lives(const Observed& observed) {
@@ -116,8 +121,7 @@ bool lives(const Observed& observed) {
 }
 
 std::optional<kernel::LimitSubject> limits_left(Engine& engine, JailId id, const Observed& observed) {
-    if (!observed.jail) return std::nullopt;
-    auto name = model::Name::parse(observed.jail->name);
+    auto name = model::Name::parse(name_of(observed));
     if (!name) return std::nullopt;
     const auto row = store::read<model::Jail>(engine.store, [&](store::Reader& reader) { return reader.jail(*name); });
     if (row || row.error().code != Errc::not_found) return std::nullopt;
@@ -180,7 +184,7 @@ std::vector<Leftover> describe(JailId id, const Observed& observed, const Instan
     for (const auto& mount : observed.mounts | std::views::reverse)
         add(LeftoverKind::mount, directory_of(id) + '/' + mount.target, mount.source);
     if (observed.limits && !observed.limits->rules.empty())
-        add(LeftoverKind::limits, observed.jail->name, fmt::format("{} rules", observed.limits->rules.size()));
+        add(LeftoverKind::limits, name_of(observed), fmt::format("{} rules", observed.limits->rules.size()));
     if (!observed.directory) return items;
     add(LeftoverKind::directory, directory_of(id), observed.prepared ? "a root, and what was written into it" : "");
     items.back().kept = true;

@@ -34,7 +34,8 @@ Result<LeftTrees> find_left_trees(Engine& engine);
 
 /// The same of one jail, observed before: its rules, its limits. What cannot be asked is left out.
 void observe_leftover(Engine& engine, JailId id, Observed& observed);
-/// Whose limits those of a jail without a row are, where the kernel still knows its name and no row has it.
+/// Whose limits those of a jail without a row are, where the kernel or its directory still knows its name and no row
+/// has it.
 std::optional<kernel::LimitSubject> limits_left(Engine& engine, JailId id, const Observed& observed);
 
 /// In the order in which they are removed.

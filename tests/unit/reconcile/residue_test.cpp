@@ -7,6 +7,7 @@
 
 using namespace jaild;
 using namespace jaild::reconcile_test;
+using jaild::kernel::memory::Remains;
 using jaild::model::Leftover;
 using jaild::model::LeftoverKind;
 using jaild::reconcile::Reconciler;
@@ -83,6 +84,37 @@ TEST_CASE("limits on a name that has a row again are that row's", "[reconcile][r
     CHECK(count(removed, LeftoverKind::jail) == 1);
     CHECK(count(removed, LeftoverKind::limits) == 0);
     CHECK(house.kernel.state().limits.size() == 1);
+}
+
+TEST_CASE("limits outlive their jail and its row, and go by the name that its directory knows",
+          "[reconcile][residue]") {
+    House house;
+    const auto lost = house.settled(R"({"name":"lost","limits":{"maxproc":{"amount":20}}})");
+    REQUIRE(house.kernel.hand().add_limit("other", {.resource = "nthr", .limit = {.amount = 1, .action = "log"}}));
+    lose(house, lost);
+    REQUIRE(house.kernel.hand().kill_jail(lost.id, Remains::nothing));
+    REQUIRE(house.kernel.hand().kill_shim(lost.id));
+    REQUIRE(house.kernel.state().limits.contains("lost"));
+    SECTION("as soon as they are found") {
+        value_of(house.reconciler->resync());
+        CHECK_FALSE(house.kernel.state().limits.contains("lost"));
+        const auto told = house.events("residue.removed");
+        REQUIRE(told.size() == 1);
+        CHECK(told[0].contains("limits lost"));
+    }
+    SECTION("unless somebody else's jail has the name by now") {
+        REQUIRE(house.kernel.hand().take_name("lost"));
+        value_of(house.reconciler->resync());
+        CHECK(count(value_of(house.reconciler->residue(Reconciler::Remove::yes)), LeftoverKind::limits) == 0);
+        CHECK(house.kernel.state().limits.contains("lost"));
+    }
+    SECTION("unless a row has the name again") {
+        house.create(R"({"name":"Lost","running":false})");
+        CHECK(count(value_of(house.reconciler->residue(Reconciler::Remove::yes)), LeftoverKind::limits) == 0);
+        CHECK(house.kernel.state().limits.contains("lost"));
+    }
+    // A name that we never gave a jail is not even looked at.
+    CHECK(house.kernel.state().limits.contains("other"));
 }
 
 TEST_CASE("what cannot be removed says why, and the rest goes all the same", "[reconcile][residue]") {
