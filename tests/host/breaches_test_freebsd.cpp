@@ -17,18 +17,18 @@ using nlohmann::json;
 
 namespace {
 
-std::vector<std::string> rules_of(const std::string& jail) {
+std::vector<std::string> rctl_lines(const std::string& jail) {
     auto rules = lines_with({"rctl"}, "jail:" + jail + ":");
     std::ranges::sort(rules);
     return rules;
 }
 
-std::uint64_t breaches(const Client& client, const std::string& resource) {
+std::uint64_t breaches_of(const Client& client, const std::string& resource) {
     return client.jail("web").at("status").at("limit_breaches").value(resource, std::uint64_t{0});
 }
 
 /// What events limit.breached after that one say of a resource: how often in all.
-std::uint64_t told(const Client& client, std::int64_t after, const std::string& resource) {
+std::uint64_t told_breaches(const Client& client, std::int64_t after, const std::string& resource) {
     std::uint64_t times = 0;
     for (const auto& event : client.get("/v1/events?follow=false&after=" + std::to_string(after)).at("items")) {
         if (event.at("type") != "limit.breached" || event.at("data").at("resource") != resource) continue;
@@ -47,7 +47,7 @@ TEST_CASE("a program that runs into a limit is seen, counted and told of, and no
     const Client client(daemon);
     client.create({{"name", "db"}, {"limits", {{"openfiles", 2000}}}});
     client.create({{"name", "web"}, {"limits", {{"openfiles", 1000}, {"memoryuse", "32M"}}}});
-    CHECK(rules_of("web") ==
+    CHECK(rctl_lines("web") ==
           std::vector<std::string>{"jail:web:memoryuse:deny=33554432", "jail:web:memoryuse:devctl=33554432",
                                    "jail:web:openfiles:deny=1000", "jail:web:openfiles:devctl=1000"});
     CHECK(client.get("/v1/jails/web/plan").at("plan").empty());
@@ -56,22 +56,22 @@ TEST_CASE("a program that runs into a limit is seen, counted and told of, and no
     // paste(1) opens them all at once.
     const Argv opens{"/bin/sh", "-c", "paste $(jot -b /etc/hosts 900) 2>&1 | tail -1"};
     CHECK_THAT(client.exec("web", opens).at("stdout").get<std::string>(), Catch::Contains("oo many open files"));
-    CHECK(eventually([&] { return told(client, before, "openfiles") >= 1; }));
-    CHECK(breaches(client, "openfiles") >= 1);
-    CHECK(breaches(client, "memoryuse") == 0);
+    CHECK(eventually([&] { return told_breaches(client, before, "openfiles") >= 1; }));
+    CHECK(breaches_of(client, "openfiles") >= 1);
+    CHECK(breaches_of(client, "memoryuse") == 0);
 
     // The kernel counts memory once in a second.
     const Argv uses{"/bin/sh", "-c", "(head -c 100000000 /dev/zero; sleep 5) | tail -c 99000000 >/dev/null"};
     CHECK(client.exec("web", uses).at("stdout") == "");
-    CHECK(eventually([&] { return told(client, before, "memoryuse") >= 1; }, std::chrono::seconds(40)));
-    CHECK(breaches(client, "memoryuse") >= 1);
+    CHECK(eventually([&] { return told_breaches(client, before, "memoryuse") >= 1; }, std::chrono::seconds(40)));
+    CHECK(breaches_of(client, "memoryuse") >= 1);
     CHECK(client.jail("db").at("status").at("limit_breaches").empty());
 
     client.restart("web");
     CHECK(client.jail("web").at("status").at("limit_breaches").empty());
     client.remove("web");
     client.remove("db");
-    CHECK(rules_of("web").empty());
+    CHECK(rctl_lines("web").empty());
 }
 
 TEST_CASE("a command that is killed for a limit is told of, although its jail ends with it", "[limits][racct]") {
@@ -84,10 +84,10 @@ TEST_CASE("a command that is killed for a limit is told of, although its jail en
     client.create({{"name", "web"},
                    {"limits", {{"cputime", {{"amount", 1}, {"action", "sigkill"}}}}},
                    {"command", {"/bin/sh", "-c", "while :; do :; done"}}});
-    CHECK(rules_of("web") == std::vector<std::string>{"jail:web:cputime:devctl=1", "jail:web:cputime:sigkill=1"});
-    CHECK(eventually([&] { return told(client, before, "cputime") >= 1; }, std::chrono::seconds(30)));
+    CHECK(rctl_lines("web") == std::vector<std::string>{"jail:web:cputime:devctl=1", "jail:web:cputime:sigkill=1"});
+    CHECK(eventually([&] { return told_breaches(client, before, "cputime") >= 1; }, std::chrono::seconds(30)));
     client.remove("web");
-    CHECK(rules_of("web").empty());
+    CHECK(rctl_lines("web").empty());
 }
 
 TEST_CASE("the rules by which the kernel tells are changed with their limits, and mended as they are",
@@ -98,20 +98,20 @@ TEST_CASE("the rules by which the kernel tells are changed with their limits, an
     const Client client(daemon);
     client.create({{"name", "web"}, {"limits", {{"vmemoryuse", "2G"}, {"maxproc", 50}, {"pcpu", 90}}}});
     // Neither has one: the kernel never tells of the one, and without end of the other.
-    CHECK(rules_of("web") == std::vector<std::string>{"jail:web:maxproc:deny=50", "jail:web:pcpu:deny=90",
-                                                      "jail:web:vmemoryuse:deny=2147483648",
-                                                      "jail:web:vmemoryuse:devctl=2147483648"});
+    CHECK(rctl_lines("web") == std::vector<std::string>{"jail:web:maxproc:deny=50", "jail:web:pcpu:deny=90",
+                                                        "jail:web:vmemoryuse:deny=2147483648",
+                                                        "jail:web:vmemoryuse:devctl=2147483648"});
     client.change("web", {{"limits", {{"vmemoryuse", "1G"}, {"maxproc", nullptr}, {"pcpu", nullptr}}}});
     const std::vector<std::string> changed{"jail:web:vmemoryuse:deny=1073741824",
                                            "jail:web:vmemoryuse:devctl=1073741824"};
-    CHECK(rules_of("web") == changed);
+    CHECK(rctl_lines("web") == changed);
     const auto before = client.last_event();
     host.run_on_host({"rctl", "-r", "jail:web:vmemoryuse:devctl"});
     CHECK(client.get("/v1/jails/web/plan").at("plan").size() == 1);
-    CHECK(eventually([&] { return rules_of("web") == changed; }, std::chrono::seconds(40)));
+    CHECK(eventually([&] { return rctl_lines("web") == changed; }, std::chrono::seconds(40)));
     CHECK(eventually([&] { return client.repairs(before, "jail", "web") == Argv{"ensure_limits web"}; }));
     client.change("web", {{"limits", {{"vmemoryuse", nullptr}}}});
-    CHECK(rules_of("web").empty());
+    CHECK(rctl_lines("web").empty());
 }
 
 TEST_CASE("devd is listened to as soon as it is there, and again after it was away", "[devd]") {

@@ -120,12 +120,14 @@ TEST_CASE("a limit binds the jail's processes and is gone with it, or is refused
 
     // rctl(8) counts the room in each process's table of descriptors, not what is open: 64 here.
     test.client.change("web", {{"limits", {{"maxproc", 40}, {"openfiles", 10'000}}}});
-    CHECK(rules_of("web").size() == 2);
+    const std::vector<std::string> both{"jail:web:maxproc:deny=40", "jail:web:openfiles:deny=10000",
+                                        "jail:web:openfiles:devctl=10000"};
+    CHECK_THAT(rules_of("web"), Catch::UnorderedEquals(both));
     CHECK(test.client
               .exec("web", {"/bin/sh", "-c", "i=0; while [ $i -lt 20 ]; do sleep 1 & i=$((i + 1)); done; echo all"})
               .at("stdout") == "all\n");
     run_or_fail({"rctl", "-r", "jail:web:maxproc"});
-    CHECK(eventually([] { return rules_of("web").size() == 2; }, std::chrono::seconds(60)));
+    CHECK(eventually([] { return rules_of("web").size() == 3; }, std::chrono::seconds(60)));
     test.client.change("web", {{"running", false}});
     CHECK(rules_of("web").empty());
     test.client.change("web", {{"running", true}});
