@@ -265,6 +265,7 @@ std::optional<json> spec_of(const CreateOptions& options) {
     if (!parameters->empty()) (*spec)["parameters"].update(*parameters);
     if (!options.devices.empty()) (*spec)["devices"] = options.devices;
     if (!options.datasets.empty()) (*spec)["datasets"] = options.datasets;
+    if (!options.cpuset.empty()) (*spec)["cpuset"] = options.cpuset;
     if (options.priority) (*spec)["priority"] = *options.priority;
     if (!set_dependencies(*spec, options.depends_on)) return std::nullopt;
     if (options.devfs_ruleset != 0) (*spec)["devfs_ruleset"] = options.devfs_ruleset;
@@ -327,6 +328,7 @@ void add_spec_options(CLI::App& app, CreateOptions& options) {
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false);
+    app.add_option("--cpuset", options.cpuset, "processors that it may run on: 0-3,6");
     app.add_option("--priority", options.priority, "0 to 99 (50): the smaller is begun first at a boot")
         ->check(CLI::Range(0, 99));
     app.add_option("--depends-on", options.depends_on,

@@ -31,6 +31,7 @@ struct CreateOptions {
     std::vector<std::string> mounts;
     std::vector<std::string> devices;
     std::vector<std::string> datasets;
+    std::string cpuset;
     std::optional<int> priority;
     std::vector<std::string> depends_on;
     HealthOptions health;

@@ -66,8 +66,8 @@ Error port_in_use(const model::Publish& wanted, std::size_t index, const std::st
 }  // namespace
 
 bool asks_kernel(const model::JailSpec& from, const model::JailSpec& to) {
-    return parameters_changed(from, to) || from.limits != to.limits || from.publish != to.publish ||
-           policy_changed(from, to) || from.network.interfaces != to.network.interfaces ||
+    return parameters_changed(from, to) || from.limits != to.limits || from.cpuset != to.cpuset ||
+           from.publish != to.publish || policy_changed(from, to) || from.network.interfaces != to.network.interfaces ||
            asks_for_aliases(from.network, to.network) || mounts_added(from, to) || datasets_added(from, to) ||
            from.root.storage != to.root.storage || net_probe_changed(from, to);
 }
@@ -111,6 +111,11 @@ Result<void> Supervisor::Impl::check_kernel(const model::JailSpec& from, const m
     if (from.limits != to.limits && !to.limits.empty()) {
         auto possible = kernel.limits().check(to.limits);
         if (!possible) possible.error().field = "/limits" + possible.error().field;
+        if (!possible) return possible;
+    }
+    if (from.cpuset != to.cpuset && !to.cpuset.empty()) {
+        auto possible = kernel.limits().check_cpus(to.cpuset);
+        if (!possible) possible.error().field = "/cpuset";
         if (!possible) return possible;
     }
     if (policy_changed(from, to)) {

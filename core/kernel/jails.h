@@ -21,6 +21,7 @@ struct JailParameters {
     std::optional<int> devfs_ruleset{};  ///< nothing: the driver's choice
     std::vector<std::string> devices{};  ///< model::JailSpec::devices, for a kernel whose jails have their own /dev
     model::Parameters parameters{};      ///< "ip4.addr" and "ip6.addr" too, with NetworkMode::alias
+    std::string cpus{};                  ///< JailSpec::cpuset: before anything runs there
     model::Limits limits{};  ///< in force already; for a kernel that must be told again with the jail itself
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/ascii.h"
+#include "core/model/cpus.h"
 #include "core/model/datasets.h"
 #include "core/model/dependencies.h"
 #include "core/model/devices.h"
@@ -224,6 +225,7 @@ void read_spec(Fields& fields, JailSpec& spec) {
         if (auto good = check_learned(spec, fields.at(spec.publish.empty() ? "firewall" : "publish")); !good)
             fields.fail(good.error());
     fields.read("limits", into(spec.limits, parse_limits));
+    fields.read("cpuset", into(spec.cpuset, parse_cpuset));
     fields.read("mounts", into(spec.mounts, parse_mounts));
     fields.entries("snapshots", 4, [&](const std::string& key, const json& value, const std::string& at) {
         return parse_series(key, value, at, spec.snapshots);
@@ -334,6 +336,7 @@ json to_json(const JailSpec& spec, Secrets secrets) {
                   {"publish", to_json(spec.publish)},
                   {"firewall", to_json(spec.firewall)},
                   {"limits", to_json(spec.limits)},
+                  {"cpuset", spec.cpuset},
                   {"mounts", to_json(spec.mounts)},
                   {"snapshots", spec.snapshots},
                   {"devices", spec.devices},

@@ -115,6 +115,7 @@ struct JailSpec {
     std::vector<Publish> publish;  ///< only with NetworkMode::vnet
     FirewallSpec firewall;         ///< none with NetworkMode::alias and ::inherit
     Limits limits;
+    std::string cpuset;  ///< processors that it may run on, as model::to_string(Cpus); empty: all
     std::vector<MountSpec> mounts;
     /// How many of each series are kept: "hourly", "daily", "weekly", "monthly". Empty: nobody takes any by itself.
     std::map<std::string, unsigned> snapshots;

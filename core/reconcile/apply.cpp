@@ -28,6 +28,7 @@ kernel::JailParameters jail_parameters(const model::Jail& jail) {
             .devfs_ruleset = jail.spec.devfs_ruleset,
             .devices = jail.spec.devices,
             .parameters = kernel_parameters(jail),
+            .cpus = jail.spec.cpuset,
             .limits = jail.spec.limits};
 }
 

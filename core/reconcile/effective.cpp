@@ -58,6 +58,7 @@ model::JailSpec with_live_fields(model::JailSpec made, const model::JailSpec& ro
         made.firewall = shares_stack(made.network) ? model::FirewallSpec{} : row.firewall;
     }
     made.limits = row.limits;
+    made.cpuset = row.cpuset;
     made.root.storage = row.root.storage;
     made.mounts = model::running_mounts(made.mounts, row.mounts);
     made.parameters = model::running_parameters(made.parameters, row.parameters);
@@ -364,15 +365,19 @@ bool parameters_differ(const model::Jail& jail, const Observed& observed) {
 }
 
 bool limits_differ(const model::Jail& jail, const Observed& observed) {
-    return observed.limits && observed.limits->rules != model::rules_of(jail.spec.limits);
+    if (!observed.limits) return false;
+    const bool cpus = alive(observed) && observed.limits->cpus != jail.spec.cpuset;
+    return cpus || observed.limits->rules != model::rules_of(jail.spec.limits);
 }
 
 bool unenforced(const model::Jail& jail, const Observed& observed) {
-    return !jail.spec.limits.empty() && observed.limits && !observed.limits->supported;
+    if (!observed.limits) return false;
+    return (!jail.spec.limits.empty() && !observed.limits->supported) ||
+           (!jail.spec.cpuset.empty() && !observed.limits->cpus_supported);
 }
 
 kernel::LimitSubject limit_subject(const model::Jail& jail) {
-    return {.id = jail.id, .name = jail.name, .asked = jail.spec.limits};
+    return {.id = jail.id, .name = jail.name, .asked = jail.spec.limits, .cpus = jail.spec.cpuset};
 }
 
 std::vector<kernel::LinkParameters> link_parameters(const model::Jail& jail,

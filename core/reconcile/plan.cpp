@@ -151,7 +151,8 @@ void attach_datasets(const model::Jail& jail, Plan& steps) {
 
 void mend_limits(const model::Jail& jail, const Observed& observed, Plan& steps) {
     if (!limits_differ(jail, observed)) return;
-    add(steps, jail.spec.limits.empty() ? StepKind::remove_limits : StepKind::ensure_limits, jail.name.text());
+    const bool none = jail.spec.limits.empty() && jail.spec.cpuset.empty();
+    add(steps, none ? StepKind::remove_limits : StepKind::ensure_limits, jail.name.text());
 }
 
 /// Of a root that is made: a new one is made with it.

@@ -222,6 +222,7 @@ Result<void> Round::prepare(const Look& look) {
     if (has_step(look.steps, StepKind::create_jail)) {
         current_ = "check_name " + jail.name.text();
         if (auto free = engine_.kernel.jails().check_name(jail.name, jail.id); !free) return free;
+        if (auto there = check_cpus(jail.spec.cpuset); !there) return there;
     }
     const auto dataset = std::ranges::find(look.steps, StepKind::attach_dataset, &Step::kind);
     if (dataset != look.steps.end()) {
@@ -233,6 +234,15 @@ Result<void> Round::prepare(const Look& look) {
     current_ = link->to_string();
     if (auto left = check_addresses_left(jail); !left) return left;
     return ensure_networks(look);
+}
+
+/// A host may have lost some since they were asked for.
+Result<void> Round::check_cpus(const std::string& cpus) {
+    if (cpus.empty()) return {};
+    current_ = "check_cpuset " + cpus;
+    auto there = engine_.kernel.limits().check_cpus(cpus);
+    if (!there) there.error().field = "/cpuset";
+    return there;
 }
 
 /// The daemon has just started, and may not have seen the jail that runs with what another one is to have.

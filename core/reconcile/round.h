@@ -51,6 +51,7 @@ private:
     Error with_last_words(Error error);
     Result<void> undo_start(const Error& error);
     bool does_without(const Look& look, const Step& step, const Error& error);
+    Result<void> check_cpus(const std::string& cpus);
     Result<void> survey();
     Result<void> check_addresses_left(const model::Jail& jail);
     Result<void> check_datasets_left(const model::Jail& jail);

@@ -19,3 +19,22 @@ TEST_CASE("limits bind the first program of a jail, and go with it", "[limits][r
     client.remove("web");
     CHECK(rules().empty());
 }
+
+TEST_CASE("a jail runs on its processors only, from its first program on", "[limits][cpuset]") {
+    TestHost host;
+    Daemon daemon(host);
+    daemon.start();
+    const Client client(daemon);
+    const std::string allowed = "cpuset -g -p $$";
+    client.create({{"name", "free"}});
+    const auto mask = [](const std::string& line) { return line.substr(line.find("mask:")); };
+    const auto all = mask(client.sh("free", allowed));
+    client.create({{"name", "web"}, {"cpuset", "0"}, {"exec", {{"start", {"/bin/sh", "-c", allowed}}}}});
+    CHECK_THAT(client.log("web"), Catch::Contains("mask: 0") && !Catch::Contains(","));
+    CHECK(mask(client.sh("web", allowed)) == "mask: 0");
+    CHECK(client.get("/v1/jails/web/plan").at("plan").empty());
+    client.change("web", {{"cpuset", ""}});
+    CHECK(mask(client.sh("web", allowed)) == all);
+    CHECK(client.get("/v1/jails/web/plan").at("plan").empty());
+    CHECK(daemon.request("PATCH", "/v1/jails/web", R"({"cpuset": "1023"})").status == 422);
+}

@@ -115,3 +115,48 @@ TEST_CASE("a limit that somebody takes away comes back", "[limits]") {
     CHECK(client.get("/v1/jails/web/plan").at("plan") == json{"ensure_limits web"});
     CHECK(eventually([&] { return client.get("/v1/jails/web/plan").at("plan").empty(); }, std::chrono::seconds(60)));
 }
+
+TEST_CASE("processors that somebody gives a jail are taken back", "[limits][cpuset]") {
+    TestHost host;
+    Daemon daemon(host);
+    daemon.start();
+    const Client client(daemon);
+    const std::string allowed = "sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status";
+    client.create({{"name", "free"}});
+    const auto all = client.sh("free", allowed);
+    client.create({{"name", "web"}, {"cpuset", "0"}});
+    const auto group = "/jaild/" + client.instance().text() + "/" + std::to_string(client.id("web").value);
+    const auto given = "for f in /sys/fs/cgroup" + group + "/cpuset.cpus /sys/fs/cgroup/cpuset" + group +
+                       "/cpuset.cpus; do [ ! -f $f ] || echo " + all + " >$f; done";
+    REQUIRE(run({"/bin/sh", "-c", given}).value().exit_code == 0);
+    // With one processor there is nothing to give.
+    if (all != "0") CHECK(client.get("/v1/jails/web/plan").at("plan") == json{"ensure_limits web"});
+    CHECK(eventually([&] { return client.get("/v1/jails/web/plan").at("plan").empty(); }, std::chrono::seconds(60)));
+    CHECK(client.sh("web", allowed) == "0");
+    // By their names: what is asked for is what the kernel has.
+    client.change("web", {{"cpuset", all}});
+    CHECK(client.get("/v1/jails/web/plan").at("plan").empty());
+}
+
+TEST_CASE("a jail runs on its processors only, from its first program on", "[limits][cpuset]") {
+    TestHost host;
+    Daemon daemon(host);
+    daemon.start();
+    const Client client(daemon);
+    const std::string allowed = "sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status";
+    client.create({{"name", "free"}});
+    const auto all = client.sh("free", allowed);
+    client.create({{"name", "web"}, {"cpuset", "0"}, {"exec", {{"start", {"/bin/sh", "-c", allowed}}}}});
+    CHECK_THAT(client.log("web"), Catch::Contains("0") && !Catch::Contains("-"));
+    CHECK(client.sh("web", allowed) == "0");
+    CHECK(client.get("/v1/jails/web/plan").at("plan").empty());
+    client.change("web", {{"cpuset", ""}});
+    CHECK(client.sh("web", allowed) == all);
+    CHECK(client.get("/v1/jails/web/plan").at("plan").empty());
+    client.change("web", {{"cpuset", "0"}});
+    CHECK(client.sh("web", allowed) == "0");
+    const auto refused = daemon.request("PATCH", "/v1/jails/web", R"({"cpuset": "1023"})");
+    CHECK(refused.status == 422);
+    CHECK(json::parse(refused.body).at("code") == "no_such_cpu");
+    CHECK(json::parse(refused.body).at("field") == "/cpuset");
+}

@@ -14,6 +14,7 @@
 #include "core/kernel/freebsd/our_prisons.h"
 #include "core/kernel/freebsd/pure/jail_meta.h"
 #include "core/kernel/freebsd/pure/parameter_types.h"
+#include "core/kernel/freebsd/system/cpus.h"
 #include "core/kernel/freebsd/system/parameter_sysctl.h"
 
 namespace jaild::kernel {
@@ -127,7 +128,15 @@ Result<void> FreeBsdJails::create(const JailParameters& parameters) {
         inside_.make(freebsd::creation_parameters(parameters, places_.root(parameters.id), *chosen, *meta));
     if (!made && made.error().reason == "name_in_use") return std::unexpected(name_in_use(parameters.name.text()));
     if (!made) return std::unexpected(made.error());
-    return {};
+    if (parameters.cpus.empty()) return {};
+    const auto born = freebsd::our_prison(places_, parameters.id);
+    if (!born) return std::unexpected(born.error());
+    if (!*born)
+        return std::unexpected(Error{.code = Errc::kernel,
+                                     .op = "cpuset_setaffinity",
+                                     .detail = "the jail that was just made is gone",
+                                     .reason = "jail_gone"});
+    return freebsd::cpus::set((*born)->jid, parameters.cpus);
 }
 
 Result<void> FreeBsdJails::update(const JailParameters& parameters) {

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "core/kernel/freebsd/our_prisons.h"
+#include "core/kernel/freebsd/system/cpus.h"
 #include "core/kernel/freebsd/system/rctl.h"
 
 namespace jaild::kernel {
@@ -22,6 +23,11 @@ Result<FreeBsdLimits::Holder> FreeBsdLimits::holder_of(const LimitSubject& jail)
     return Holder{.jid = ours ? (*there)->jid : 0, .foreign = !ours};
 }
 
+Result<void> FreeBsdLimits::check_cpus(const std::string& cpus) {
+    const auto there = freebsd::cpus::of_host();
+    return there ? among_cpus(cpus, *there) : std::unexpected(there.error());
+}
+
 Result<std::vector<ObservedLimits>> FreeBsdLimits::list(const std::vector<LimitSubject>& jails) {
     std::vector<ObservedLimits> listed;
     listed.reserve(jails.size());
@@ -34,6 +40,11 @@ Result<std::vector<ObservedLimits>> FreeBsdLimits::list(const std::vector<LimitS
         if (!all) return std::unexpected(all.error());
         for (const auto& [name, rule] : *all) by_name[name].push_back(rule);
     }
+    const auto all_cpus = freebsd::cpus::of_host();
+    if (!all_cpus) return std::unexpected(all_cpus.error());
+    const auto prisons =
+        freebsd::our_prisons(places_, jails.size() == 1 ? Scope(jails.front().id) : Scope(std::nullopt));
+    if (!prisons) return std::unexpected(prisons.error());
     for (const auto& jail : jails) {
         ObservedLimits limits{.id = jail.id, .supported = enforced.has_value(), .rules = {}};
         if (const auto rules = by_name.find(jail.name.text()); rules != by_name.end()) {
@@ -42,12 +53,37 @@ Result<std::vector<ObservedLimits>> FreeBsdLimits::list(const std::vector<LimitS
             if (!holder->foreign) limits.rules = rctl::without_companions(rules->second, model::rules_of(jail.asked));
             limits.breaches = breaches_.counts(jail.id, holder->jid);
         }
+        const auto prison = prisons->find(jail.id);
+        const bool lives = prison != prisons->end() && !prison->second.dying;
+        const auto cpus = lives ? freebsd::cpus::of_jail(prison->second.jid) : *all_cpus;
+        // One that went meanwhile is seen as gone by the next look.
+        if (lives && cpus) limits.cpus = listed_cpus(*cpus, *all_cpus, jail.cpus);
         listed.push_back(std::move(limits));
     }
     return listed;
 }
 
+Result<void> FreeBsdLimits::ensure_cpus(const LimitSubject& jail) {
+    const auto prison = freebsd::our_prison(places_, jail.id);
+    if (!prison) return std::unexpected(prison.error());
+    if (!*prison) return {};
+    const auto all = freebsd::cpus::of_host();
+    if (!all) return std::unexpected(all.error());
+    // A host may have lost some since they were asked for.
+    if (auto there = jail.cpus.empty() ? Result<void>{} : among_cpus(jail.cpus, *all); !there) return there;
+    return freebsd::cpus::set((*prison)->jid, jail.cpus.empty() ? *all : jail.cpus);
+}
+
 Result<void> FreeBsdLimits::ensure(const LimitSubject& jail, const model::Limits& limits) {
+    if (auto done = limits.empty() ? remove_rules(jail) : ensure_rules(jail, limits); !done) return done;
+    return ensure_cpus(jail);
+}
+
+Result<void> FreeBsdLimits::remove(const LimitSubject& jail) {
+    return ensure(jail, {});
+}
+
+Result<void> FreeBsdLimits::ensure_rules(const LimitSubject& jail, const model::Limits& limits) {
     if (auto enforced = rctl::supported(); !enforced) return enforced;
     const auto& name = jail.name.text();
     const auto holder = holder_of(jail);
@@ -71,7 +107,7 @@ Result<void> FreeBsdLimits::ensure(const LimitSubject& jail, const model::Limits
     return {};
 }
 
-Result<void> FreeBsdLimits::remove(const LimitSubject& jail) {
+Result<void> FreeBsdLimits::remove_rules(const LimitSubject& jail) {
     if (auto enforced = rctl::supported(); !enforced)
         return enforced.error().code == Errc::unsupported ? Result<void>{} : enforced;
     const auto holder = holder_of(jail);

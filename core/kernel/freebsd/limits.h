@@ -9,7 +9,7 @@
 namespace jaild::kernel {
 
 /// rctl(8): rules on the subject "jail:NAME", whether there is such a jail or not, each with the companion that makes
-/// the kernel tell when it is met.
+/// the kernel tell when it is met; and the set of processors of one that lives.
 class FreeBsdLimits final : public Limits {
 public:
     /// `breaches` is borrowed.
@@ -17,6 +17,7 @@ public:
         : places_(options), breaches_(breaches) {}
 
     Result<void> check(const model::Limits& limits) override;
+    Result<void> check_cpus(const std::string& cpus) override;
     Result<std::vector<ObservedLimits>> list(const std::vector<LimitSubject>& jails) override;
     Result<void> ensure(const LimitSubject& jail, const model::Limits& limits) override;
     Result<void> remove(const LimitSubject& jail) override;
@@ -27,6 +28,9 @@ private:
         bool foreign = false;  ///< somebody else's jail has the name
     };
     [[nodiscard]] Result<Holder> holder_of(const LimitSubject& jail) const;
+    Result<void> ensure_rules(const LimitSubject& jail, const model::Limits& limits);
+    Result<void> remove_rules(const LimitSubject& jail);
+    Result<void> ensure_cpus(const LimitSubject& jail);
 
     freebsd::Places places_;
     freebsd::BreachWatch& breaches_;

@@ -71,6 +71,7 @@ Result<Controllers> controllers() {
         };
         take("cpu", found.cpu);
         take("cpuacct", found.cpuacct);
+        take("cpuset", found.cpuset);
         take("memory", found.memory);
         take("pids", found.pids);
         take("blkio", found.blkio);

@@ -18,6 +18,7 @@ namespace jaild::kernel::cgroups {
 struct Controllers {
     std::optional<std::filesystem::path> cpu{};
     std::optional<std::filesystem::path> cpuacct{};
+    std::optional<std::filesystem::path> cpuset{};
     std::optional<std::filesystem::path> memory{};
     std::optional<std::filesystem::path> pids{};
     std::optional<std::filesystem::path> blkio{};

@@ -29,7 +29,10 @@ struct Place {
 };
 
 std::optional<Place> place_of(std::string_view controller, const cgroups::Controllers& all) {
-    const auto& v1 = controller == "memory" ? all.memory : controller == "pids" ? all.pids : all.cpu;
+    const auto& v1 = controller == "memory"   ? all.memory
+                     : controller == "pids"   ? all.pids
+                     : controller == "cpuset" ? all.cpuset
+                                              : all.cpu;
     if (v1) return Place{.version = Version::v1, .hierarchy = *v1};
     if (!all.unified) return std::nullopt;
     const auto words = files::read(*all.unified / "cgroup.controllers", kFileLimit);
@@ -45,14 +48,32 @@ Result<std::optional<std::string>> read_knob(const fs::path& file) {
     return std::unexpected(text.error());
 }
 
-Result<void> write_knob(const fs::path& file, const std::string& text) {
+/// Whether a group that lacks the file is to be limited by it, or to be let free.
+enum class Wanted { yes, no };
+
+/// A jail without a group has nothing to be limited.
+Result<void> write_knob(const fs::path& file, const std::string& text, Wanted wanted) {
     const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
-    if (!fd && errno == ENOENT) return {};
+    if (!fd && errno == ENOENT) {
+        if (wanted == Wanted::no || ::access(file.parent_path().c_str(), F_OK) != 0) return {};
+        // Version 2, where a group above does not hand the controller down (cgroup.subtree_control).
+        return std::unexpected(Error{.code = Errc::unsupported,
+                                     .op = "limits",
+                                     .sys = ENOENT,
+                                     .detail = file.string() + " is not there: this group was not given its controller",
+                                     .reason = "limits_unsupported",
+                                     .remedy = "restart the jail, which makes the group anew"});
+    }
     if (fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())) return {};
-    auto error = Error::from_errno("write", errno, fmt::format("{} to {}", text, file.string()));
-    // Version 1 refuses to go below what is in use, version 2 kills for it.
-    if (error.sys == EBUSY) error.remedy = "the jail uses more than that: stop something there, or restart it";
-    return std::unexpected(std::move(error));
+    return std::unexpected(Error::from_errno("write", errno, fmt::format("{} to {}", text, file.string())));
+}
+
+/// Version 1 refuses to go below what is in use, version 2 kills for it.
+Result<void> write_amount(const fs::path& file, const std::string& text, Wanted wanted) {
+    auto written = write_knob(file, text, wanted);
+    if (!written && written.error().sys == EBUSY)
+        written.error().remedy = "the jail uses more than that: stop something there, or restart it";
+    return written;
 }
 
 /// Processes that the kernel killed, or did not let begin, for want of what was left.
@@ -63,6 +84,40 @@ void count_breaches(const fs::path& group, const Knob& knob, Version version, Ob
     const auto text = files::read(group / file, kFileLimit);
     const auto count = text ? cgroups::value_of(*text, memory ? "oom_kill" : "max") : std::nullopt;
     if (count && *count > 0) into.breaches[std::string(knob.resource)] = *count;
+}
+
+constexpr const char* kCpus = "cpuset.cpus";
+
+std::string without_newline(std::string text) {
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    return text;
+}
+
+/// Processors that this host gives: those of the hierarchy's root.
+Result<std::string> all_cpus(const Place& place) {
+    const auto* file = place.version == Version::v1 ? kCpus : "cpuset.cpus.effective";
+    auto text = files::read(place.hierarchy / file, kFileLimit);
+    if (!text) return std::unexpected(text.error());
+    return without_newline(*std::move(text));
+}
+
+/// As ObservedLimits::cpus, of a jail's group.
+Result<std::string> cpus_of(const Place& place, const fs::path& group, const std::string& asked) {
+    const auto text = read_knob(group / kCpus);
+    if (!text) return std::unexpected(text.error());
+    if (!*text) return std::string();
+    const auto all = all_cpus(place);
+    if (!all) return std::unexpected(all.error());
+    return listed_cpus(without_newline(**text), *all, asked);
+}
+
+Result<void> set_cpus(const Place& place, const fs::path& group, const std::string& cpus) {
+    const auto all = all_cpus(place);
+    if (!all) return std::unexpected(all.error());
+    if (cpus.empty()) return write_knob(group / kCpus, *all, Wanted::no);
+    // A host may have lost some since they were asked for.
+    if (auto there = among_cpus(cpus, *all); !there) return there;
+    return write_knob(group / kCpus, cpus, Wanted::yes);
 }
 
 }  // namespace
@@ -92,6 +147,20 @@ Result<void> LinuxLimits::check(const model::Limits& limits) {
     return {};
 }
 
+Result<void> LinuxLimits::check_cpus(const std::string& cpus) {
+    const auto all = controllers();
+    if (!all) return std::unexpected(all.error());
+    const auto place = place_of("cpuset", *all);
+    if (!place)
+        return std::unexpected(Error{.code = Errc::unsupported,
+                                     .op = "cpuset",
+                                     .detail = "this host has no control group controller cpuset",
+                                     .reason = "limits_unsupported",
+                                     .remedy = "leave cpuset out"});
+    const auto there = all_cpus(*place);
+    return there ? among_cpus(cpus, *there) : std::unexpected(there.error());
+}
+
 Result<std::vector<ObservedLimits>> LinuxLimits::list(const std::vector<LimitSubject>& jails) {
     const auto all = controllers();
     if (!all) return std::unexpected(all.error());
@@ -113,6 +182,12 @@ Result<std::vector<ObservedLimits>> LinuxLimits::list(const std::vector<LimitSub
             count_breaches(group, knob, place->version, limits);
         }
         std::ranges::sort(limits.rules);
+        const auto place = place_of("cpuset", *all);
+        limits.cpus_supported = place.has_value();
+        if (!place) continue;
+        auto cpus = cpus_of(*place, place->hierarchy / cgroup_path(layout_.instance, jail.id), jail.cpus);
+        if (!cpus) return std::unexpected(cpus.error());
+        limits.cpus = *std::move(cpus);
     }
     return listed;
 }
@@ -127,9 +202,12 @@ Result<void> LinuxLimits::ensure(const LimitSubject& jail, const model::Limits& 
         const auto asked = limits.find(std::string(knob.resource));
         const auto amount = asked == limits.end() ? std::nullopt : std::optional(asked->second.amount);
         const auto file = place->hierarchy / cgroup_path(layout_.instance, jail.id) / knob.file(place->version);
-        if (auto written = write_knob(file, cgroups::knob_text(knob, place->version, amount)); !written) return written;
+        const auto text = cgroups::knob_text(knob, place->version, amount);
+        if (auto written = write_amount(file, text, amount ? Wanted::yes : Wanted::no); !written) return written;
     }
-    return {};
+    const auto place = place_of("cpuset", *all);
+    if (!place) return {};
+    return set_cpus(*place, place->hierarchy / cgroup_path(layout_.instance, jail.id), jail.cpus);
 }
 
 Result<void> LinuxLimits::remove(const LimitSubject& jail) {

@@ -16,6 +16,7 @@ public:
     explicit LinuxLimits(Layout layout) : layout_(std::move(layout)) {}
 
     Result<void> check(const model::Limits& limits) override;
+    Result<void> check_cpus(const std::string& cpus) override;
     Result<std::vector<ObservedLimits>> list(const std::vector<LimitSubject>& jails) override;
     Result<void> ensure(const LimitSubject& jail, const model::Limits& limits) override;
     Result<void> remove(const LimitSubject& jail) override;

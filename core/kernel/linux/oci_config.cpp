@@ -168,6 +168,7 @@ json oci_rlimits() {
 json oci_config(const Layout& layout, const JailParameters& parameters, const std::string& apparmor_profile,
                 const std::vector<Device>& devices) {
     auto resources = cgroups::oci_limits(parameters.limits);
+    if (!parameters.cpus.empty()) resources["cpu"]["cpus"] = parameters.cpus;
     resources["devices"] = device_rules(devices);
     return {{"ociVersion", "1.0.2"},
             {"process", process(apparmor_profile)},

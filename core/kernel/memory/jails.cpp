@@ -149,7 +149,8 @@ Result<void> MemoryJails::create(const JailParameters& parameters) {
                                         .life = JailLife::half,
                                         .mode = parameters.mode,
                                         .devfs_ruleset = parameters.devfs_ruleset,
-                                        .devices = parameters.devices});
+                                        .devices = parameters.devices,
+                                        .cpus = parameters.cpus});
         auto& settings = world_.state.prisons.back().parameters;
         for (auto& one : *chosen) settings[one.name] = std::move(one.value);
         return {};

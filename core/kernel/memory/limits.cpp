@@ -11,6 +11,11 @@
 namespace jaild::kernel::memory {
 
 namespace rctl = freebsd::rctl;
+namespace {
+
+constexpr const char* kCpus = "0-7";
+
+}  // namespace
 
 Result<void> MemoryLimits::check_racct() const {
     if (world_.state.racct) return {};
@@ -28,6 +33,21 @@ Result<void> MemoryLimits::check(const model::Limits&) {
     return check_racct();
 }
 
+Result<void> MemoryLimits::check_cpus(const std::string& cpus) {
+    std::lock_guard lock(world_.mutex);
+    if (auto met = world_.faults.at("limits.check_cpus"); !met) return met;
+    return among_cpus(cpus, kCpus);
+}
+
+Result<void> MemoryLimits::set_cpus(const LimitSubject& jail) {
+    auto* prison = world_.prison(jail.id);
+    if (prison == nullptr || prison->cpus == jail.cpus) return {};
+    return world_.faults.step("limits.ensure.cpus", [&]() -> Result<void> {
+        prison->cpus = jail.cpus;
+        return {};
+    });
+}
+
 Result<std::vector<ObservedLimits>> MemoryLimits::list(const std::vector<LimitSubject>& jails) {
     std::lock_guard lock(world_.mutex);
     if (auto met = world_.faults.at("limits.list"); !met) return std::unexpected(met.error());
@@ -40,6 +60,8 @@ Result<std::vector<ObservedLimits>> MemoryLimits::list(const std::vector<LimitSu
         if (const auto* prison = world_.prison(jail.id); prison != nullptr && prison->life == JailLife::alive)
             limits.breaches = prison->breaches;
         std::ranges::sort(limits.rules);
+        if (const auto* prison = world_.prison(jail.id))
+            limits.cpus = listed_cpus(prison->cpus.empty() ? kCpus : prison->cpus, kCpus, jail.cpus);
         listed.push_back(std::move(limits));
     }
     return listed;
@@ -64,7 +86,8 @@ Result<void> MemoryLimits::add_rule(const std::string& name, const model::LimitR
 Result<void> MemoryLimits::ensure(const LimitSubject& jail, const model::Limits& limits) {
     std::lock_guard lock(world_.mutex);
     if (auto met = world_.faults.at("limits.ensure"); !met) return met;
-    if (auto enforced = check_racct(); !enforced) return enforced;
+    if (auto enforced = check_racct(); !limits.empty() && !enforced) return enforced;
+    if (auto done = set_cpus(jail); !done) return done;
     const auto& name = jail.name.text();
     if (world_.foreign_jail(name)) {
         return std::unexpected(Error{.code = Errc::conflict,
@@ -79,17 +102,19 @@ Result<void> MemoryLimits::ensure(const LimitSubject& jail, const model::Limits&
         if (auto added = add_rule(name, rule); !added) return added;
     for (const auto& rule : change.remove) {
         auto removed = world_.faults.step("limits.ensure.remove", [&]() -> Result<void> {
-            std::erase(world_.state.limits[name], rule);
+            auto& rules = world_.state.limits[name];
+            std::erase(rules, rule);
+            if (rules.empty()) world_.state.limits.erase(name);
             return {};
         });
         if (!removed) return removed;
     }
-    if (world_.state.limits[name].empty()) world_.state.limits.erase(name);
     return {};
 }
 
 Result<void> MemoryLimits::remove(const LimitSubject& jail) {
     std::lock_guard lock(world_.mutex);
+    if (auto done = set_cpus(jail); !done) return done;
     return world_.faults.step("limits.remove", [&]() -> Result<void> {
         if (!world_.foreign_jail(jail.name.text())) world_.state.limits.erase(jail.name.text());
         return {};

@@ -188,12 +188,14 @@ class MemoryLimits : public Limits {
 public:
     explicit MemoryLimits(World& world) : world_(world) {}
     Result<void> check(const model::Limits& limits) override;
+    Result<void> check_cpus(const std::string& cpus) override;
     Result<std::vector<ObservedLimits>> list(const std::vector<LimitSubject>& jails) override;
     Result<void> ensure(const LimitSubject& jail, const model::Limits& limits) override;
     Result<void> remove(const LimitSubject& jail) override;
 
 private:
     [[nodiscard]] Result<void> check_racct() const;
+    Result<void> set_cpus(const LimitSubject& jail);
     Result<void> add_rule(const std::string& name, const model::LimitRule& rule);
     World& world_;
 };

@@ -52,6 +52,7 @@ struct Prison {
     model::NetworkMode mode = model::NetworkMode::vnet;
     std::optional<int> devfs_ruleset{};
     std::vector<std::string> devices{};
+    std::string cpus{};                                    ///< empty: all
     std::map<std::string, ParameterSetting> parameters{};  ///< those that were ever set
     std::set<std::string> datasets{};                      ///< that it was given
     std::map<std::string, std::uint64_t> breaches{};       ///< of limits, by resource

@@ -18,7 +18,7 @@ using kernel::memory::Hand;
 using kernel::memory::Remains;
 
 /// Longer than any program of a jail's may take, and a call.
-constexpr Milliseconds kHangs{600'000};
+constexpr Milliseconds kHangs{7'200'000};
 
 constexpr const char* kNames[] = {"web", "db", "mail2", "build", "cache"};
 

@@ -227,6 +227,7 @@ model::JailSpec random_spec(Dice& dice, const model::Name& name) {
     spec.publish = random_publish(dice, spec.network);
     if (has_own_stack(spec.network)) spec.firewall = random_firewall(dice, spec.network);
     spec.limits = random_limits(dice);
+    if (dice.chance(0.2)) spec.cpuset = "0-1";
     spec.mounts = random_mounts(dice);
     spec.parameters = random_parameters(dice);
     if (dice.chance(0.1)) spec.devfs_ruleset = 10;
@@ -282,6 +283,7 @@ model::JailSpec changed(Dice& dice, model::JailSpec spec) {
                 break;
             case 7:
                 spec.limits = random_limits(dice);
+                spec.cpuset = dice.chance(0.5) ? "" : "1-2";
                 break;
             case 14:
                 spec.depends_on.clear();

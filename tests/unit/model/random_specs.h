@@ -35,6 +35,7 @@ public:
         if (coin()) spec.restart = restart();
         if (coin()) spec.depends_on = {"j" + word(), "k" + word()};
         if (coin()) spec.ephemeral = model::EphemeralSpec{.grace = std::chrono::seconds(1 + below(86'400))};
+        if (coin()) spec.cpuset = coin() ? "0" : "0-3,6";
         if (coin()) spec.priority = static_cast<unsigned>(below(100));
         if (coin()) spec.ttl = std::chrono::seconds(1 + below(31'536'000));
         for (auto n = below(4); n > 0; --n) spec.labels["größe/~" + word()] = text();

@@ -114,3 +114,22 @@ TEST_CASE("a jail without limits runs on a kernel that enforces none", "[plan][l
     toy.observed.limits->supported = false;
     CHECK(plan(wanted_web(), toy.observed).empty());
 }
+
+TEST_CASE("a jail is taken down where nothing can keep it to its processors", "[plan][limits][cpuset]") {
+    auto toy = running(wanted_web());
+    auto desired = wanted_web();
+    desired.jail.spec.cpuset = "0";
+    CHECK(texts(plan(desired, toy.observed)) == Steps{"ensure_limits web"});
+    toy.observed.limits->cpus_supported = false;
+    CHECK(contains(texts(plan(desired, toy.observed)), "remove_jail web"));
+    CHECK(plan(wanted_web(), toy.observed).empty());
+}
+
+TEST_CASE("a jail keeps its processors where no limits are enforced", "[plan][limits][cpuset]") {
+    auto desired = wanted_web();
+    auto toy = running(desired);
+    desired.jail.spec.cpuset = "0";
+    toy.observed.limits->supported = false;
+    toy.observed.limits->cpus = "0";
+    CHECK(plan(desired, toy.observed).empty());
+}
