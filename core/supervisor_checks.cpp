@@ -109,7 +109,7 @@ Result<void> Supervisor::Impl::check_kernel(const model::JailSpec& from, const m
     if (from.network.interfaces != to.network.interfaces)
         if (auto possible = kernel.links().check(to.network); !possible) return possible;
     if (from.limits != to.limits && !to.limits.empty()) {
-        auto possible = kernel.limits().check(to.limits);
+        auto possible = kernel.limits().check(to.limits, to.root.path);
         if (!possible) possible.error().field = "/limits" + possible.error().field;
         if (!possible) return possible;
     }

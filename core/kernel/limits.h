@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -45,8 +46,9 @@ class Limits {
 public:
     virtual ~Limits() = default;
     /// Can this kernel enforce these, one at least? Errc::unsupported "limits_unsupported" with remedy; Errc::invalid
-    /// "invalid_value". Fields within the limits: "", "/memoryuse/action".
-    virtual Result<void> check(const model::Limits& limits) = 0;
+    /// "invalid_value". Fields within the limits: "", "/memoryuse/action". `root`: a directory of the host's that the
+    /// jail has as its root; empty: it has one of ours.
+    virtual Result<void> check(const model::Limits& limits, const std::filesystem::path& root) = 0;
     /// Has this host these processors? `cpus` as JailSpec::cpuset. Errc::invalid "no_such_cpu".
     virtual Result<void> check_cpus(const std::string& cpus) = 0;
     /// One entry for each of `jails`, in their order.

@@ -11,7 +11,7 @@ namespace jaild::kernel {
 namespace rctl = freebsd::rctl;
 
 /// What rctl(8) can do with each was judged by the names and actions that it has.
-Result<void> FreeBsdLimits::check(const model::Limits&) {
+Result<void> FreeBsdLimits::check(const model::Limits&, const std::filesystem::path&) {
     return rctl::supported();
 }
 

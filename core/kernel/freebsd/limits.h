@@ -16,7 +16,7 @@ public:
     FreeBsdLimits(const DriverOptions& options, freebsd::BreachWatch& breaches)
         : places_(options), breaches_(breaches) {}
 
-    Result<void> check(const model::Limits& limits) override;
+    Result<void> check(const model::Limits& limits, const std::filesystem::path& root) override;
     Result<void> check_cpus(const std::string& cpus) override;
     Result<std::vector<ObservedLimits>> list(const std::vector<LimitSubject>& jails) override;
     Result<void> ensure(const LimitSubject& jail, const model::Limits& limits) override;

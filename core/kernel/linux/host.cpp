@@ -19,7 +19,8 @@ bool can_limit(const DriverOptions& options) {
     return LinuxLimits(Layout(options))
         .check({{"maxproc", {.amount = 100, .action = "deny"}},
                 {"memoryuse", {.amount = 1 << 30, .action = "deny"}},
-                {"pcpu", {.amount = 100, .action = "deny"}}})
+                {"pcpu", {.amount = 100, .action = "deny"}}},
+               {})
         .has_value();
 }
 

@@ -11,6 +11,7 @@
 #include "core/kernel/applied_file.h"
 #include "core/kernel/linux/apparmor.h"
 #include "core/kernel/linux/devices.h"
+#include "core/kernel/linux/disk_beneath.h"
 #include "core/kernel/linux/netns.h"
 #include "core/kernel/linux/oci_config.h"
 #include "core/kernel/linux/uts.h"
@@ -148,7 +149,13 @@ Result<void> LinuxJails::write_bundle(const JailParameters& parameters) const {
     // Text that is no UTF-8 must not throw here; the runtime finds no such path or name then.
     const auto devices = find_devices("/dev", parameters.devices);
     if (!devices) return std::unexpected(devices.error());
-    const auto config = oci_config(layout_, parameters, apparmor::ensure_profile(), *devices)
+    std::optional<cgroups::DiskId> disk;
+    if (cgroups::any_of_disk(parameters.limits)) {
+        auto found = cgroups::disk_beneath(layout_.root(parameters.id));
+        if (!found) return std::unexpected(found.error());
+        disk = *found;
+    }
+    const auto config = oci_config(layout_, parameters, apparmor::ensure_profile(), *devices, disk)
                             .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     return files::write_atomic(bundle->get(), "config.json", config, 0600);
 }

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "core/base/files.h"
+#include "core/kernel/linux/disk_beneath.h"
 #include "core/kernel/linux/pure/cgroup_texts.h"
 #include "core/kernel/linux/pure/limit_knobs.h"
 #include "core/kernel/names.h"
@@ -28,16 +29,26 @@ struct Place {
     fs::path hierarchy;
 };
 
-std::optional<Place> place_of(std::string_view controller, const cgroups::Controllers& all) {
-    const auto& v1 = controller == "memory"   ? all.memory
-                     : controller == "pids"   ? all.pids
-                     : controller == "cpuset" ? all.cpuset
-                                              : all.cpu;
+/// `word`: of cgroup.controllers.
+std::optional<Place> place_in(const std::optional<fs::path>& v1, std::string_view word,
+                              const cgroups::Controllers& all) {
     if (v1) return Place{.version = Version::v1, .hierarchy = *v1};
     if (!all.unified) return std::nullopt;
     const auto words = files::read(*all.unified / "cgroup.controllers", kFileLimit);
-    if (!words || !cgroups::has_word(*words, controller)) return std::nullopt;
+    if (!words || !cgroups::has_word(*words, word)) return std::nullopt;
     return Place{.version = Version::v2, .hierarchy = *all.unified};
+}
+
+std::optional<Place> place_of(const Knob& knob, const cgroups::Controllers& all) {
+    const auto& v1 = knob.controller == "memory"  ? all.memory
+                     : knob.controller == "pids"  ? all.pids
+                     : knob.controller == "blkio" ? all.blkio
+                                                  : all.cpu;
+    return place_in(v1, knob.v2_controller(), all);
+}
+
+std::optional<Place> place_of_cpus(const cgroups::Controllers& all) {
+    return place_in(all.cpuset, "cpuset", all);
 }
 
 /// Nothing: there is no such group.
@@ -130,27 +141,51 @@ Result<cgroups::Controllers> LinuxLimits::controllers() {
     return found;
 }
 
-Result<void> LinuxLimits::check(const model::Limits& limits) {
+Result<void> LinuxLimits::check(const model::Limits& limits, const fs::path& root) {
+    if (auto possible = check_controllers(limits); !possible || !cgroups::any_of_disk(limits)) return possible;
+    const auto disk = cgroups::disk_beneath(root.empty() ? layout_.state : root);
+    return disk ? Result<void>{} : std::unexpected(disk.error());
+}
+
+Result<void> LinuxLimits::check_controllers(const model::Limits& limits) {
     if (auto possible = cgroups::check_knobs(limits); !possible) return possible;
     const auto all = controllers();
     if (!all) return std::unexpected(all.error());
     for (const auto& [resource, limit] : limits) {
-        const std::string controller(cgroups::knob_of(resource)->controller);
-        if (!place_of(controller, *all))
-            return std::unexpected(Error{.code = Errc::unsupported,
-                                         .op = "limits",
-                                         .detail = "this host has no control group controller " + controller,
-                                         .reason = "limits_unsupported",
-                                         .field = "/" + resource,
-                                         .remedy = "cat /sys/fs/cgroup/cgroup.controllers; leave it out otherwise"});
+        const auto& knob = *cgroups::knob_of(resource);
+        if (!place_of(knob, *all))
+            return std::unexpected(
+                Error{.code = Errc::unsupported,
+                      .op = "limits",
+                      .detail = fmt::format("this host has no control group controller {}", knob.v2_controller()),
+                      .reason = "limits_unsupported",
+                      .field = "/" + resource,
+                      .remedy = "cat /sys/fs/cgroup/cgroup.controllers; leave it out otherwise"});
     }
     return {};
+}
+
+/// Of the root as it is mounted, or of where it will be.
+Result<cgroups::DiskId> LinuxLimits::disk_of(JailId id) const {
+    auto disk = cgroups::disk_beneath(layout_.root(id));
+    return disk || disk.error().sys != ENOENT ? disk : cgroups::disk_beneath(layout_.state);
+}
+
+/// What a knob's file says of a jail.
+Result<std::optional<model::LimitRule>> LinuxLimits::rule_in(const Knob& knob, Version version, const std::string& text,
+                                                             const LimitSubject& jail) const {
+    if (!knob.of_disk()) return cgroups::knob_rule(knob, text, jail.asked);
+    if (text.empty()) return std::nullopt;
+    const auto disk = disk_of(jail.id);
+    if (!disk && disk.error().code == Errc::unsupported) return std::nullopt;
+    if (!disk) return std::unexpected(disk.error());
+    return cgroups::disk_rule(knob, version, *disk, text);
 }
 
 Result<void> LinuxLimits::check_cpus(const std::string& cpus) {
     const auto all = controllers();
     if (!all) return std::unexpected(all.error());
-    const auto place = place_of("cpuset", *all);
+    const auto place = place_of_cpus(*all);
     if (!place)
         return std::unexpected(Error{.code = Errc::unsupported,
                                      .op = "cpuset",
@@ -169,7 +204,7 @@ Result<std::vector<ObservedLimits>> LinuxLimits::list(const std::vector<LimitSub
     for (const auto& jail : jails) {
         auto& limits = listed.emplace_back(ObservedLimits{.id = jail.id, .rules = {}});
         for (const auto& knob : cgroups::knobs()) {
-            const auto place = place_of(knob.controller, *all);
+            const auto place = place_of(knob, *all);
             if (!place) {
                 if (jail.asked.contains(std::string(knob.resource))) limits.supported = false;
                 continue;
@@ -178,11 +213,13 @@ Result<std::vector<ObservedLimits>> LinuxLimits::list(const std::vector<LimitSub
             const auto text = read_knob(group / knob.file(place->version));
             if (!text) return std::unexpected(text.error());
             if (!*text) continue;
-            if (auto rule = cgroups::knob_rule(knob, **text, jail.asked)) limits.rules.push_back(*std::move(rule));
+            auto rule = rule_in(knob, place->version, **text, jail);
+            if (!rule) return std::unexpected(rule.error());
+            if (*rule) limits.rules.push_back(**std::move(rule));
             count_breaches(group, knob, place->version, limits);
         }
         std::ranges::sort(limits.rules);
-        const auto place = place_of("cpuset", *all);
+        const auto place = place_of_cpus(*all);
         limits.cpus_supported = place.has_value();
         if (!place) continue;
         auto cpus = cpus_of(*place, place->hierarchy / cgroup_path(layout_.instance, jail.id), jail.cpus);
@@ -193,19 +230,26 @@ Result<std::vector<ObservedLimits>> LinuxLimits::list(const std::vector<LimitSub
 }
 
 Result<void> LinuxLimits::ensure(const LimitSubject& jail, const model::Limits& limits) {
-    if (auto possible = check(limits); !possible) return possible;
+    if (auto possible = check_controllers(limits); !possible) return possible;
     const auto all = controllers();
     if (!all) return std::unexpected(all.error());
     for (const auto& knob : cgroups::knobs()) {
-        const auto place = place_of(knob.controller, *all);
+        const auto place = place_of(knob, *all);
         if (!place) continue;
         const auto asked = limits.find(std::string(knob.resource));
         const auto amount = asked == limits.end() ? std::nullopt : std::optional(asked->second.amount);
         const auto file = place->hierarchy / cgroup_path(layout_.instance, jail.id) / knob.file(place->version);
-        const auto text = cgroups::knob_text(knob, place->version, amount);
+        auto text = cgroups::knob_text(knob, place->version, amount);
+        if (knob.of_disk()) {
+            // Nothing of a disk's is there, and nothing is to be: whatever the root is on need not be asked.
+            if (!amount && read_knob(file).value_or(std::nullopt).value_or("").empty()) continue;
+            const auto disk = disk_of(jail.id);
+            if (!disk) return std::unexpected(disk.error());
+            text = cgroups::disk_text(knob, place->version, *disk, amount);
+        }
         if (auto written = write_amount(file, text, amount ? Wanted::yes : Wanted::no); !written) return written;
     }
-    const auto place = place_of("cpuset", *all);
+    const auto place = place_of_cpus(*all);
     if (!place) return {};
     return set_cpus(*place, place->hierarchy / cgroup_path(layout_.instance, jail.id), jail.cpus);
 }

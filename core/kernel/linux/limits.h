@@ -6,6 +6,7 @@
 #include "core/kernel/limits.h"
 #include "core/kernel/linux/cgroup_counters.h"
 #include "core/kernel/linux/layout.h"
+#include "core/kernel/linux/pure/disk_limits.h"
 
 namespace jaild::kernel {
 
@@ -15,7 +16,7 @@ class LinuxLimits final : public Limits {
 public:
     explicit LinuxLimits(Layout layout) : layout_(std::move(layout)) {}
 
-    Result<void> check(const model::Limits& limits) override;
+    Result<void> check(const model::Limits& limits, const std::filesystem::path& root) override;
     Result<void> check_cpus(const std::string& cpus) override;
     Result<std::vector<ObservedLimits>> list(const std::vector<LimitSubject>& jails) override;
     Result<void> ensure(const LimitSubject& jail, const model::Limits& limits) override;
@@ -23,6 +24,10 @@ public:
 
 private:
     Result<cgroups::Controllers> controllers();
+    Result<void> check_controllers(const model::Limits& limits);
+    Result<cgroups::DiskId> disk_of(JailId id) const;
+    Result<std::optional<model::LimitRule>> rule_in(const cgroups::Knob& knob, cgroups::Version version,
+                                                    const std::string& text, const LimitSubject& jail) const;
 
     Layout layout_;
     std::mutex mutex_;

@@ -166,9 +166,10 @@ json oci_rlimits() {
 }
 
 json oci_config(const Layout& layout, const JailParameters& parameters, const std::string& apparmor_profile,
-                const std::vector<Device>& devices) {
+                const std::vector<Device>& devices, const std::optional<cgroups::DiskId>& disk) {
     auto resources = cgroups::oci_limits(parameters.limits);
     if (!parameters.cpus.empty()) resources["cpu"]["cpus"] = parameters.cpus;
+    if (disk) resources["blockIO"] = cgroups::oci_throttles(parameters.limits, *disk);
     resources["devices"] = device_rules(devices);
     return {{"ociVersion", "1.0.2"},
             {"process", process(apparmor_profile)},

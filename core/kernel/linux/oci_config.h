@@ -1,12 +1,14 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/kernel/jails.h"
 #include "core/kernel/linux/devices.h"
 #include "core/kernel/linux/layout.h"
+#include "core/kernel/linux/pure/disk_limits.h"
 
 /// What the OCI runtime is told (runtime-spec 1.0.2, config.json): never less confined than podman's default.
 namespace jaild::kernel {
@@ -17,7 +19,7 @@ inline constexpr const char* kPausePath = "/dev/.jaild-pause";
 /// The whole config.json of a jail: its process 1 is jaild-pause. `apparmor_profile` is that of all its processes, as
 /// apparmor::ensure_profile() gives it; empty: none. `devices`: beyond those that every jail has.
 nlohmann::json oci_config(const Layout& layout, const JailParameters& parameters, const std::string& apparmor_profile,
-                          const std::vector<Device>& devices = {});
+                          const std::vector<Device>& devices = {}, const std::optional<cgroups::DiskId>& disk = {});
 
 /// `process.capabilities`, for process 1 and for every program that is started beside it.
 nlohmann::json oci_capabilities();

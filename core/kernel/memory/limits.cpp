@@ -27,7 +27,7 @@ Result<void> MemoryLimits::check_racct() const {
                                  .remedy = "sysrc -f /boot/loader.conf kern.racct.enable=1 && shutdown -r now"});
 }
 
-Result<void> MemoryLimits::check(const model::Limits&) {
+Result<void> MemoryLimits::check(const model::Limits&, const std::filesystem::path&) {
     std::lock_guard lock(world_.mutex);
     if (auto met = world_.faults.at("limits.check"); !met) return met;
     return check_racct();

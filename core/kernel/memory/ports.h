@@ -187,7 +187,7 @@ private:
 class MemoryLimits : public Limits {
 public:
     explicit MemoryLimits(World& world) : world_(world) {}
-    Result<void> check(const model::Limits& limits) override;
+    Result<void> check(const model::Limits& limits, const std::filesystem::path& root) override;
     Result<void> check_cpus(const std::string& cpus) override;
     Result<std::vector<ObservedLimits>> list(const std::vector<LimitSubject>& jails) override;
     Result<void> ensure(const LimitSubject& jail, const model::Limits& limits) override;

@@ -197,7 +197,7 @@ TEST_CASE("rctl: without kern.racct.enable there are no rules, and none is made"
     Machine machine;
     machine.kernel.hand().set_racct(false);
     auto& limits = machine.kernel.limits();
-    const auto refused = error_of(limits.check({}));
+    const auto refused = error_of(limits.check({}, {}));
     CHECK(refused.name() == "limits_unsupported");
     CHECK(refused.remedy.find("/boot/loader.conf kern.racct.enable=1") != std::string::npos);
     CHECK(error_of(limits.ensure(machine.subject(), {{"maxproc", {.amount = 1, .action = "deny"}}})).name() ==

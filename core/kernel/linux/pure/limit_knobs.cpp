@@ -15,8 +15,9 @@ constexpr std::int64_t kPage = 4096;  ///< the smallest there is
 /// Less than that, and the OCI runtime, which starts in the jail's group, does not get to the jail's first process.
 constexpr std::int64_t kLeastMemory = std::int64_t{16} << 20;
 constexpr std::int64_t kMostMemory = std::int64_t{1} << 50;
-constexpr std::int64_t kMostTasks = std::int64_t{1} << 22;  ///< PID_MAX_LIMIT of a 64-bit kernel
-constexpr std::int64_t kPeriod = 100'000;                   ///< µs, in which a quota of processor time is for
+constexpr std::int64_t kMostTasks = std::int64_t{1} << 22;       ///< PID_MAX_LIMIT of a 64-bit kernel
+constexpr std::int64_t kMostOperations = std::int64_t{1} << 31;  ///< the kernel counts them in 32 bits
+constexpr std::int64_t kPeriod = 100'000;                        ///< µs, in which a quota of processor time is for
 constexpr std::int64_t kQuotaPerCent = kPeriod / 100;
 constexpr std::int64_t kMostPerCent = 1'000'000;
 
@@ -26,6 +27,8 @@ std::int64_t least(std::string_view resource) {
 
 std::int64_t most(std::string_view resource) {
     if (resource == "memoryuse") return kMostMemory;
+    if (const auto* knob = knob_of(resource); knob != nullptr && knob->of_disk())
+        return resource.ends_with("iops") ? kMostOperations : kMostMemory;
     return resource == "maxproc" ? kMostTasks - 1 : kMostPerCent;
 }
 
@@ -48,6 +51,10 @@ Error unsupported(std::string field, std::string detail, std::string remedy) {
             .remedy = std::move(remedy)};
 }
 
+Knob disk_knob(std::string_view resource, std::string_view v1, std::string_view key) {
+    return {.resource = resource, .controller = "blkio", .v1 = v1, .v2 = "io.max", .key = key};
+}
+
 std::string known_resources() {
     std::vector<std::string_view> names;
     for (const auto& knob : knobs()) names.push_back(knob.resource);
@@ -56,12 +63,15 @@ std::string known_resources() {
 
 Result<void> check_knob(const std::string& resource, const model::Limit& limit) {
     const auto at = [&](std::string_view field) { return fmt::format("/{}/{}", resource, field); };
-    if (knob_of(resource) == nullptr)
+    const auto* knob = knob_of(resource);
+    if (knob == nullptr)
         return std::unexpected(unsupported("/" + resource, "control groups of Linux do not limit " + resource,
                                            "leave it out; there are " + known_resources()));
-    if (limit.action != "deny")
-        return std::unexpected(unsupported(at("action"), "control groups of Linux deny, and nothing else",
-                                           R"(leave "action" out, or say "deny")"));
+    const std::string_view action = knob->of_disk() ? "throttle" : "deny";
+    if (limit.action != action)
+        return std::unexpected(
+            unsupported(at("action"), fmt::format("control groups of Linux {} {}, and nothing else", action, resource),
+                        fmt::format("leave \"action\" out, or say \"{}\"", action)));
     if (limit.per != "jail")
         return std::unexpected(unsupported(at("per"), "control groups of Linux count what a whole jail uses",
                                            R"(leave "per" out, or say "jail")"));
@@ -77,7 +87,11 @@ const std::vector<Knob>& knobs() {
     static const std::vector<Knob> all{
         {.resource = "maxproc", .controller = "pids", .v1 = "pids.max", .v2 = "pids.max"},
         {.resource = "memoryuse", .controller = "memory", .v1 = "memory.limit_in_bytes", .v2 = "memory.max"},
-        {.resource = "pcpu", .controller = "cpu", .v1 = "cpu.cfs_quota_us", .v2 = "cpu.max"}};
+        {.resource = "pcpu", .controller = "cpu", .v1 = "cpu.cfs_quota_us", .v2 = "cpu.max"},
+        disk_knob("readbps", "blkio.throttle.read_bps_device", "rbps"),
+        disk_knob("readiops", "blkio.throttle.read_iops_device", "riops"),
+        disk_knob("writebps", "blkio.throttle.write_bps_device", "wbps"),
+        disk_knob("writeiops", "blkio.throttle.write_iops_device", "wiops")};
     return all;
 }
 
