@@ -66,7 +66,10 @@ class OnLinux(ApiTest):
         self.addCleanup(shutil.rmtree, no_disk)
         for name in ("dev", "proc", "sys", "tmp", "etc", "usr"):
             (no_disk / name).mkdir()
-        for body, code, field in (({"limits": {"openfiles": 9}}, "limits_unsupported", "/limits/openfiles"),
+        for body, code, field in (({"limits": {"nthr": 9}}, "limits_unsupported", "/limits/nthr"),
+                                  ({"limits": {"openfiles": 99}}, "limits_unsupported", "/limits/openfiles/per"),
+                                  ({"limits": {"openfiles": {"amount": 9, "per": "process"}}}, "invalid_value",
+                                   "/limits/openfiles/amount"),
                                   ({"limits": {"maxproc": {"amount": 9, "per": "user"}}}, "limits_unsupported",
                                    "/limits/maxproc/per"),
                                   ({"limits": {"pcpu": {"amount": 9, "action": "log"}}}, "limits_unsupported",

@@ -10,6 +10,7 @@
 
 #include "core/base/files.h"
 #include "core/kernel/linux/disk_beneath.h"
+#include "core/kernel/linux/file_limits.h"
 #include "core/kernel/linux/pure/cgroup_texts.h"
 #include "core/kernel/linux/pure/limit_knobs.h"
 #include "core/kernel/names.h"
@@ -148,10 +149,13 @@ Result<void> LinuxLimits::check(const model::Limits& limits, const fs::path& roo
 }
 
 Result<void> LinuxLimits::check_controllers(const model::Limits& limits) {
-    if (auto possible = cgroups::check_knobs(limits); !possible) return possible;
+    auto of_groups = limits;
+    if (const auto files = of_groups.extract(std::string(file_limits::kResource)))
+        if (auto possible = file_limits::check(files.mapped()); !possible) return possible;
+    if (auto possible = cgroups::check_knobs(of_groups); !possible) return possible;
     const auto all = controllers();
     if (!all) return std::unexpected(all.error());
-    for (const auto& [resource, limit] : limits) {
+    for (const auto& [resource, limit] : of_groups) {
         const auto& knob = *cgroups::knob_of(resource);
         if (!place_of(knob, *all))
             return std::unexpected(
@@ -218,6 +222,7 @@ Result<std::vector<ObservedLimits>> LinuxLimits::list(const std::vector<LimitSub
             if (*rule) limits.rules.push_back(**std::move(rule));
             count_breaches(group, knob, place->version, limits);
         }
+        if (auto rule = file_rule(*all, jail)) limits.rules.push_back(*std::move(rule));
         std::ranges::sort(limits.rules);
         const auto place = place_of_cpus(*all);
         limits.cpus_supported = place.has_value();
@@ -227,6 +232,33 @@ Result<std::vector<ObservedLimits>> LinuxLimits::list(const std::vector<LimitSub
         limits.cpus = *std::move(cpus);
     }
     return listed;
+}
+
+/// Its group's pids by any controller; none for a jail that does not live.
+Result<std::vector<std::int64_t>> LinuxLimits::members(const cgroups::Controllers& all, JailId id) const {
+    const auto place = place_of(*cgroups::knob_of("maxproc"), all);
+    if (!place) return std::vector<std::int64_t>{};
+    const auto text = read_knob(place->hierarchy / cgroup_path(layout_.instance, id) / "cgroup.procs");
+    if (!text) return std::unexpected(text.error());
+    return cgroups::pids_in(text->value_or(""));
+}
+
+/// One that went meanwhile is seen as gone by the next look.
+std::optional<model::LimitRule> LinuxLimits::file_rule(const cgroups::Controllers& all,
+                                                       const LimitSubject& jail) const {
+    const auto pids = members(all, jail.id);
+    const auto first = pids ? file_limits::process_1(*pids) : std::nullopt;
+    const auto there = first ? file_limits::of(*first) : std::nullopt;
+    return there ? file_limits::rule_of(*there, file_limits::usual(), jail.asked) : std::nullopt;
+}
+
+Result<void> LinuxLimits::set_files(const cgroups::Controllers& all, const LimitSubject& jail,
+                                    const model::Limits& limits) {
+    // Programs may have lowered theirs where nobody asked for anything.
+    if (!limits.contains(std::string(file_limits::kResource)) && !file_rule(all, {.id = jail.id, .name = jail.name}))
+        return {};
+    return file_limits::set(
+        cgroup_path(layout_.instance, jail.id), [&] { return members(all, jail.id); }, file_limits::wanted(limits));
 }
 
 Result<void> LinuxLimits::ensure(const LimitSubject& jail, const model::Limits& limits) {
@@ -249,6 +281,7 @@ Result<void> LinuxLimits::ensure(const LimitSubject& jail, const model::Limits& 
         }
         if (auto written = write_amount(file, text, amount ? Wanted::yes : Wanted::no); !written) return written;
     }
+    if (auto done = set_files(*all, jail, limits); !done) return done;
     const auto place = place_of_cpus(*all);
     if (!place) return {};
     return set_cpus(*place, place->hierarchy / cgroup_path(layout_.instance, jail.id), jail.cpus);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/kernel/linux/capabilities.h"
+#include "core/kernel/linux/file_limits.h"
 #include "core/kernel/linux/netns.h"
 #include "core/kernel/linux/pure/limit_knobs.h"
 #include "core/kernel/linux/seccomp.h"
@@ -19,9 +20,6 @@ namespace {
 
 using nlohmann::json;
 
-// Soft, because select(2) ends there; what needs more raises it itself (systemd's reasoning, and its numbers).
-constexpr rlim_t kOpenFilesSoft = 1024;
-constexpr rlim_t kOpenFilesHard = 524'288;
 constexpr unsigned kTtyGroup = 5;  // of the terminals, as Debian and devpts(5) have it
 
 json mount(const char* target, const char* type, const char* source, std::vector<std::string> options) {
@@ -86,14 +84,14 @@ json read_only_paths() {
     return {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/sys/fs/cgroup"};
 }
 
-json process(const std::string& apparmor_profile) {
+json process(const std::string& apparmor_profile, const model::Limits& limits) {
     json process = {{"terminal", false},
                     {"user", {{"uid", 0}, {"gid", 0}}},
                     {"args", json::array({kPausePath})},
                     {"env", json::array()},
                     {"cwd", "/"},
                     {"capabilities", oci_capabilities()},
-                    {"rlimits", oci_rlimits()},
+                    {"rlimits", oci_rlimits(file_limits::wanted(limits))},
                     {"noNewPrivileges", true},
                     {"oomScoreAdj", 0}};  // the daemon's own protection is not the jail's
     if (!apparmor_profile.empty()) process["apparmorProfile"] = apparmor_profile;
@@ -158,11 +156,8 @@ json oci_capabilities() {
             {"ambient", json::array()}};
 }
 
-json oci_rlimits() {
-    rlimit own{};
-    if (::getrlimit(RLIMIT_NOFILE, &own) != 0) return json::array();
-    const rlim_t hard = std::min(kOpenFilesHard, own.rlim_max);
-    return json::array({{{"type", "RLIMIT_NOFILE"}, {"soft", std::min(kOpenFilesSoft, hard)}, {"hard", hard}}});
+json oci_rlimits(const rlimit& files) {
+    return json::array({{{"type", "RLIMIT_NOFILE"}, {"soft", files.rlim_cur}, {"hard", files.rlim_max}}});
 }
 
 json oci_config(const Layout& layout, const JailParameters& parameters, const std::string& apparmor_profile,
@@ -172,7 +167,7 @@ json oci_config(const Layout& layout, const JailParameters& parameters, const st
     if (disk) resources["blockIO"] = cgroups::oci_throttles(parameters.limits, *disk);
     resources["devices"] = device_rules(devices);
     return {{"ociVersion", "1.0.2"},
-            {"process", process(apparmor_profile)},
+            {"process", process(apparmor_profile, parameters.limits)},
             {"root", {{"path", layout.root(parameters.id).string()}, {"readonly", false}}},
             {"hostname", parameters.hostname},
             {"mounts", mounts(layout, parameters.id)},

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/resource.h>
+
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -23,7 +25,7 @@ nlohmann::json oci_config(const Layout& layout, const JailParameters& parameters
 
 /// `process.capabilities`, for process 1 and for every program that is started beside it.
 nlohmann::json oci_capabilities();
-/// `process.rlimits`, likewise; never beyond the daemon's own, which it may not be allowed to raise.
-nlohmann::json oci_rlimits();
+/// `process.rlimits`.
+nlohmann::json oci_rlimits(const rlimit& files);
 
 }  // namespace jaild::kernel

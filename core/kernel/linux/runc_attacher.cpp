@@ -8,6 +8,7 @@
 #include "core/base/files.h"
 #include "core/base/random.h"
 #include "core/kernel/linux/console_socket.h"
+#include "core/kernel/linux/file_limits.h"
 #include "core/kernel/linux/jail_user.h"
 #include "core/kernel/linux/oci_config.h"
 #include "core/kernel/linux/runtime.h"
@@ -29,7 +30,7 @@ json capabilities_of(const JailUser& user) {
 }
 
 /// The runtime's process.json, runtime-spec 1.0.2 "process". Errc::invalid for what is no UTF-8.
-Result<std::string> process_document(const Program& program, const JailUser& user) {
+Result<std::string> process_document(const Program& program, const JailUser& user, const rlimit& files) {
     const auto environment =
         environment_of(program, {.path = kPath, .home = user.home, .user = user.name, .shell = user.shell});
     json document = {{"terminal", program.terminal.has_value()},
@@ -38,7 +39,7 @@ Result<std::string> process_document(const Program& program, const JailUser& use
                      {"env", environment},
                      {"cwd", program.directory},
                      {"capabilities", capabilities_of(user)},
-                     {"rlimits", oci_rlimits()},
+                     {"rlimits", oci_rlimits(files)},
                      {"noNewPrivileges", true},
                      {"oomScoreAdj", 0}};
     if (program.terminal)
@@ -109,7 +110,10 @@ Result<shim::Launch> RuncAttacher::prepare(JailId id, const Program& program) {
                                     "the jail's passwd or group cannot be read: " + user.error().detail);
         return std::unexpected(std::move(error));
     }
-    auto document = process_document(program, *user);
+    // A jail that does not run is the runtime's to tell of.
+    const auto jail = Runtime(layout_, nullptr).find(id);
+    const auto files = jail && *jail ? file_limits::of((*jail)->first.pid) : std::nullopt;
+    auto document = process_document(program, *user, files.value_or(file_limits::usual()));
     if (!document) return std::unexpected(document.error());
 
     const std::string pid_file = "attach-" + random_hex(8) + ".pid";

@@ -58,6 +58,7 @@ Knob disk_knob(std::string_view resource, std::string_view v1, std::string_view 
 std::string known_resources() {
     std::vector<std::string_view> names;
     for (const auto& knob : knobs()) names.push_back(knob.resource);
+    names.emplace_back("openfiles");
     return fmt::format("{}", fmt::join(names, ", "));
 }
 
