@@ -59,7 +59,9 @@ def podman(scratch):
         (root / name).mkdir(parents=True)
     mounts = [word for name in ("usr", "bin", "lib", "lib64") if pathlib.Path("/" + name).exists()
               for word in ("-v", f"/{name}:/{name}:ro")]
-    return ("podman", "run", "--rm", "--network", "none", *mounts, "--rootfs", str(root), "/bin/true")
+    # Its own limits are more than a root without CAP_SYS_RESOURCE may set.
+    return ("podman", "run", "--rm", "--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
+            *mounts, "--rootfs", str(root), "/bin/true")
 
 
 def until_full(connection):
