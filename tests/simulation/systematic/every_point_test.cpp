@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <numeric>
 #include <optional>
 #include <regex>
+#include <utility>
+#include <vector>
 
 #include "tests/catch.h"
 #include "tests/simulation/scene/expectation.h"
@@ -131,6 +134,28 @@ void strike_everywhere(Points points, Strike strike) {
     }
 }
 
+using Pair = std::pair<std::size_t, std::size_t>;
+
+/// Each with every change that comes after a crash there.
+std::vector<Pair> pairs_of(const Scenario& scenario, const std::vector<std::size_t>& firsts) {
+    std::vector<Pair> pairs;
+    for (const auto first : firsts)
+        for (const auto second : changing_points(scenario, first))
+            if (second > first) pairs.emplace_back(first, second);
+    return pairs;
+}
+
+void strike_pairs(const Scenario& scenario, const Undisturbed& reference, const std::vector<Pair>& pairs) {
+    for (const auto& [first, second] : pairs) {
+        auto scene = prepared(scenario);
+        scene->kernel().faults().crash(first, When::after);
+        scene->kernel().faults().crash(second, When::after);
+        INFO(fmt::format("{}, crashes after points {} and {}", scenario.name, first, second));
+        scenario.act(*scene);
+        check_end(*scene, reference.description);
+    }
+}
+
 }  // namespace
 
 TEST_CASE("an error at any point is overcome, and the end is the same", "[simulation][every point]") {
@@ -152,38 +177,27 @@ TEST_CASE("a crash after any step is overcome, and the end is the same", "[simul
 
 TEST_CASE("any two crashes while a jail is made are overcome", "[simulation][every pair]") {
     const auto& creation = scenario("create thin");
-    const auto reference = undisturbed(creation);
-    for (const auto first : part_of(changing_points(creation, std::nullopt), 0)) {
-        for (const auto second : changing_points(creation, first)) {
-            if (second <= first) continue;
-            auto scene = prepared(creation);
-            scene->kernel().faults().crash(first, When::after);
-            scene->kernel().faults().crash(second, When::after);
-            INFO(fmt::format("crashes after points {} and {}", first, second));
-            creation.act(*scene);
-            check_end(*scene, reference.description);
-        }
-    }
+    strike_pairs(creation, undisturbed(creation), pairs_of(creation, part_of(change_points(creation, {}), 0)));
 }
 
 TEST_CASE("two crashes on the way of anything else are overcome, sampled", "[simulation][every pair]") {
-    // A crash after one that comes after a crash: as many of each scenario, spread over all its pairs.
+    // As many of each scenario, spread over all its pairs.
     constexpr std::size_t kPairs = 60 / kStride;
     for (const auto& one : scenarios()) {
-        const auto reference = undisturbed(one);
-        std::vector<std::pair<std::size_t, std::size_t>> pairs;
-        for (const auto first : changing_points(one, std::nullopt))
-            for (const auto second : changing_points(one, first))
-                if (second > first) pairs.emplace_back(first, second);
+        const auto pairs = pairs_of(one, changing_points(one, std::nullopt));
+        std::vector<Pair> sample;
         const auto step = std::max<std::size_t>(1, pairs.size() / kPairs);
-        for (std::size_t at = step / 2; at < pairs.size(); at += step) {
-            const auto [first, second] = pairs[at];
-            auto scene = prepared(one);
-            scene->kernel().faults().crash(first, When::after);
-            scene->kernel().faults().crash(second, When::after);
-            INFO(fmt::format("{}, crashes after points {} and {}", one.name, first, second));
-            one.act(*scene);
-            check_end(*scene, reference.description);
-        }
+        for (std::size_t at = step / 2; at < pairs.size(); at += step) sample.push_back(pairs[at]);
+        strike_pairs(one, undisturbed(one), sample);
+    }
+}
+
+// Takes a while: sh tools/simulate --pairs
+TEST_CASE("any two crashes on the way of anything are overcome", "[.][all pairs]") {
+    for (const auto& one : scenarios()) {
+        const auto pairs = pairs_of(one, changing_points(one, std::nullopt));
+        fmt::print("{}: {} pairs\n", one.name, pairs.size());
+        std::fflush(stdout);
+        strike_pairs(one, undisturbed(one), pairs);
     }
 }
