@@ -55,6 +55,12 @@ bool Board::enter(JailId id) {
     return true;
 }
 
+bool Board::under_way(JailId id) const {
+    const std::lock_guard lock(mutex_);
+    const auto entry = memories_.find(id);
+    return entry != memories_.end() && entry->second.under_way;
+}
+
 void Board::leave(JailId id) {
     bool told = false;
     {

@@ -67,6 +67,7 @@ public:
     /// One round at a time: false when one is under way.
     bool enter(JailId id);
     void leave(JailId id);
+    [[nodiscard]] bool under_way(JailId id) const;
     /// The step that the round is at from now on.
     void begin(JailId id, Doing doing);
     /// Tells the listener of those that take long, which their statuses say by the time at which somebody asks; whose.

@@ -102,7 +102,7 @@ private:
     void wake_dependents(JailId id);
     void interrupt_again();
     void first_round_done(JailId id);
-    bool is_busy(JailId id) const { return (queue_ && queue_->busy(id)) || engine.board.get(id).under_way; }
+    bool is_busy(JailId id) const { return (queue_ && queue_->busy(id)) || engine.board.under_way(id); }
     Thoroughness next_thoroughness();
 
     std::unique_ptr<Queue> queue_;  ///< from start() on
