@@ -36,8 +36,9 @@ constexpr int kExitUsage = 2;
 /// For what still blocks on behalf of clients that were not answered within the server's own grace.
 constexpr Milliseconds kFinish{1'000};
 
-/// How long a first look may keep the API waiting, which takes some hundredths of a second unless something hangs.
-constexpr Milliseconds kFirstLook{2'000};
+/// How long a first look may keep the API waiting. It takes some thousandths of a second for each jail; what hangs in it
+/// must not keep the API away.
+constexpr Milliseconds kFirstLook{10'000};
 constexpr Milliseconds kLookedYet{5};
 
 void start_logging(const std::string& level) {

@@ -141,10 +141,15 @@ bool is_shared_with(std::int64_t pid) {
            own.st_ino == its.st_ino;
 }
 
+Result<void> enter(int netns) {
+    if (::setns(netns, CLONE_NEWNET) == 0) return {};
+    return std::unexpected(failed("setns", "a network namespace"));
+}
+
 Result<void> run_in(int netns, const std::function<Result<void>()>& work) {
     return on_own_thread([netns, &work]() -> Result<void> {
-        if (setns(netns, CLONE_NEWNET) != 0) return std::unexpected(failed("setns", "a network namespace"));
-        return work();
+        const auto entered = enter(netns);
+        return entered ? work() : entered;
     });
 }
 

@@ -31,6 +31,9 @@ Result<UniqueFd> current();
 /// The process is in the calling thread's own network namespace. One that is gone is not.
 bool is_shared_with(std::int64_t pid);
 
+/// For a thread of on_own_thread(), which ends there.
+Result<void> enter(int netns);
+
 /// Runs `work` on a new thread inside the namespace and returns when that ended. Everything that `work` opens there
 /// (netlink sockets, files below /proc/sys/net) stays bound to it.
 Result<void> run_in(int netns, const std::function<Result<void>()>& work);

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/kernel/linux/bridge.h"
 #include "core/kernel/linux/configure.h"
 #include "core/kernel/linux/interfaces.h"
 #include "core/kernel/linux/netns.h"
+#include "core/kernel/linux/own_thread.h"
 #include "core/kernel/names.h"
 #include "core/kernel/network_fields.h"
 
@@ -252,18 +254,34 @@ Result<Interface> find_bridge(nl::Socket& host, const InstanceId& instance, cons
               .reason = "network_not_found"});
 }
 
-/// Runs `work` inside the jail's namespace with a socket there; false when the jail has none.
-Result<bool> visit(const InstanceId& instance, JailId jail, const std::function<Result<void>(nl::Socket&)>& work) {
-    const auto netns = netns::open(container_name(instance, jail));
-    if (!netns) return std::unexpected(netns.error());
-    if (!*netns) return false;
-    auto done = netns::run_in((*netns)->get(), [&work]() -> Result<void> {
-        auto inside = nl::Socket::open();
-        if (!inside) return std::unexpected(inside.error());
-        return work(*inside);
+/// Runs `work` inside the namespace of each jail that has one, with a socket there. One thread for all: on a busy host
+/// each new one would wait for its turn. Those that have one.
+Result<std::set<JailId>> visit(const InstanceId& instance, const std::vector<JailId>& jails,
+                               const std::function<Result<void>(JailId, nl::Socket&)>& work) {
+    std::set<JailId> visited;
+    if (jails.empty()) return visited;
+    auto done = on_own_thread([&]() -> Result<void> {
+        for (const auto jail : jails) {
+            const auto netns = netns::open(container_name(instance, jail));
+            if (!netns) return std::unexpected(netns.error());
+            if (!*netns) continue;
+            if (auto entered = netns::enter((*netns)->get()); !entered) return entered;
+            auto inside = nl::Socket::open();
+            if (!inside) return std::unexpected(inside.error());
+            if (auto worked = work(jail, *inside); !worked) return worked;
+            visited.insert(jail);
+        }
+        return {};
     });
     if (!done) return std::unexpected(done.error());
-    return true;
+    return visited;
+}
+
+/// The same of one; false when it has none.
+Result<bool> visit(const InstanceId& instance, JailId jail, const std::function<Result<void>(nl::Socket&)>& work) {
+    const auto visited = visit(instance, std::vector{jail}, [&](JailId, nl::Socket& inside) { return work(inside); });
+    if (!visited) return std::unexpected(visited.error());
+    return !visited->empty();
 }
 
 /// A host end of ours, with the bridge that it is on.
@@ -409,11 +427,10 @@ Result<std::vector<ObservedLink>> list(const InstanceId& instance, Scope scope) 
                      .isolated = end.interface.port.isolated,
                      .host_bridge = end.host_bridge};
     }
-    for (const auto jail : *jails) {
-        const auto visited = visit(
-            instance, jail, [&](nl::Socket& inside) { return observe_inside(inside, instance, jail, *ends, links); });
-        if (!visited) return std::unexpected(visited.error());
-    }
+    const auto visited = visit(instance, *jails, [&](JailId jail, nl::Socket& inside) {
+        return observe_inside(inside, instance, jail, *ends, links);
+    });
+    if (!visited) return std::unexpected(visited.error());
     std::vector<ObservedLink> listed;
     for (auto& [id, link] : links) {
         link.up = link.up && link.host_end && link.jail_end;

@@ -72,7 +72,7 @@ public:
         const auto is_hung = [&](const model::Jail& jail) { return std::ranges::find(hung, jail.id) != hung.end(); };
         std::set<std::string> held_up;
         for (const auto& jail : jails)
-            if (is_hung(jail)) held_up.insert(jail.name.key());
+            if (is_hung(jail) || waits_for_one_of(hung, jail)) held_up.insert(jail.name.key());
         for (std::size_t before = 0; std::exchange(before, held_up.size()) != held_up.size();)
             for (const auto& jail : jails)
                 for (const auto& needed : jail.spec.depends_on)
@@ -87,6 +87,22 @@ public:
     }
 
 private:
+    /// What a jail had is nobody else's until its round says that it is free.
+    bool waits_for_one_of(const std::vector<JailId>& hung, const model::Jail& jail) const {
+        const auto addresses = jail.addresses();
+        return std::ranges::any_of(hung, [&](JailId id) {
+            const auto made = scene_.made_with().find(id);
+            if (made == scene_.made_with().end()) return false;
+            for (const auto& given : made->second.spec.datasets)
+                for (const auto& dataset : jail.spec.datasets)
+                    if (model::overlap(given, dataset)) return true;
+            for (const auto& interface : made->second.interfaces)
+                for (const auto& one : interface.addresses)
+                    if (std::ranges::find(addresses, one) != addresses.end()) return true;
+            return false;
+        });
+    }
+
     /// What it is at, and for how long.
     void check_tells(const model::Jail& jail) {
         const auto status = scene_.reconciler().status(jail);

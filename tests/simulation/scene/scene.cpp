@@ -116,7 +116,7 @@ Result<JailId> Scene::create(const model::NamedSpec& spec) {
         return jail->id;
     });
     if (made && spec.spec.running) history_[*made].may_start(spec.spec);
-    if (made) reconciler_->poke(*made);
+    if (made) poke(*made);
     return made;
 }
 
@@ -132,7 +132,7 @@ Result<void> Scene::update(JailId id, const model::JailSpec& spec) {
     // that nobody acted upon in between are no new start.
     if (done && spec.running) history_[id].may_start(spec);
     if (done && spec.restart != before) history_[id].new_policy = true;
-    if (done) reconciler_->poke(id);
+    if (done) poke(id);
     return done;
 }
 
@@ -146,7 +146,7 @@ Result<void> Scene::restart(JailId id) {
         history_[id].may_start(jail(id)->spec);
         // A jail whose hint is lost is taken for what the row asks, a restart that nobody acted upon included.
         if (!lost_hints_.contains(id)) history_[id].disturbed = history_[id].new_policy = false;
-        reconciler_->poke(id);
+        poke(id);
     }
     return done;
 }
@@ -191,7 +191,7 @@ Result<void> Scene::restore(JailId id, SnapshotId from) {
     if (!done) return done;
     history_[id].may_start(jail(id)->spec);
     if (!lost_hints_.contains(id)) history_[id].disturbed = false;
-    reconciler_->poke(id);
+    poke(id);
     return done;
 }
 
@@ -223,7 +223,7 @@ Result<void> Scene::upgrade(JailId id) {
     if (!done) return done;
     for (int start = 0; start < 2; ++start) history_[id].may_start(jail(id)->spec);  // the second when it is taken back
     if (!lost_hints_.contains(id)) history_[id].disturbed = false;
-    reconciler_->poke(id);
+    poke(id);
     return done;
 }
 
@@ -240,7 +240,7 @@ Result<JailId> Scene::clone(const model::NamedSpec& spec, SnapshotId from) {
         return jail->id;
     });
     if (made && spec.spec.running) history_[*made].may_start(spec.spec);
-    if (made) reconciler_->poke(*made);
+    if (made) poke(*made);
     return made;
 }
 
@@ -253,7 +253,7 @@ Result<JailId> Scene::import(const model::NamedSpec& spec) {
         return jail->id;
     });
     if (made && spec.spec.running) history_[*made].may_start(spec.spec);
-    if (made) reconciler_->poke(*made);
+    if (made) poke(*made);
     return made;
 }
 
@@ -267,7 +267,7 @@ void Scene::end_import(JailId id, Archive archive) {
         return changed ? Result<void>{} : std::unexpected(changed.error());
     });
     expect(ended);
-    reconciler_->poke(id);
+    poke(id);
 }
 
 std::vector<model::Snapshot> Scene::snapshots() {
@@ -282,7 +282,7 @@ Result<void> Scene::remove(JailId id) {
         if (!jail) return std::unexpected(jail.error());
         return note(writer, *jail, "remove");
     });
-    if (done) reconciler_->poke(id);
+    if (done) poke(id);
     return done;
 }
 
@@ -353,8 +353,16 @@ Round Scene::reconcile(JailId id) {
     return drive([&](reconcile::Reconciler& daemon) { return daemon.reconcile(id); });
 }
 
+/// A round that hangs begins anew for that.
+void Scene::poke(JailId id) {
+    hung_rows_.erase(id);
+    reconciler_->poke(id);
+}
+
 Round Scene::reconcile_and_hang(JailId id, unsigned after) {
     if (hung_.contains(id)) return reconcile(id);
+    hung_rows_.erase(id);
+    if (auto row = jail(id)) hung_rows_.emplace(id, *std::move(row));
     auto& daemon = *reconciler_;
     hung_[id] = std::make_unique<HungRound>(id, after, [&daemon, id] { return daemon.reconcile(id); });
     return let_go(id, {});
@@ -385,11 +393,15 @@ std::string_view Scene::hangs_in(JailId id) const {
 
 /// Also on the thread of a round that may hang.
 Result<void> Scene::meet(std::string_view call, JailId id) {
-    if (call == "jails.create")
-        if (auto row = jail(id)) created_from_.insert_or_assign(id, *std::move(row));
-    for (const auto& [jail, round] : hung_)
-        if (round->is_here()) return round->meet(call, id);
-    return {};
+    const auto here = std::ranges::find_if(hung_, [](const auto& one) { return one.second->is_here(); });
+    if (call == "jails.create") {
+        const auto known = here == hung_.end() ? hung_rows_.end() : hung_rows_.find(id);
+        if (known != hung_rows_.end())
+            created_from_.insert_or_assign(id, known->second);
+        else if (auto row = jail(id))
+            created_from_.insert_or_assign(id, *std::move(row));
+    }
+    return here == hung_.end() ? Result<void>{} : here->second->meet(call, id);
 }
 
 Round Scene::resync() {

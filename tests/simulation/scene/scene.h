@@ -139,6 +139,7 @@ private:
     [[nodiscard]] bool is_working();
     void start_daemon();
     Result<void> meet(std::string_view call, JailId id);
+    void poke(JailId id);
 
     SimulatedClock clock_;
     SceneStore store_;
@@ -146,6 +147,7 @@ private:
     StrikingStore striking_store_;
     std::unique_ptr<reconcile::Reconciler> reconciler_;
     std::map<JailId, std::unique_ptr<HungRound>> hung_;  ///< of this daemon
+    std::map<JailId, model::Jail> hung_rows_;            ///< what such a round began with, if it goes by that still
     std::map<JailId, model::Jail> created_from_;         ///< the row, when the kernel was last asked to make the jail
     std::vector<std::string> operation_ids_;
     std::map<JailId, MadeWith> made_with_;
