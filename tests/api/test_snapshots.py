@@ -311,4 +311,5 @@ class SnapshotCrashes(SnapshotTest):
             return  # it was faster than the signal
         self.assertEqual((operation["state"], operation["problem"]["code"]), ("failed", "snapshot_interrupted"))
         eventually(lambda: self.names("c-half") == [], "the row to go")
-        self.assertEqual(list((root.parent / "snapshots").iterdir()), [])
+        left = root.parent / "snapshots"
+        self.assertEqual(list(left.iterdir()) if left.exists() else [], [])  # the daemon may have made it, or not yet
